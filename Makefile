@@ -1,0 +1,41 @@
+# The two commands: `make demo` and `make test`. Both set up .venv by themselves.
+PYTHON_FILES = *.py core schemes corpora engines measures reporting scripts tests
+RUN = .venv/bin/python
+
+.PHONY: demo test test-fast test-gpu lint format setup lock demo-model docs
+
+demo: setup
+	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
+	    --num_calibration_samples 128 --max_sequence_length 512 \
+	    --batch_sizes 8,32 --max_new_tokens 64 --max_model_len 1024
+
+test: setup
+	$(RUN) -m pytest -m "not gpu"
+
+test-fast: setup
+	$(RUN) -m pytest -m "not gpu and not real"
+
+test-gpu: setup
+	$(RUN) -m pytest -m gpu
+
+lint: setup
+	$(RUN) -m ruff format --check $(PYTHON_FILES)
+	$(RUN) -m ruff check $(PYTHON_FILES)
+	$(RUN) -m mypy *.py core schemes corpora engines measures reporting scripts
+
+format: setup
+	$(RUN) -m ruff format $(PYTHON_FILES)
+	$(RUN) -m ruff check --fix $(PYTHON_FILES)
+
+setup:
+	@scripts/setup.sh
+
+lock:
+	scripts/lock.sh
+
+demo-model: setup
+	$(RUN) -m scripts.demo_corpus --seed 0 --output_dir demo/data
+	$(RUN) scripts/train_demo_model.py --seed 0 --output_dir demo/model
+
+docs: setup
+	$(RUN) scripts/make_docs.py

@@ -1,0 +1,229 @@
+"""Measure one checkpoint on one engine: load time, memory, latency, throughput.
+
+    python benchmark.py --model llama3_8b-INT8-W8A8 --dtype float16
+    python benchmark.py --model demo --batch_sizes 1,8,32 --json
+
+The checkpoint is loaded once, in a clean process. Each measure leaves a record in perf_results/.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core import checkpoint, cli, models, plugins
+from core.engine import Options
+from core.errors import UserError
+from core.measure import Workload
+
+if TYPE_CHECKING:
+    from core.records import Record, Subject
+    from core.session import Job
+
+RESULTS = Path("perf_results")
+LOGS = Path("build/logs")
+TIMEOUT_S = 1800.0
+
+
+def jobs(workload: Workload, batch_sizes: list[int]) -> "list[Job]":
+    """Every performance measure in the order they must run: memory last, so its peak is over all."""
+    batches = [("batch", replace(workload, batch_size=size)) for size in batch_sizes]
+    return [("load", workload), ("sequential", workload), *batches, ("memory", workload)]
+
+
+def measure(
+    model: str,
+    engine: str,
+    options: Options,
+    wanted: "list[Job]",
+    results: Path,
+    run_id: str,
+    allow_fallback: bool,
+    progress: Callable[[str], None],
+) -> "list[Record]":
+    """Measure a checkpoint and save a record per job, failed ones with their reason.
+
+    Raises `UserError` when the folder is no checkpoint. Everything later becomes a record.
+    """
+    from core import session
+
+    identity = models.identify(model)
+    subject = _subject(identity)
+    make = _maker(subject, engine, options, run_id)
+    refusal = session.impossible(identity, engine, allow_fallback)
+    if refusal:
+        made = [make(job, status="unsupported", reason=refusal) for job in wanted]
+        return _save(made, results)
+    session.prepare(engine, LOGS)
+    log = LOGS / f"{identity.path.resolve().name}-{run_id}.log"
+    found = session.run(identity.path, engine, options, wanted, log, TIMEOUT_S, progress)
+    reason = f"{found.reason} (log: {log})" if found.reason else "was not reached"
+    done = {job: raw for job, raw in found.finished}
+    broken = {job: why for job, why in found.failed}
+    made = []
+    for job in wanted:
+        if job in done:
+            made.append(make(job, raw=done[job], served=found.description))
+        else:
+            why = broken.get(job, reason)
+            made.append(make(job, status="failed", reason=why, served=found.description))
+    return _save(made, results)
+
+
+def _save(made: "list[Record]", results: Path) -> "list[Record]":
+    from core import records
+
+    for record in made:
+        records.save(record, results)
+    return made
+
+
+def _subject(identity: models.Identity) -> "Subject":
+    from core.records import Subject
+
+    files = checkpoint.read(identity.path)
+    download = identity.path / "download.json"
+    revision = checkpoint.read_json(download).get("commit") if download.is_file() else None
+    return Subject(
+        model=identity.model,
+        scheme=identity.scheme,
+        path=identity.path.name,
+        fingerprint=files.fingerprint,
+        bytes=files.nbytes,
+        format=files.format,
+        revision=revision,
+        manifest=identity.manifest,
+    )
+
+
+def _maker(
+    subject: "Subject", engine: str, options: Options, run_id: str
+) -> "Callable[..., Record]":
+    """Builds this run's records: what they share is filled in, figures come from the raw values."""
+    from core import records
+    from core.machine import probe
+
+    started = records.now().isoformat()
+    machine = probe().as_json()
+
+    def make(
+        job: "Job", status: Any = "ok", reason: str | None = None,
+        raw: dict[str, Any] | None = None, served: dict[str, Any] | None = None,
+    ) -> "Record":  # fmt: skip
+        name, workload = job
+        chosen = plugins.load("measures", name)
+        figures = {}
+        if raw is not None:
+            for figure, value in chosen.figures(raw).items():
+                unit = chosen.units[figure]
+                figures[figure] = records.Figure(
+                    unit=unit.unit, better=unit.better, **asdict(value)
+                )
+        return records.Record(
+            run_id=run_id, kind=chosen.kind, measure=name, status=status, reason=reason,
+            subject=subject, engine=engine, options=asdict(options), served=served,
+            settings=asdict(workload), figures=figures, raw=raw, machine=machine,
+            command=records.command(), started=started, ended=records.now().isoformat(),
+        )  # fmt: skip
+
+    return make
+
+
+def parse_batch_sizes(text: str) -> list[int]:
+    """`1,8,32` as numbers. Raises `UserError` for anything else."""
+    try:
+        sizes = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        sizes = []
+    if not sizes or min(sizes) < 1:
+        raise UserError(f"--batch_sizes wants numbers like 1,8,32, not {text!r}")
+    return sorted(set(sizes))
+
+
+def read_prompts(path: Path | None) -> tuple[str, ...]:
+    """The prompts of a JSON file: a list of `{"prompt": ...}` objects or of strings."""
+    if path is None:
+        return ()
+    import json
+
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as problem:
+        raise UserError(f"{path}: not a JSON file of prompts ({problem})") from problem
+    prompts = (
+        [e.get("prompt") if isinstance(e, dict) else e for e in entries]
+        if isinstance(entries, list)
+        else []
+    )
+    if not prompts or not all(isinstance(p, str) and p for p in prompts):
+        raise UserError(f'{path}: wants a list of {{"prompt": "..."}} objects')
+    return tuple(prompts)
+
+
+def main(
+    model: Annotated[str, typer.Option("--model", help="checkpoint folder, or `demo`")],
+    dtype: Annotated[str, typer.Option("--dtype", help="activations: auto, bfloat16, float16, float32")] = Options.dtype,
+    engine: Annotated[str, typer.Option("--engine", help="what serves it: vllm or fake")] = "vllm",
+    batch_sizes: Annotated[str, typer.Option("--batch_sizes", help="requests sent together, like 1,8,32")] = str(Workload.batch_size),
+    num_prompts: Annotated[int, typer.Option("--num_prompts", min=1, help="requests sent one at a time")] = Workload.requests,
+    prompt_tokens: Annotated[int, typer.Option("--prompt_tokens", min=1, help="tokens of each prompt")] = Workload.prompt_tokens,
+    max_new_tokens: Annotated[int, typer.Option("--max_new_tokens", min=1, help="tokens generated for each")] = Workload.max_new_tokens,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="timed repeats (3 at least for an interval)")] = Workload.repeats,
+    temperature: Annotated[float, typer.Option("--temperature", min=0.0, help="0 is greedy")] = Workload.temperature,
+    top_p: Annotated[float, typer.Option("--top_p", min=0.0, max=1.0, help="nucleus sampling")] = Workload.top_p,
+    prompts_file: Annotated[Path | None, typer.Option("--prompts_file", help='JSON list of {"prompt": ...} to use instead')] = None,
+    seed: Annotated[int, typer.Option("--seed", help="chooses the prompts' token ids")] = Workload.seed,
+    max_model_len: Annotated[int | None, typer.Option("--max_model_len", help="longest request in tokens; the model's own by default")] = None,
+    tensor_parallel_size: Annotated[int, typer.Option("--tensor_parallel_size", min=1, help="GPUs to split the model over")] = Options.tensor_parallel_size,
+    gpu_memory_utilization: Annotated[float, typer.Option("--gpu_memory_utilization", min=0.05, max=1.0, help="share of a GPU the engine takes")] = Options.gpu_memory_utilization,
+    enforce_eager: Annotated[bool, typer.Option("--enforce_eager", help="no torch.compile, no CUDA graphs: loads faster, answers slower")] = False,
+    allow_fallback: Annotated[bool, typer.Option("--allow_fallback", help="measure schemes this GPU runs only weight-only")] = False,
+    trust_remote_code: Annotated[bool, typer.Option("--trust_remote_code", help="run Python code shipped with the model")] = False,
+    results_dir: Annotated[Path, typer.Option("--results_dir", help="where records go")] = RESULTS,
+    json_: Annotated[bool, typer.Option("--json", help="print the records as one JSON document")] = False,
+) -> None:  # fmt: skip
+    """Measure load time, memory, latency and throughput of one checkpoint."""
+    from core import records, session
+    from reporting import performance
+
+    options = Options(
+        dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
+        gpu_memory_utilization=gpu_memory_utilization, enforce_eager=enforce_eager,
+        trust_remote_code=trust_remote_code,
+    )  # fmt: skip
+    workload = Workload(
+        requests=num_prompts, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens,
+        repeats=repeats, temperature=temperature, top_p=top_p, seed=seed,
+        texts=read_prompts(prompts_file),
+    )  # fmt: skip
+    wanted = jobs(workload, parse_batch_sizes(batch_sizes))
+    session.check_dtype(dtype, engine)
+    plugins.find("engines", engine)
+    check_lengths(model, options, workload)
+    with performance.progress(model) as step:
+        made = measure(
+            model, engine, options, wanted, results_dir, records.new_run_id(), allow_fallback, step
+        )
+    performance.show(made, results_dir, json_)
+    if any(record.status != "ok" for record in made):
+        raise typer.Exit(cli.FAILED)
+
+
+def check_lengths(model: str, options: Options, workload: Workload) -> None:
+    """Raise `UserError` when a request would not fit the model's context."""
+    longest = options.max_model_len or checkpoint.read(models.folder(model)).context_length
+    asked = workload.prompt_tokens + workload.max_new_tokens
+    if not workload.texts and asked > longest:
+        raise UserError(
+            f"{workload.prompt_tokens} prompt tokens and {workload.max_new_tokens} new ones do not "
+            f"fit {longest} tokens of context"
+        )
+
+
+app = cli.application(main)
+
+if __name__ == "__main__":
+    app()

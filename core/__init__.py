@@ -1,0 +1,1 @@
+"""What every command and plug-in shares: contracts, look-up, records, child processes."""

@@ -1,0 +1,62 @@
+"""What the commands share: the application object, the console, exit codes, `--json`.
+
+Progress and messages go to stderr; stdout carries the result, and with `--json` its last line is
+one JSON document. Exit codes: 0 done, 1 something failed (the rest went on), 2 bad input,
+130 interrupted.
+"""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from core.errors import UserError
+
+FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+FILE_WIDTH = 140  # columns for tables that go to a file or a pipe
+
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def application(command: Callable[..., Any]) -> typer.Typer:
+    """A one-command typer application; `UserError` and Ctrl-C end it with their exit codes."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except UserError as problem:
+            err.print(f"[red]error:[/red] {escape(str(problem))}", highlight=False)
+            sys.exit(BAD_INPUT)
+        except KeyboardInterrupt:
+            err.print("interrupted: nothing unfinished was kept under its final name")
+            sys.exit(INTERRUPTED)
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(context_settings={"token_normalize_func": _underscores})(guarded)
+    return app
+
+
+def _underscores(token: str) -> str:
+    """`--max-new-tokens` is `--max_new_tokens`: options are spelled with underscores."""
+    return token.replace("-", "_")
+
+
+def say(message: str, style: Literal["", "dim", "bold", "red", "green", "yellow"] = "") -> None:
+    """One line of progress on stderr."""
+    err.print(escape(message), style=style or None, highlight=False)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on one line of stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,122 @@
+"""The corpus contract: text to calibrate on, as chats or plain documents, chosen by seed.
+
+A corpus file (`corpora/ultrachat.py`) exports one `CORPUS`. A JSONL file with `messages` or `text`
+on every line is a corpus too, named by its path.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import plugins
+from core.errors import UserError
+
+Document = dict[str, Any]  # {"messages": [{"role", "content"}, ...]} or {"text": "..."}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """A source of documents. `load(count, seed)` gives `count` of them, the same for the same seed."""
+
+    summary: str
+    load: Callable[[int, int], list[Document]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Token ids to calibrate on, and what identifies them."""
+
+    source: str
+    rows: list[list[int]]
+    seed: int
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens all rows hold."""
+        return sum(len(row) for row in self.rows)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over every token id in order."""
+        return hashlib.sha256(json.dumps(self.rows).encode()).hexdigest()[:16]
+
+
+def documents(source: str, count: int, seed: int) -> list[Document]:
+    """`count` documents from a corpus by name or from a JSONL file, chosen by `seed`.
+
+    Raises `UserError` for an unknown source, a broken file (with its line) or too few documents.
+    """
+    if source.endswith((".jsonl", ".json")) or Path(source).is_file():
+        return choose(read_jsonl(Path(source)), count, seed, source)
+    corpus: Corpus = plugins.load("corpora", source)
+    return corpus.load(count, seed)
+
+
+def choose(found: list[Document], count: int, seed: int, source: str) -> list[Document]:
+    """A seeded choice without repetition. Raises `UserError` when there are fewer than asked."""
+    if count > len(found):
+        raise UserError(f"{count} samples were asked for, {source} has {len(found)}")
+    return random.Random(seed).sample(found, count)
+
+
+def read_jsonl(path: Path) -> list[Document]:
+    """Every document of a JSONL file; a broken line is a `UserError` that names it."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file")
+    found = []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                found.append(_document(f"{path}, line {number}", line))
+    if not found:
+        raise UserError(f"{path}: the file is empty")
+    return found
+
+
+def _document(where: str, line: str) -> Document:
+    try:
+        entry = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as problem:
+        raise UserError(f"{where}: not JSON ({problem})") from problem
+    if not isinstance(entry, dict):
+        raise UserError(f"{where}: not an object")
+    messages, text = entry.get("messages"), entry.get("text")
+    if isinstance(messages, list) and messages and all(map(_is_message, messages)):
+        return {"messages": messages}
+    if isinstance(text, str) and text.strip():
+        return {"text": text}
+    raise UserError(f"{where}: has neither `messages` (role, content) nor a `text`")
+
+
+def _is_message(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(
+        isinstance(entry.get(key), str) for key in ("role", "content")
+    )
+
+
+def calibrate(model: Path, source: str, count: int, max_tokens: int, seed: int) -> Calibration:
+    """Documents through the model's tokenizer (chats through its chat template), cut to length."""
+    chosen = documents(source, count, seed)
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    if any("messages" in document for document in chosen) and not tokenizer.chat_template:
+        raise UserError(
+            f"{model} has no chat template, which {source} needs: calibrate on a JSONL with `text`"
+        )
+    rows = [_tokenize(tokenizer, document, max_tokens) for document in chosen]
+    return Calibration(source=source, rows=[row for row in rows if row], seed=seed)
+
+
+def _tokenize(tokenizer: Any, document: Document, max_tokens: int) -> list[int]:
+    """Token ids of one document; a chat template writes its own special tokens."""
+    if "messages" in document:
+        text = tokenizer.apply_chat_template(document["messages"], tokenize=False)
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    else:
+        ids = tokenizer(document["text"])["input_ids"]
+    return list(ids[:max_tokens])

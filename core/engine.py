@@ -1,0 +1,131 @@
+"""The engine contract: software that loads one checkpoint and answers for it.
+
+Entering an engine loads the checkpoint, leaving it frees the device. Nothing above this line knows
+which engine it is. An engine file (`engines/vllm.py`) exports one `ENGINE`, the class.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+TokenIds = list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to serve a checkpoint. The same for every checkpoint of a comparison.
+
+    `max_model_len` in tokens (None: the model's own); `kv_cache_bytes` fixes the KV cache (None:
+    the engine takes what `gpu_memory_utilization` leaves on a GPU, 1 GiB on a CPU).
+    """
+
+    dtype: str = "auto"
+    max_model_len: int | None = None
+    tensor_parallel_size: int = 1
+    enforce_eager: bool = False
+    gpu_memory_utilization: float = 0.9
+    kv_cache_bytes: int | None = None
+    kv_cache_dtype: str = "auto"
+    max_num_seqs: int = 256
+    trust_remote_code: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """What to generate: exactly `max_new_tokens` tokens when `ignore_eos` (for measuring)."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    ignore_eos: bool = True
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """One answered request; times are seconds on the monotonic clock."""
+
+    prompt_tokens: int
+    token_ids: TokenIds
+    sent_s: float
+    first_token_s: float
+    last_token_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What is really being served, read from the running engine rather than from its arguments.
+
+    `kernels` maps a kind of layer (`qkv_proj`, `lm_head`) to the kernels found in its layers.
+    Sizes are bytes; `kv_cache_tokens` is how many tokens fit, `max_concurrency` how many requests
+    of `max_model_len`.
+    """
+
+    engine: str
+    version: str
+    quantization: str | None
+    dtype: str
+    kernels: dict[str, list[str]]
+    attention: str | None
+    kv_cache_dtype: str
+    weights_bytes: int
+    kv_cache_bytes: int
+    kv_cache_tokens: int
+    max_model_len: int
+    max_concurrency: float
+    arguments: dict[str, Any]
+    process: dict[str, Any] = field(default_factory=dict)
+
+
+class Engine(ABC):
+    """A loaded checkpoint. Use as a context manager."""
+
+    name: ClassVar[str]
+    modules: ClassVar[tuple[str, ...]] = ()  # imported once, before the clean child is forked
+
+    def __init__(self, checkpoint: Path, options: Options) -> None:
+        self.checkpoint = checkpoint
+        self.options = options
+        self.load_phases: dict[str, float] = {}  # seconds of weights, compile, graph capture
+
+    @classmethod
+    def environment(cls) -> dict[str, str]:
+        """Environment variables the engine's process must start with."""
+        return {}
+
+    @abstractmethod
+    def __enter__(self) -> Self:
+        """Load the checkpoint."""
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Free the device."""
+
+    @abstractmethod
+    def generate(self, prompts: list[TokenIds], sampling: Sampling) -> list[Completion]:
+        """Answer all prompts, sent at once; one completion each, in order."""
+
+    @abstractmethod
+    def encode(self, text: str) -> TokenIds:
+        """Token ids of a text, special tokens as the model's tokenizer adds them."""
+
+    @abstractmethod
+    def decode(self, token_ids: TokenIds) -> str:
+        """The text of token ids, special tokens left out."""
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> range:
+        """Token ids that prompts may be made of (no special tokens)."""
+
+    @abstractmethod
+    def describe(self) -> Description:
+        """What is really being served."""

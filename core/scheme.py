@@ -1,0 +1,142 @@
+"""The scheme contract: a named way to compress, described in data.
+
+A scheme file (`schemes/int4_w4a16.py`) exports one `SCHEME`. What the recipe needs from
+llmcompressor is imported when the recipe is built, never before, so listing schemes is instant.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Capability = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """How a compressed linear layer lies on disk (compressed-tensors' formats).
+
+    `group` is what shares one scale: "channel" (an output row), "tensor", a number of input
+    columns, or a (rows, columns) block. `fixed_bits` are per layer whatever its size
+    (`weight_shape`, global scales).
+    """
+
+    format: str
+    weight_bits: int
+    group: Literal["channel", "tensor"] | int | tuple[int, int] = "channel"
+    scale_bits: int = 16
+    zero_point_bits: int = 0
+    fixed_bits: int = 0
+
+    def scales(self, rows: int, columns: int) -> int:
+        """How many scales a weight of `rows` x `columns` (outputs x inputs) carries."""
+        if self.format == "dense":
+            return 0
+        if self.group == "tensor":
+            return 1
+        if self.group == "channel":
+            return rows
+        if isinstance(self.group, int):
+            return rows * math.ceil(columns / self.group)
+        return math.ceil(rows / self.group[0]) * math.ceil(columns / self.group[1])
+
+    def bits(self, rows: int, columns: int) -> int:
+        """Bits on disk of one weight of `rows` x `columns`, its scales and zero points included."""
+        scale = self.scale_bits + self.zero_point_bits
+        weights = self.weight_bits * rows * columns
+        return weights + self.scales(rows, columns) * scale + self.fixed_bits
+
+    def bits_per_weight(self, rows: int = 4096, columns: int = 4096) -> float:
+        """Bits on disk per weight; the default shape is an attention projection of an 8B Llama."""
+        return self.bits(rows, columns) / (rows * columns)
+
+    @property
+    def divisor(self) -> int:
+        """What the number of input columns must be a multiple of (1: anything goes)."""
+        if isinstance(self.group, tuple):
+            return self.group[1]
+        return self.group if isinstance(self.group, int) else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a machine can serve a scheme: natively, only with a fallback, or not at all."""
+
+    kind: Literal["native", "fallback", "none"]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """Who has a kernel for a scheme in vLLM 0.32.
+
+    `native` is the lowest NVIDIA compute capability that computes in the scheme's own format;
+    `fallback` the lowest on which vLLM runs it otherwise (`fallback_how`); `only` an exact one.
+    `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs.
+    Source: `get_min_capability` and `can_implement` of vLLM's compressed-tensors schemes and
+    kernels; the CPU column was run.
+    """
+
+    native: Capability = (7, 5)
+    fallback: Capability | None = None
+    fallback_how: str = "weight-only (Marlin)"
+    only: Capability | None = None
+    cpu: Literal["yes", "no", "amx"] = "no"
+
+    def on_gpu(self, capability: Capability) -> Verdict:
+        """The verdict for an NVIDIA GPU of this compute capability."""
+        have = "{}.{}".format(*capability)
+        if self.only is not None:
+            need = "{}.{}".format(*self.only)
+            if capability == self.only:
+                return Verdict(kind="native", reason=f"compute capability {need}")
+            return Verdict(
+                kind="none", reason=f"needs compute capability {need} exactly, has {have}"
+            )
+        need = "{}.{}".format(*self.native)
+        if capability >= self.native:
+            return Verdict(kind="native", reason=f"compute capability {have} >= {need}")
+        if self.fallback is not None and capability >= self.fallback:
+            reason = f"compute capability {have} < {need}: vLLM falls back to {self.fallback_how}"
+            return Verdict(kind="fallback", reason=reason)
+        return Verdict(kind="none", reason=f"needs compute capability {need}, has {have}")
+
+    def on_cpu(self, flags: frozenset[str]) -> Verdict:
+        """The verdict for vLLM's CPU backend on a processor with these feature flags."""
+        if self.cpu == "no":
+            return Verdict(kind="none", reason="vLLM's CPU backend has no kernel for this format")
+        if self.cpu == "amx" and "amx_tile" not in flags:
+            return Verdict(kind="none", reason="vLLM's CPU kernel for this format needs AMX")
+        return Verdict(kind="native", reason="vLLM's CPU backend has a kernel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """A named way to compress a model.
+
+    `recipe(ignore)` builds llmcompressor's modifiers; None means the model stays as it is (the
+    base). `preset` is compressed-tensors' name of the number format. `calibration` says that text
+    is needed. `folds_scales` marks methods that move scales into neighbouring layers, so that
+    weights cannot be compared one by one with the base's. `kv_cache_bits` is set where the
+    checkpoint stores calibrated KV-cache scales.
+    """
+
+    summary: str
+    weight_bits: int
+    activation_bits: int
+    method: str
+    preset: str | None
+    calibration: bool
+    storage: Storage
+    serving: Serving
+    recipe: Callable[[list[str]], list[Any]] | None
+    ignore: tuple[str, ...] = ("lm_head",)
+    folds_scales: bool = False
+    kv_cache_bits: int | None = None
+    save_options: dict[str, Any] = field(default_factory=dict)
+
+    def verdict(self, capability: Capability | None, cpu_flags: frozenset[str]) -> Verdict:
+        """Can vLLM serve it here? `capability` is the GPU's, None on a machine without one."""
+        if capability is None:
+            return self.serving.on_cpu(cpu_flags)
+        return self.serving.on_gpu(capability)

@@ -1,0 +1,153 @@
+"""One checkpoint on one engine: load once, prove what is served, run every asked measure.
+
+`serve` runs in a clean child and emits plain data as it goes, so that what was measured before a
+crash is kept. `run` is the parent's side.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import checkpoint, child, models, page_cache, plugins, preload
+from core.engine import Description, Options
+from core.errors import UserError
+from core.machine import probe
+from core.measure import Loaded, Workload
+from core.memory import Watch
+
+Job = tuple[str, Workload]  # a measure by name, and its load
+
+
+class WrongCheckpoint(Exception):
+    """The engine serves something else than the checkpoint declares."""
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What a session found: raw values per finished job, and why it ended early if it did."""
+
+    description: dict[str, Any] | None = None
+    finished: list[tuple[Job, dict[str, Any]]] = field(default_factory=list)
+    failed: list[tuple[Job, str]] = field(default_factory=list)
+    reason: str | None = None
+    detail: str | None = None
+
+
+def prepare(engine: str, logs: Path) -> None:
+    """Start the fork server for an engine; later sessions with any engine reuse it."""
+    chosen = plugins.load("engines", engine)
+    child.start_server(chosen.modules, chosen.environment(), logs / "fork_server.log")
+
+
+def run(
+    path: Path, engine: str, options: Options, jobs: list[Job], log: Path, timeout_s: float,
+    progress: Callable[[str], None],
+) -> Result:  # fmt: skip
+    """Measure a checkpoint in a clean child; failures are in the result, never raised."""
+    result = Result()
+
+    def on_event(event: tuple[str, Any]) -> None:
+        kind, payload = event
+        if kind == "step":
+            progress(payload)
+        elif kind == "loaded":
+            result.description = payload
+        elif kind == "raw":
+            result.finished.append((jobs[payload[0]], payload[1]))
+        elif kind == "job_failed":
+            result.failed.append((jobs[payload[0]], payload[1]))
+
+    outcome = child.run(serve, (str(path), engine, options, jobs), log, timeout_s, on_event)
+    result.reason, result.detail = outcome.reason, outcome.detail
+    return result
+
+
+def serve(emit: child.Emit, path: str, engine_name: str, options: Options, jobs: list[Job]) -> None:
+    """The child's side. Emits ("step"|"loaded"|"raw"|"job_failed", payload)."""
+    files = checkpoint.read(Path(path))
+    cached = page_cache.resident_share(files.files)
+    engine_class = plugins.load("engines", engine_name)
+    with Watch([gpu.uuid for gpu in probe().gpus]) as watch:
+        memory = {"idle": watch.mark()}
+        emit(("step", "loading"))
+        started = time.time()
+        with engine_class(Path(path), options) as engine:
+            ready = time.time()
+            memory["loaded"] = watch.mark()
+            description = engine.describe()
+            prove(files, description)
+            emit(("loaded", asdict(description)))
+            timing = {
+                "load_s": ready - _process_start(),
+                "engine_s": ready - started,
+                "import_s": preload.SECONDS or None,
+                "page_cache": cached,
+            }
+            loaded = Loaded(engine, description, timing, files.nbytes, memory)
+            for number, (measure_name, workload) in enumerate(jobs):
+                emit(("step", measure_name))
+                _one(emit, number, measure_name, workload, loaded)
+                memory[f"{number}:{measure_name}"] = watch.mark()
+
+
+def _process_start() -> float:
+    """When this process was forked, in seconds since the epoch."""
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+def _one(
+    emit: child.Emit, number: int, measure_name: str, workload: Workload, loaded: Loaded
+) -> None:
+    """Run one measure; its failure is told and the next one still runs."""
+    measure = plugins.load("measures", measure_name)
+    try:
+        raw = measure.run(loaded, workload)
+    except Exception as problem:
+        emit(("job_failed", (number, f"{type(problem).__name__}: {problem}")))
+    else:
+        emit(("raw", (number, raw)))
+
+
+def prove(files: checkpoint.Checkpoint, served: Description) -> None:
+    """Raise `WrongCheckpoint` when what the engine loaded contradicts what the files declare."""
+    declared = (files.quantization or {}).get("quant_method")
+    if declared != served.quantization:
+        raise WrongCheckpoint(
+            f"the checkpoint declares {declared or 'no quantization'}, "
+            f"the engine serves {served.quantization or 'none'}"
+        )
+    compressed = {kind for kind, found in served.kernels.items() if any(map(_quantized, found))}
+    if declared == "compressed-tensors" and served.engine == "vllm" and not compressed:
+        raise WrongCheckpoint("the checkpoint is compressed, but no layer runs a compressed kernel")
+
+
+def _quantized(kernel: str) -> bool:
+    return not kernel.startswith("Unquantized")
+
+
+def impossible(identity: models.Identity, engine: str, allow_fallback: bool) -> str | None:
+    """Why this machine cannot serve a checkpoint natively, None when it can or cannot be told."""
+    here = probe()
+    if engine != "vllm" or plugins.canonical(identity.scheme) not in plugins.names("schemes"):
+        return None
+    scheme = plugins.load("schemes", identity.scheme)
+    verdict = scheme.verdict(here.compute_capability, here.cpu_flags)
+    if verdict.kind == "native" or (verdict.kind == "fallback" and allow_fallback):
+        return None
+    hint = "; --allow_fallback measures that" if verdict.kind == "fallback" else ""
+    return f"{identity.scheme} is not served natively here: {verdict.reason}{hint}"
+
+
+def check_dtype(dtype: str, engine: str) -> None:
+    """Raise `UserError` for a dtype that does not exist or that this GPU lacks."""
+    known = ("auto", "bfloat16", "float16", "float32", "half", "float")
+    if dtype not in known:
+        raise UserError(f"there is no dtype {dtype!r}; there are: {', '.join(known)}")
+    capability = probe().compute_capability
+    if engine == "vllm" and dtype == "bfloat16" and capability and capability < (8, 0):
+        have = "{}.{}".format(*capability)
+        raise UserError(f"bfloat16 needs compute capability 8.0, this GPU has {have}: use float16")

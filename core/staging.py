@@ -1,0 +1,55 @@
+"""A folder that appears under its final name only when it is whole.
+
+Work goes into `NAME.partial` beside it. On success the partial folder is renamed; an older folder
+of that name is moved aside first and deleted last, so that at no moment is there nothing.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import UserError
+
+
+@contextmanager
+def whole(target: Path, replace: bool) -> Iterator[Path]:
+    """Yield a fresh folder to fill; it becomes `target` when the block ends without an exception.
+
+    Raises `UserError` when `target` exists and `replace` is off. Whatever ends the block
+    (a full disk, Ctrl-C), the half-made folder is removed and an existing `target` is untouched.
+    """
+    if target.exists() and not replace:
+        raise UserError(f"{target} exists already; --force replaces it once the new one is whole")
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as problem:
+        raise UserError(f"cannot write to {target.parent}: {problem.strerror}") from problem
+    try:
+        yield partial
+        _flush(partial)
+        _swap(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _flush(folder: Path) -> None:
+    """Push every file to disk, so that a power cut cannot leave a renamed folder of holes."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+
+
+def _swap(partial: Path, target: Path) -> None:
+    old = target.with_name(target.name + ".replaced")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    partial.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,84 @@
+"""Repeats to one figure: median, Student-t interval, coefficient of variation and its label."""
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import Literal
+
+STABLE, NOISY = 0.03, 0.08
+CONFIDENCE = 0.95
+
+Stability = Literal["stable", "noisy", "unstable"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure and the `values` of its repeats. One repeat gives no interval and no label."""
+
+    value: float
+    values: list[float]
+    low: float | None
+    high: float | None
+    cv: float | None
+    stability: Stability | None
+
+
+def estimate(values: list[float]) -> Estimate:
+    """Median of `values`, with the 95 % Student-t interval of their mean.
+
+    Raises ValueError for no values or one that is not finite: a figure is absent or it is right.
+    """
+    if not values or not all(map(math.isfinite, values)):
+        raise ValueError(f"no figure can be made of {values}")
+    middle = statistics.median(values)
+    if len(values) == 1:
+        return Estimate(value=middle, values=values, low=None, high=None, cv=None, stability=None)
+    mean, spread = statistics.fmean(values), statistics.stdev(values)
+    half = _t(len(values) - 1) * spread / math.sqrt(len(values))
+    cv = spread / mean if mean else None
+    label = None if cv is None else _label(abs(cv))
+    return Estimate(
+        value=middle, values=values, low=mean - half, high=mean + half, cv=cv, stability=label
+    )
+
+
+def _t(degrees: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf((1 + CONFIDENCE) / 2, degrees))
+
+
+def _label(cv: float) -> Stability:
+    if cv <= STABLE:
+        return "stable"
+    return "noisy" if cv <= NOISY else "unstable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """One checkpoint's figure over another's, with a 95 % interval when both have repeats."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def separated(self) -> bool:
+        """Whether the interval excludes 1: only then is one faster (or smaller) than the other."""
+        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
+
+def ratio(values: list[float], base: list[float]) -> Ratio:
+    """Geometric mean of `values` over that of `base`, Welch's interval on the logarithms."""
+    mine, theirs = [math.log(v) for v in values], [math.log(v) for v in base]
+    centre = statistics.fmean(mine) - statistics.fmean(theirs)
+    if len(mine) < 2 or len(theirs) < 2:
+        return Ratio(value=math.exp(centre), low=None, high=None)
+    a, b = statistics.variance(mine) / len(mine), statistics.variance(theirs) / len(theirs)
+    if a + b == 0:
+        return Ratio(value=math.exp(centre), low=math.exp(centre), high=math.exp(centre))
+    degrees = (a + b) ** 2 / (a**2 / (len(mine) - 1) + b**2 / (len(theirs) - 1))
+    from scipy.stats import t
+
+    half = float(t.ppf((1 + CONFIDENCE) / 2, degrees)) * math.sqrt(a + b)
+    return Ratio(value=math.exp(centre), low=math.exp(centre - half), high=math.exp(centre + half))

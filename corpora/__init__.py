@@ -1,0 +1,1 @@
+"""Sources of text for calibration and perplexity: one file is one source."""

@@ -1,0 +1,42 @@
+"""UltraChat 200k (HuggingFaceH4/ultrachat_200k, split train_sft): what most published recipes use.
+
+Read from the folder `download_model.py --datasets` fills where there is one, else from the hub.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from core.corpus import Corpus, Document
+from core.errors import UserError
+
+REPOSITORY = "HuggingFaceH4/ultrachat_200k"
+SPLIT = "train_sft"
+LOCAL = Path("datasets_cache") / REPOSITORY.replace("/", "--")
+
+
+def load(count: int, seed: int) -> list[Document]:
+    """`count` chats, shuffled by `seed`. Raises `UserError` without network or with too few."""
+    rows = _rows()
+    if count > len(rows):
+        raise UserError(f"{count} samples were asked for, UltraChat's {SPLIT} has {len(rows)}")
+    chosen = rows.shuffle(seed=seed).select(range(count))
+    return [{"messages": row["messages"]} for row in chosen]
+
+
+def _rows() -> Any:
+    from datasets import load_dataset
+
+    parquet = sorted(str(file) for file in LOCAL.rglob(f"*{SPLIT}*.parquet"))
+    if parquet:
+        return load_dataset("parquet", data_files=parquet, split="train")
+    try:
+        return load_dataset(REPOSITORY, split=SPLIT)
+    except (OSError, ValueError) as problem:  # the hub's and datasets' errors derive from these
+        raise UserError(
+            f"cannot fetch {REPOSITORY} ({type(problem).__name__}): on a machine with network run "
+            "`python download_model.py --datasets` and copy datasets_cache/, or give your own text "
+            "with --calibration FILE.jsonl"
+        ) from problem
+
+
+CORPUS = Corpus(summary="UltraChat 200k, 207,865 chats between a user and an assistant", load=load)

@@ -1,0 +1,1 @@
+"""Software that serves a checkpoint: one file is one engine."""

@@ -1,0 +1,1 @@
+"""What is measured on a loaded engine: one file is one measure."""

@@ -1,0 +1,23 @@
+"""Many users at once: `batch_size` requests sent together, timed until the last is answered."""
+
+from core.engine import Completion, TokenIds
+from core.measure import Loaded, Measure, Raw, Workload
+from measures import _requests
+
+
+def _together(loaded: Loaded, prompts: list[TokenIds], workload: Workload) -> list[Completion]:
+    return loaded.engine.generate(prompts, workload.sampling)
+
+
+def run(loaded: Loaded, workload: Workload) -> Raw:
+    """`workload.batch_size` prompts at the same time, per repeat."""
+    return _requests.timed(loaded, workload, workload.batch_size, _together)
+
+
+MEASURE = Measure(
+    summary="requests sent together: throughput at a given number of users",
+    kind="performance",
+    units=_requests.UNITS,
+    run=run,
+    figures=_requests.figures,
+)

@@ -1,0 +1,23 @@
+"""One user's experience: requests sent one at a time, each after the last has been answered."""
+
+from core.engine import Completion, TokenIds
+from core.measure import Loaded, Measure, Raw, Workload
+from measures import _requests
+
+
+def _one_by_one(loaded: Loaded, prompts: list[TokenIds], workload: Workload) -> list[Completion]:
+    return [c for prompt in prompts for c in loaded.engine.generate([prompt], workload.sampling)]
+
+
+def run(loaded: Loaded, workload: Workload) -> Raw:
+    """`workload.requests` prompts, one at a time, per repeat."""
+    return _requests.timed(loaded, workload, workload.requests, _one_by_one)
+
+
+MEASURE = Measure(
+    summary="requests one at a time: what a single user waits",
+    kind="performance",
+    units=_requests.UNITS,
+    run=run,
+    figures=_requests.figures,
+)

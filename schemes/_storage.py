@@ -1,0 +1,16 @@
+"""The layouts that several schemes share, as compressed-tensors 0.19 writes them."""
+
+from core.scheme import Serving, Storage
+
+DENSE = Storage(format="dense", weight_bits=16)
+FP8_CHANNEL = Storage(format="float-quantized", weight_bits=8)
+INT8_CHANNEL = Storage(format="int-quantized", weight_bits=8)
+INT8_GROUP = Storage(format="pack-quantized", weight_bits=8, group=128, fixed_bits=128)
+INT4_GROUP = Storage(format="pack-quantized", weight_bits=4, group=128, fixed_bits=128)
+
+FP8_SERVING = Serving(native=(8, 9), fallback=(7, 5), cpu="yes")
+# vLLM 0.32's CPU build lacks the operator for static activation scales (static_scaled_fp8_quant).
+FP8_STATIC_SERVING = Serving(native=(8, 9), fallback=(7, 5), cpu="no")
+INT8_SERVING = Serving(native=(7, 5), cpu="yes")
+INT4_SERVING = Serving(native=(7, 5), cpu="yes")
+INT8_WEIGHT_ONLY_SERVING = Serving(native=(7, 5), cpu="no")

@@ -1,0 +1,17 @@
+"""BASE: the model as it is, so that the uncompressed weights need no special case anywhere."""
+
+from core.scheme import Scheme, Serving
+from schemes import _storage
+
+SCHEME = Scheme(
+    summary="the uncompressed model",
+    weight_bits=16,
+    activation_bits=16,
+    method="none",
+    preset=None,
+    calibration=False,
+    storage=_storage.DENSE,
+    serving=Serving(native=(7, 0), cpu="yes"),
+    recipe=None,
+    ignore=(),
+)

@@ -1,0 +1,18 @@
+"""FP8-W8A8-BLOCK: FP8 with one weight scale per 128 x 128 block (DeepSeek-V3's layout)."""
+
+from functools import partial
+
+from core.scheme import Scheme, Serving, Storage
+from schemes import _llmcompressor
+
+SCHEME = Scheme(
+    summary="FP8 weights in 128x128 blocks, activations in groups of 128",
+    weight_bits=8,
+    activation_bits=8,
+    method="RTN",
+    preset="FP8_BLOCK",
+    calibration=False,
+    storage=Storage(format="float-quantized", weight_bits=8, group=(128, 128)),
+    serving=Serving(native=(8, 9), fallback=(7, 5), cpu="amx"),
+    recipe=partial(_llmcompressor.rtn, "FP8_BLOCK"),
+)

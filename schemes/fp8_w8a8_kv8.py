@@ -1,0 +1,19 @@
+"""FP8-W8A8-KV8: FP8-W8A8 plus calibrated scales for an FP8 KV cache."""
+
+from functools import partial
+
+from core.scheme import Scheme
+from schemes import _llmcompressor, _storage
+
+SCHEME = Scheme(
+    summary="FP8 weights and activations, FP8 KV cache with calibrated scales",
+    weight_bits=8,
+    activation_bits=8,
+    method="RTN",
+    preset="FP8_DYNAMIC",
+    calibration=True,
+    storage=_storage.FP8_CHANNEL,
+    serving=_storage.FP8_SERVING,
+    recipe=partial(_llmcompressor.rtn, "FP8_DYNAMIC", kv_cache=True),
+    kv_cache_bits=8,
+)

@@ -1,0 +1,18 @@
+"""INT4-W4A16-RTN: 4-bit integer weights in groups of 128, rounded to nearest."""
+
+from functools import partial
+
+from core.scheme import Scheme
+from schemes import _llmcompressor, _storage
+
+SCHEME = Scheme(
+    summary="INT4 weights, 16-bit activations",
+    weight_bits=4,
+    activation_bits=16,
+    method="RTN",
+    preset="W4A16",
+    calibration=False,
+    storage=_storage.INT4_GROUP,
+    serving=_storage.INT4_SERVING,
+    recipe=partial(_llmcompressor.rtn, "W4A16"),
+)

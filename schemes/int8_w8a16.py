@@ -1,0 +1,18 @@
+"""INT8-W8A16: 8-bit integer weights, 16-bit activations, GPTQ."""
+
+from functools import partial
+
+from core.scheme import Scheme
+from schemes import _llmcompressor, _storage
+
+SCHEME = Scheme(
+    summary="INT8 weights, 16-bit activations",
+    weight_bits=8,
+    activation_bits=16,
+    method="GPTQ",
+    preset="W8A16",
+    calibration=True,
+    storage=_storage.INT8_GROUP,
+    serving=_storage.INT8_WEIGHT_ONLY_SERVING,
+    recipe=partial(_llmcompressor.gptq, "W8A16"),
+)

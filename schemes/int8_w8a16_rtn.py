@@ -1,0 +1,18 @@
+"""INT8-W8A16-RTN: 8-bit integer weights, 16-bit activations, rounded to nearest."""
+
+from functools import partial
+
+from core.scheme import Scheme
+from schemes import _llmcompressor, _storage
+
+SCHEME = Scheme(
+    summary="INT8 weights, 16-bit activations",
+    weight_bits=8,
+    activation_bits=16,
+    method="RTN",
+    preset="W8A16",
+    calibration=False,
+    storage=_storage.INT8_GROUP,
+    serving=_storage.INT8_WEIGHT_ONLY_SERVING,
+    recipe=partial(_llmcompressor.rtn, "W8A16"),
+)

