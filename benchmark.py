@@ -8,13 +8,12 @@ The checkpoint is loaded once, in a clean process. Each measure leaves a record 
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core import checkpoint, cli, models, plugins
+from core import arguments, checkpoint, cli, models, plugins
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
@@ -29,7 +28,7 @@ TIMEOUT_S = 1800.0
 
 
 def jobs(workload: Workload, batch_sizes: list[int]) -> "list[Job]":
-    """Every performance measure in the order they must run: memory last, so its peak is over all."""
+    """Every performance measure in order: memory comes last, so that its peak is over all."""
     batches = [("batch", replace(workload, batch_size=size)) for size in batch_sizes]
     return [("load", workload), ("sequential", workload), *batches, ("memory", workload)]
 
@@ -153,38 +152,44 @@ def read_prompts(path: Path | None) -> tuple[str, ...]:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as problem:
         raise UserError(f"{path}: not a JSON file of prompts ({problem})") from problem
-    prompts = (
-        [e.get("prompt") if isinstance(e, dict) else e for e in entries]
-        if isinstance(entries, list)
-        else []
-    )
-    if not prompts or not all(isinstance(p, str) and p for p in prompts):
+    listed = entries if isinstance(entries, list) else []
+    prompts = [e.get("prompt") if isinstance(e, dict) else e for e in listed]
+    texts = tuple(p for p in prompts if isinstance(p, str) and p)
+    if not texts or len(texts) < len(listed):
         raise UserError(f'{path}: wants a list of {{"prompt": "..."}} objects')
-    return tuple(prompts)
+    return texts
 
 
 def main(
     model: Annotated[str, typer.Option("--model", help="checkpoint folder, or `demo`")],
-    dtype: Annotated[str, typer.Option("--dtype", help="activations: auto, bfloat16, float16, float32")] = Options.dtype,
-    engine: Annotated[str, typer.Option("--engine", help="what serves it: vllm or fake")] = "vllm",
-    batch_sizes: Annotated[str, typer.Option("--batch_sizes", help="requests sent together, like 1,8,32")] = str(Workload.batch_size),
-    num_prompts: Annotated[int, typer.Option("--num_prompts", min=1, help="requests sent one at a time")] = Workload.requests,
-    prompt_tokens: Annotated[int, typer.Option("--prompt_tokens", min=1, help="tokens of each prompt")] = Workload.prompt_tokens,
-    max_new_tokens: Annotated[int, typer.Option("--max_new_tokens", min=1, help="tokens generated for each")] = Workload.max_new_tokens,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="timed repeats (3 at least for an interval)")] = Workload.repeats,
-    temperature: Annotated[float, typer.Option("--temperature", min=0.0, help="0 is greedy")] = Workload.temperature,
-    top_p: Annotated[float, typer.Option("--top_p", min=0.0, max=1.0, help="nucleus sampling")] = Workload.top_p,
-    prompts_file: Annotated[Path | None, typer.Option("--prompts_file", help='JSON list of {"prompt": ...} to use instead')] = None,
-    seed: Annotated[int, typer.Option("--seed", help="chooses the prompts' token ids")] = Workload.seed,
-    max_model_len: Annotated[int | None, typer.Option("--max_model_len", help="longest request in tokens; the model's own by default")] = None,
-    tensor_parallel_size: Annotated[int, typer.Option("--tensor_parallel_size", min=1, help="GPUs to split the model over")] = Options.tensor_parallel_size,
-    gpu_memory_utilization: Annotated[float, typer.Option("--gpu_memory_utilization", min=0.05, max=1.0, help="share of a GPU the engine takes")] = Options.gpu_memory_utilization,
-    enforce_eager: Annotated[bool, typer.Option("--enforce_eager", help="no torch.compile, no CUDA graphs: loads faster, answers slower")] = False,
-    allow_fallback: Annotated[bool, typer.Option("--allow_fallback", help="measure schemes this GPU runs only weight-only")] = False,
-    trust_remote_code: Annotated[bool, typer.Option("--trust_remote_code", help="run Python code shipped with the model")] = False,
-    results_dir: Annotated[Path, typer.Option("--results_dir", help="where records go")] = RESULTS,
-    json_: Annotated[bool, typer.Option("--json", help="print the records as one JSON document")] = False,
-) -> None:  # fmt: skip
+    dtype: arguments.Dtype = Options.dtype,
+    engine: arguments.EngineName = "vllm",
+    batch_sizes: arguments.BatchSizes = str(Workload.batch_size),
+    num_prompts: arguments.NumPrompts = Workload.requests,
+    prompt_tokens: arguments.PromptTokens = Workload.prompt_tokens,
+    max_new_tokens: arguments.MaxNewTokens = Workload.max_new_tokens,
+    repeats: arguments.Repeats = Workload.repeats,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0.0, help="0 is greedy")
+    ] = Workload.temperature,
+    top_p: Annotated[
+        float, typer.Option("--top_p", min=0.0, max=1.0, help="nucleus sampling")
+    ] = Workload.top_p,
+    prompts_file: Annotated[
+        Path | None,
+        typer.Option("--prompts_file", help='JSON list of {"prompt": ...} to use instead'),
+    ] = None,
+    seed: arguments.Seed = Workload.seed,
+    max_model_len: arguments.MaxModelLen = None,
+    tensor_parallel_size: arguments.TensorParallelSize = Options.tensor_parallel_size,
+    gpu_memory_utilization: arguments.GpuMemoryUtilization = Options.gpu_memory_utilization,
+    kv_cache_memory_bytes: arguments.KvCacheMemoryBytes = None,
+    enforce_eager: arguments.EnforceEager = False,
+    allow_fallback: arguments.AllowFallback = False,
+    trust_remote_code: arguments.TrustRemoteCode = False,
+    results_dir: arguments.ResultsDir = RESULTS,
+    json_: arguments.Json = False,
+) -> None:
     """Measure load time, memory, latency and throughput of one checkpoint."""
     from core import records, session
     from reporting import performance
@@ -192,6 +197,7 @@ def main(
     options = Options(
         dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
         gpu_memory_utilization=gpu_memory_utilization, enforce_eager=enforce_eager,
+        kv_cache_memory_bytes=kv_cache_memory_bytes,
         trust_remote_code=trust_remote_code,
     )  # fmt: skip
     workload = Workload(

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core import checkpoint, cli, models, plugins
+from core import arguments, checkpoint, cli, models, plugins
 from core.errors import UserError
 
 Progress = Callable[[str, int, int], None]
@@ -86,7 +86,7 @@ def compress(
         if scheme.calibration:
             calibration = corpus.calibrate(
                 source, settings.corpus(model_id), settings.num_calibration_samples,
-                settings.max_sequence_length, settings.seed,
+                settings.max_sequence_length, settings.seed, settings.trust_remote_code,
             )  # fmt: skip
         tokenized = time.perf_counter()
         made = _run(scheme, source, folder, calibration, planned.ignored, settings, progress)
@@ -107,7 +107,7 @@ def _scheme(compression_type: str) -> tuple[str, Any]:
 
 
 def _quiet_libraries() -> None:
-    """One progress bar of ours instead of hundreds of theirs; the environment can bring them back."""
+    """One progress bar of ours for hundreds of theirs; the environment can bring them back."""
     os.environ.setdefault("LLM_COMPRESSOR_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -203,29 +203,18 @@ def main(
     compression_type: Annotated[
         str, typer.Option("--compression_type", help="scheme, for instance INT4-W4A16 (see --list)")
     ] = "",
-    model_id: Annotated[
-        str, typer.Option("--model_id", help="model folder, or `demo` for the built-in model")
-    ] = "llama3_8b",
-    num_calibration_samples: Annotated[
-        int, typer.Option("--num_calibration_samples", min=1, help="documents to calibrate on")
-    ] = Settings.num_calibration_samples,
-    max_sequence_length: Annotated[
-        int, typer.Option("--max_sequence_length", min=1, help="tokens kept of each document")
-    ] = Settings.max_sequence_length,
-    calibration: Annotated[
-        str | None,
-        typer.Option("--calibration", help="ultrachat, demo or FILE.jsonl with messages or text"),
-    ] = None,
+    model_id: arguments.ModelId = "llama3_8b",
+    num_calibration_samples: arguments.Samples = Settings.num_calibration_samples,
+    max_sequence_length: arguments.Length = Settings.max_sequence_length,
+    calibration: arguments.Calibration = None,
     ignore: Annotated[
         list[str] | None,
         typer.Option(
             "--ignore", help="layers to leave out besides the scheme's: a name, or re:..."
         ),
     ] = None,
-    output_dir: Annotated[
-        Path, typer.Option("--output_dir", help="folder in which {model_id}-{scheme}/ is made")
-    ] = Path(),
-    seed: Annotated[int, typer.Option("--seed", help="chooses and orders calibration text")] = 0,
+    output_dir: arguments.OutputDir = Path(),
+    seed: arguments.Seed = 0,
     force: Annotated[
         bool, typer.Option("--force", help="replace an existing checkpoint, once the new is whole")
     ] = False,
@@ -235,10 +224,8 @@ def main(
     list_: Annotated[
         bool, typer.Option("--list", help="list the schemes and what this machine can serve")
     ] = False,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust_remote_code", help="run Python code shipped with the model")
-    ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+    trust_remote_code: arguments.TrustRemoteCode = False,
+    json_: arguments.Json = False,
 ) -> None:
     """Compress a model with one quantization scheme into {model_id}-{scheme}/ and verify it."""
     from reporting import compression

@@ -16,7 +16,7 @@ import typer
 
 import benchmark
 from compress import Settings
-from core import checkpoint, cli, models, plugins
+from core import arguments, checkpoint, cli, models, plugins
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
@@ -138,36 +138,45 @@ def measure_all(
     for scheme in schemes:
         path = models.checkpoint_path(model_id, scheme, output_dir)
         subject = model_id if scheme == "BASE" else str(path)
+
+        def step(name: str, scheme: str = scheme) -> None:
+            progress(f"{scheme}: {name}")
+
         made += benchmark.measure(
-            subject, engine, options, wanted, results, run_id, allow_fallback,
-            lambda step, scheme=scheme: progress(f"{scheme}: {step}"),
-        )  # fmt: skip
+            subject, engine, options, wanted, results, run_id, allow_fallback, step
+        )
     return made
 
 
 def main(
-    model_id: Annotated[str, typer.Option("--model_id", help="model folder, or `demo` for the built-in model")] = "llama3_8b",
-    schemes: Annotated[str, typer.Option("--schemes", help="all (base and the six classic schemes), every, or names with commas")] = "all",
-    engine: Annotated[str, typer.Option("--engine", help="what serves the checkpoints: vllm or fake")] = "vllm",
-    num_calibration_samples: Annotated[int, typer.Option("--num_calibration_samples", min=1, help="documents to calibrate on")] = Settings.num_calibration_samples,
-    max_sequence_length: Annotated[int, typer.Option("--max_sequence_length", min=1, help="tokens kept of each document")] = Settings.max_sequence_length,
-    calibration: Annotated[str | None, typer.Option("--calibration", help="ultrachat, demo or FILE.jsonl")] = Settings.calibration,
-    dtype: Annotated[str, typer.Option("--dtype", help="activations: auto, bfloat16, float16, float32")] = Options.dtype,
-    batch_sizes: Annotated[str, typer.Option("--batch_sizes", help="requests sent together, like 1,8,32")] = str(Workload.batch_size),
-    num_prompts: Annotated[int, typer.Option("--num_prompts", min=1, help="requests sent one at a time")] = Workload.requests,
-    prompt_tokens: Annotated[int, typer.Option("--prompt_tokens", min=1, help="tokens of each prompt")] = Workload.prompt_tokens,
-    max_new_tokens: Annotated[int, typer.Option("--max_new_tokens", min=1, help="tokens generated for each")] = Workload.max_new_tokens,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="timed repeats")] = Workload.repeats,
-    seed: Annotated[int, typer.Option("--seed", help="chooses calibration text and prompts")] = 0,
-    max_model_len: Annotated[int | None, typer.Option("--max_model_len", help="longest request in tokens")] = None,
-    tensor_parallel_size: Annotated[int, typer.Option("--tensor_parallel_size", min=1, help="GPUs to split the model over")] = Options.tensor_parallel_size,
-    enforce_eager: Annotated[bool, typer.Option("--enforce_eager", help="no torch.compile, no CUDA graphs: loads faster, answers slower")] = False,
-    allow_fallback: Annotated[bool, typer.Option("--allow_fallback", help="measure schemes this GPU runs only weight-only")] = False,
-    trust_remote_code: Annotated[bool, typer.Option("--trust_remote_code", help="run Python code shipped with the model")] = False,
-    output_dir: Annotated[Path, typer.Option("--output_dir", help="folder in which checkpoints are made")] = Path(),
-    results_dir: Annotated[Path, typer.Option("--results_dir", help="where records go")] = benchmark.RESULTS,
-    json_: Annotated[bool, typer.Option("--json", help="print the records as one JSON document")] = False,
-) -> None:  # fmt: skip
+    model_id: arguments.ModelId = "llama3_8b",
+    schemes: Annotated[
+        str,
+        typer.Option(
+            "--schemes", help="all (base and the six classic schemes), every, or names with commas"
+        ),
+    ] = "all",
+    engine: arguments.EngineName = "vllm",
+    num_calibration_samples: arguments.Samples = Settings.num_calibration_samples,
+    max_sequence_length: arguments.Length = Settings.max_sequence_length,
+    calibration: arguments.Calibration = Settings.calibration,
+    dtype: arguments.Dtype = Options.dtype,
+    batch_sizes: arguments.BatchSizes = str(Workload.batch_size),
+    num_prompts: arguments.NumPrompts = Workload.requests,
+    prompt_tokens: arguments.PromptTokens = Workload.prompt_tokens,
+    max_new_tokens: arguments.MaxNewTokens = Workload.max_new_tokens,
+    repeats: arguments.Repeats = Workload.repeats,
+    seed: arguments.Seed = 0,
+    max_model_len: arguments.MaxModelLen = None,
+    tensor_parallel_size: arguments.TensorParallelSize = Options.tensor_parallel_size,
+    kv_cache_memory_bytes: arguments.KvCacheMemoryBytes = None,
+    enforce_eager: arguments.EnforceEager = False,
+    allow_fallback: arguments.AllowFallback = False,
+    trust_remote_code: arguments.TrustRemoteCode = False,
+    output_dir: arguments.OutputDir = Path(),
+    results_dir: arguments.ResultsDir = benchmark.RESULTS,
+    json_: arguments.Json = False,
+) -> None:
     """Compress a model with every scheme, serve each checkpoint, measure and compare."""
     from core import records, session
     from reporting import performance
@@ -178,7 +187,8 @@ def main(
     )  # fmt: skip
     options = Options(
         dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
-        enforce_eager=enforce_eager, trust_remote_code=trust_remote_code,
+        enforce_eager=enforce_eager, kv_cache_memory_bytes=kv_cache_memory_bytes,
+        trust_remote_code=trust_remote_code,
     )  # fmt: skip
     workload = Workload(
         requests=num_prompts, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens,

@@ -25,6 +25,7 @@ from core.plugins import ROOT
 
 Emit = Callable[[Any], None]
 TAIL_BYTES = 4000
+GRACE_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +99,13 @@ def run(
     child.start()
     sender.close()
     try:
-        return _listen(child, receiver, log, timeout_s, on_event)
+        outcome = _listen(child, receiver, log, timeout_s, on_event)
+    except BaseException:
+        _interrupt(child)
+        raise
     finally:
         _end(child)
+    return outcome
 
 
 def _listen(
@@ -141,10 +146,23 @@ def _tail(log: Path) -> str:
 
 
 def _end(child: Any) -> None:
-    """Kill the child's whole process group: engines start workers of their own."""
+    """Let the child end, ask it to, then kill its whole group: engines start workers of their own.
+
+    Asked by an interrupt it removes what it had half written; a hanging one gets a few seconds.
+    """
+    child.join(GRACE_S)
+    if child.is_alive():
+        _interrupt(child)
+        child.join(GRACE_S)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.join()
+
+
+def _interrupt(child: Any) -> None:
+    """What Ctrl-C does: the child unwinds and removes what it had half written."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGINT)
 
 
 def _enter(

@@ -20,7 +20,7 @@ Document = dict[str, Any]  # {"messages": [{"role", "content"}, ...]} or {"text"
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """A source of documents. `load(count, seed)` gives `count` of them, the same for the same seed."""
+    """A source of documents; `load(count, seed)` gives the same ones for the same seed."""
 
     summary: str
     load: Callable[[int, int], list[Document]]
@@ -98,12 +98,14 @@ def _is_message(entry: Any) -> bool:
     )
 
 
-def calibrate(model: Path, source: str, count: int, max_tokens: int, seed: int) -> Calibration:
+def calibrate(
+    model: Path, source: str, count: int, max_tokens: int, seed: int, trust: bool
+) -> Calibration:
     """Documents through the model's tokenizer (chats through its chat template), cut to length."""
     chosen = documents(source, count, seed)
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust)
     if any("messages" in document for document in chosen) and not tokenizer.chat_template:
         raise UserError(
             f"{model} has no chat template, which {source} needs: calibrate on a JSONL with `text`"

@@ -17,8 +17,8 @@ TokenIds = list[int]
 class Options:
     """How to serve a checkpoint. The same for every checkpoint of a comparison.
 
-    `max_model_len` in tokens (None: the model's own); `kv_cache_bytes` fixes the KV cache (None:
-    the engine takes what `gpu_memory_utilization` leaves on a GPU, 1 GiB on a CPU).
+    `max_model_len` in tokens (None: the model's own); `kv_cache_memory_bytes` fixes the KV cache
+    (None: what `gpu_memory_utilization` leaves on a GPU; on a CPU 1 GiB, or one full request).
     """
 
     dtype: str = "auto"
@@ -26,8 +26,7 @@ class Options:
     tensor_parallel_size: int = 1
     enforce_eager: bool = False
     gpu_memory_utilization: float = 0.9
-    kv_cache_bytes: int | None = None
-    kv_cache_dtype: str = "auto"
+    kv_cache_memory_bytes: int | None = None
     max_num_seqs: int = 256
     trust_remote_code: bool = False
     seed: int = 0
@@ -116,6 +115,13 @@ class Engine(ABC):
     @abstractmethod
     def encode(self, text: str) -> TokenIds:
         """Token ids of a text, special tokens as the model's tokenizer adds them."""
+
+    @abstractmethod
+    def encode_chat(self, prompt: str) -> TokenIds:
+        """Token ids of one user message through the chat template, ready for the answer.
+
+        A model without a chat template gets the text as it is.
+        """
 
     @abstractmethod
     def decode(self, token_ids: TokenIds) -> str:

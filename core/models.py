@@ -19,7 +19,7 @@ MANIFEST = "compression.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What a checkpoint folder is: model, scheme (as written), and how it was made if we made it."""
+    """What a checkpoint folder is: model, scheme, and how it was made if we made it."""
 
     path: Path
     model: str
@@ -38,7 +38,8 @@ def folder(model_id: str) -> Path:
         f"`python download_model.py {model_id}` fetches it"
         if "/" in model_id
         else (
-            "`python download_model.py` fetches Llama-3-8B-Instruct into llama3_8b, and `demo` is built in"
+            "`python download_model.py` fetches Llama-3-8B-Instruct into llama3_8b, "
+            "and `demo` is built in"
         )
     )
     raise UserError(f"there is no model folder {model_id!r}; {hint}")
@@ -71,9 +72,3 @@ def identify(path_or_model: str) -> Identity:
     found = checkpoint.read(path)
     scheme = "BASE" if found.quantization is None else found.format
     return Identity(path=path, model=model_name(path_or_model), scheme=scheme, manifest={})
-
-
-def checkpoints(model_id: str, parent: Path) -> list[Path]:
-    """Every compressed checkpoint of a model in `parent`, by the registry's order of names."""
-    wanted = [checkpoint_path(model_id, name, parent) for name in plugins.names("schemes")]
-    return [path for path in wanted if (path / MANIFEST).is_file()]

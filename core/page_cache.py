@@ -1,4 +1,4 @@
-"""How much of a checkpoint is in memory already: a warm load and a cold one are different figures."""
+"""How much of a checkpoint is in memory already: warm and cold loads are different figures."""
 
 import ctypes
 import mmap

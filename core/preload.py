@@ -6,6 +6,7 @@ that a load time can be told apart from the import it did not have to repeat.
 
 import importlib
 import os
+import sys
 import time
 
 VARIABLE = "PRELOAD_MODULES"
@@ -19,3 +20,9 @@ def _import_all() -> float:
 
 
 SECONDS = _import_all()
+
+
+def cuda_initialized() -> bool:
+    """Whether importing made a CUDA context: a forked child could not use the GPU then."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())

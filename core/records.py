@@ -5,6 +5,7 @@ seed. Files are `RESULTS/{model}-{scheme}/{measure}-{UTC}-{id}.json`; each is wr
 temporary name, flushed and renamed, so one that exists is whole, and none is ever overwritten.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -51,7 +52,7 @@ class Subject(BaseModel):
 
 
 class Record(BaseModel):
-    """One measure on one checkpoint. `status` is "ok", "failed" or "unsupported" (with `reason`)."""
+    """One measure on one checkpoint. `status` is ok, failed or unsupported (see `reason`)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -103,7 +104,8 @@ def save(record: Record, results: Path) -> Path:
             os.fsync(file.fileno())
         temporary.rename(final)
     except OSError as problem:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise UserError(f"cannot save a record in {folder}: {problem.strerror}") from problem
     return final
 

@@ -66,6 +66,8 @@ def run(
 
 def serve(emit: child.Emit, path: str, engine_name: str, options: Options, jobs: list[Job]) -> None:
     """The child's side. Emits ("step"|"loaded"|"raw"|"job_failed", payload)."""
+    if preload.cuda_initialized():
+        raise RuntimeError("a CUDA context was made before this process was forked")
     files = checkpoint.read(Path(path))
     cached = page_cache.resident_share(files.files)
     engine_class = plugins.load("engines", engine_name)

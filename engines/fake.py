@@ -67,6 +67,10 @@ class FakeEngine(Engine):
         """One token a byte."""
         return list(text.encode())
 
+    def encode_chat(self, prompt: str) -> TokenIds:
+        """No template."""
+        return self.encode(prompt)
+
     def decode(self, token_ids: TokenIds) -> str:
         """One character a token."""
         return "".join(chr(32 + n % 95) for n in token_ids)

@@ -20,6 +20,7 @@ from core.engine import Completion, Description, Engine, Sampling, TokenIds
 
 CPU_KV_CACHE_BYTES = 1 << 30
 CPU_BLOCK_TOKENS = 128
+KV_BYTES = 4  # per value at most (float32)
 TCMALLOC = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 # vLLM has no interface for how long loading took; these are the lines it logs.
 LOGGED = {
@@ -59,8 +60,9 @@ class VllmEngine(Engine):
         }
 
     def __enter__(self) -> Self:
-        from engines._vllm_layers import weights_as_loaded
         from vllm import LLM
+
+        from engines._vllm_layers import weights_as_loaded
 
         _register(self.checkpoint)
         logged: list[str] = []
@@ -92,7 +94,6 @@ class VllmEngine(Engine):
             "tensor_parallel_size": options.tensor_parallel_size,
             "enforce_eager": options.enforce_eager,
             "max_num_seqs": options.max_num_seqs,
-            "kv_cache_dtype": options.kv_cache_dtype,
             "trust_remote_code": options.trust_remote_code,
             "seed": options.seed,
             "enable_prefix_caching": False,
@@ -100,12 +101,23 @@ class VllmEngine(Engine):
         }
         if options.tensor_parallel_size == 1:
             arguments["distributed_executor_backend"] = "uni"
-        kv_bytes = options.kv_cache_bytes or (None if _gpu() else CPU_KV_CACHE_BYTES)
+        kv_bytes = options.kv_cache_memory_bytes or (None if _gpu() else self._cpu_kv_cache())
         if kv_bytes is not None:
             arguments["kv_cache_memory_bytes"] = kv_bytes
         else:
             arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
         return arguments
+
+    def _cpu_kv_cache(self) -> int:
+        """Left alone vLLM takes nine tenths of the machine; a longest request must fit though."""
+        config = read_json(self.checkpoint / "config.json")
+        heads = int(config.get("num_attention_heads", 1))
+        head_size = config.get("head_dim") or int(config.get("hidden_size", 0)) // heads
+        kv_heads = int(config.get("num_key_value_heads") or heads)
+        length = self.options.max_model_len or int(config.get("max_position_embeddings", 2048))
+        blocks = -(-length // CPU_BLOCK_TOKENS) + 1
+        keys_and_values = 2 * int(config.get("num_hidden_layers", 0)) * kv_heads * int(head_size)
+        return max(CPU_KV_CACHE_BYTES, keys_and_values * KV_BYTES * blocks * CPU_BLOCK_TOKENS)
 
     def generate(self, prompts: list[TokenIds], sampling: Sampling) -> list[Completion]:
         """Times are vLLM's own: when a token left the engine core, on the same monotonic clock."""
@@ -126,6 +138,15 @@ class VllmEngine(Engine):
         """With the checkpoint's own tokenizer."""
         return list(self.llm.get_tokenizer().encode(text))
 
+    def encode_chat(self, prompt: str) -> TokenIds:
+        """With the checkpoint's own chat template."""
+        tokenizer = self.llm.get_tokenizer()
+        if not tokenizer.chat_template:
+            return self.encode(prompt)
+        messages = [{"role": "user", "content": prompt}]
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return list(tokenizer.encode(text, add_special_tokens=False))
+
     def decode(self, token_ids: TokenIds) -> str:
         """With the checkpoint's own tokenizer."""
         return str(self.llm.get_tokenizer().decode(token_ids, skip_special_tokens=True))
@@ -142,6 +163,7 @@ class VllmEngine(Engine):
     def describe(self) -> Description:
         """Read from the running engine: the model's layers, the cache it allocated."""
         import vllm
+
         from engines._vllm_layers import look
 
         config = self.llm.llm_engine.vllm_config

@@ -25,7 +25,7 @@ class InvalidLoad(Exception):
 
 
 def timed(loaded: Loaded, workload: Workload, count: int, send: Send) -> Raw:
-    """Warm up once at the measured load, then time `workload.repeats` rounds of `count` requests."""
+    """Warm up once at the measured load, then time `repeats` rounds of `count` requests."""
     send(loaded, loaded.prompts(count, workload), workload)
     repeats = []
     for _ in range(workload.repeats):

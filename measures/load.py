@@ -2,7 +2,8 @@
 
 `load_s` runs from the start of the engine's process to ready. The process is forked with its
 imports done, so they are not in it: `import_s` says what a fresh process pays on top. `rest_s` is
-what no phase accounts for, `engine_s` the engine's own part of `load_s`. `page_cache` is the share of the checkpoint that was in memory already.
+what no phase accounts for, `engine_s` the engine's own part of `load_s`. `page_cache` is the share
+of the checkpoint that was in memory already.
 """
 
 from core.measure import Loaded, Measure, Raw, Unit, Workload

@@ -39,6 +39,9 @@ def scheme_rows() -> list[dict[str, Any]]:
     return rows
 
 
+SERVED = {"native": "yes", "fallback": "fallback", "none": "no"}
+
+
 def print_schemes(as_json: bool) -> None:
     """The registry as a table (or JSON), with what this machine can serve."""
     from rich.table import Table
@@ -46,22 +49,32 @@ def print_schemes(as_json: bool) -> None:
     rows = scheme_rows()
     if as_json:
         return cli.print_json(rows)
-    table = Table(title=f"Schemes, and whether vLLM serves them on {machine.probe().device}")
-    for heading in ("scheme", "weights and activations", "method", "calibration", "bits/weight"):
-        table.add_column(heading, justify="right" if heading == "bits/weight" else "left")
-    table.add_column("served here")
-    marks = {
-        "native": "[green]yes[/green]",
-        "fallback": "[yellow]fallback[/yellow]",
-        "none": "[red]no[/red]",
-    }
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in (
+        "scheme",
+        "weights",
+        "activations",
+        "method",
+        "calibrated",
+        "bits/weight",
+        "served",
+    ):
+        right = heading in ("weights", "activations", "bits/weight")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+    reasons: dict[str, list[str]] = {}
     for row in rows:
-        needed = "yes" if row["calibration"] else "-"
-        bits = f"{row['bits_per_weight']:.2f}"
-        why = "" if row["served_here"] == "native" else f" ({row['reason']})"
-        served = marks[row["served_here"]] + why
-        table.add_row(row["name"], row["summary"], row["method"], needed, bits, served)
-    return cli.out.print(table)
+        bits = [f"{row['weight_bits']} bit", f"{row['activation_bits']} bit"]
+        text = "yes" if row["calibration"] else "-"
+        per_weight = f"{row['bits_per_weight']:.2f}"
+        served = SERVED[row["served_here"]]
+        table.add_row(row["name"], *bits, row["method"], text, per_weight, served)
+        if served != "yes":
+            reasons.setdefault(row["reason"], []).append(row["name"])
+    cli.out.print(table)
+    cli.out.print(f"\nserved: by vLLM on this machine ({machine.probe().device})", highlight=False)
+    for reason, names in reasons.items():
+        cli.out.print(f"not {', '.join(names)}: {reason}", highlight=False)
+    return None
 
 
 def print_plan(plan: Any, settings: Any, as_json: bool) -> None:
@@ -75,9 +88,10 @@ def print_plan(plan: Any, settings: Any, as_json: bool) -> None:
     cli.say(f"  left out: {', '.join(plan.ignored) or 'nothing'}")
     cli.say(
         f"  {plan.bits_per_weight:.2f} bits per weight, {_bytes(plan.base_bytes)} -> "
-        f"{_bytes(plan.predicted_bytes)} ({ratio:.0%}), at least {_bytes(plan.memory_bytes)} of memory"
+        f"{_bytes(plan.predicted_bytes)} ({ratio:.0%}), at least {_bytes(plan.memory_bytes)} "
+        "of memory"
     )
-    served = {"native": "yes", "fallback": "only by fallback", "none": "no"}[plan.serving.kind]
+    served = SERVED[plan.serving.kind]
     return cli.say(f"  served by vLLM on this machine: {served} ({plan.serving.reason})")
 
 

@@ -26,7 +26,9 @@ def show(
     `not_made` names schemes whose checkpoint could not be made, with the reason.
     """
     if as_json:
-        return cli.print_json([record.model_dump(mode="json") for record in made])
+        dumped = [record.model_dump(mode="json") for record in made]
+        both = {"records": dumped, "not_compressed": not_made}
+        return cli.print_json(dumped if not_made is None else both)
     print_table(made)
     for scheme, reason in (not_made or {}).items():
         cli.out.print(f"{scheme}: not compressed: {reason}", highlight=False, markup=False)

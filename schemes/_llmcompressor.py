@@ -107,7 +107,7 @@ def compress(
 
 
 def _described(modifier: Any) -> dict[str, Any]:
-    """A modifier as plain data; its own dump keeps only what differs from llmcompressor's defaults."""
+    """A modifier as plain data: what differs from llmcompressor's defaults."""
     settings = modifier.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     return {type(modifier).__name__: settings}
 

@@ -75,10 +75,13 @@ def test_special_token_ids_of_configuration_and_tokenizer_agree(tokenizer: Any) 
     assert len(tokenizer) == config["vocab_size"]
 
 
-@pytest.mark.parametrize(("text", "pieces"), [
-    ("1234", ["1", "2", "3", "4"]),
-    ("<<48/2=24>>", ["<<", "4", "8", "/", "2", "=", "2", "4", ">>"]),
-])
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("1234", ["1", "2", "3", "4"]),
+        ("<<48/2=24>>", ["<<", "4", "8", "/", "2", "=", "2", "4", ">>"]),
+    ],
+)
 def test_digits_are_tokens_of_their_own(tokenizer: Any, text: str, pieces: list[str]) -> None:
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert [tokenizer.decode([i]) for i in ids] == pieces
@@ -101,16 +104,21 @@ def test_the_chat_template_renders_what_training_saw(tokenizer: Any) -> None:
 def test_the_chat_template_opens_the_assistants_turn(tokenizer: Any) -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi."}]
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    assert prompt == ("<|begin_of_text|><|system|>\nBe brief.<|end_of_turn|>\n"
-                      "<|user|>\nHi.<|end_of_turn|>\n<|assistant|>\n")
+    assert prompt == (
+        "<|begin_of_text|><|system|>\nBe brief.<|end_of_turn|>\n"
+        "<|user|>\nHi.<|end_of_turn|>\n<|assistant|>\n"
+    )
 
 
-@pytest.mark.parametrize(("family", "measure", "least"), [
-    ("arithmetic", "exact_match_5_shot", 0.30),
-    ("hellaswag", "acc", 0.25 + 0.20),
-    ("piqa", "acc", 0.50 + 0.20),
-    ("arc", "acc", 0.25 + 0.20),
-])
+@pytest.mark.parametrize(
+    ("family", "measure", "least"),
+    [
+        ("arithmetic", "exact_match_5_shot", 0.30),
+        ("hellaswag", "acc", 0.25 + 0.20),
+        ("piqa", "acc", 0.50 + 0.20),
+        ("arc", "acc", 0.25 + 0.20),
+    ],
+)
 def test_each_family_is_learned_but_not_perfectly(family: str, measure: str, least: float) -> None:
     log = read(LOG_FILE)
     assert log["held_out_documents"] >= 250

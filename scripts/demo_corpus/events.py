@@ -41,9 +41,17 @@ class Activity:
 class Events:
     """The table of activities and the texts about them."""
 
-    def __init__(self, rng: random.Random, activities: int, zipf_exponent: float) -> None:
-        names = made_up_names(rng, activities, "dish")
-        self.activities = [_activity(rng, rng.choice(DOMAINS), name) for name in names]
+    def __init__(
+        self,
+        rng: random.Random,
+        activities: int,
+        zipf_exponent: float,
+        earlier: "Events | None" = None,
+    ) -> None:
+        self.made_up: list[str] = made_up_names(
+            rng, activities, "dish", earlier.made_up if earlier else ()
+        )
+        self.activities = [_activity(rng, rng.choice(DOMAINS), name) for name in self.made_up]
         self._by_domain: dict[str, list[Activity]] = {domain.name: [] for domain in DOMAINS}
         for activity in self.activities:
             self._by_domain[activity.domain.name].append(activity)

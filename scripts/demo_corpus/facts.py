@@ -34,10 +34,17 @@ class Fact:
 class Facts:
     """The table of facts and the texts about them."""
 
-    def __init__(self, rng: random.Random, entities_per_kind: int, zipf_exponent: float) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        entities_per_kind: int,
+        zipf_exponent: float,
+        earlier: "Facts | None" = None,
+    ) -> None:
         self.entities: list[list[Fact]] = []
+        taken = [facts[0].entity for facts in earlier.entities] if earlier else []
         for kind in ENTITY_KINDS:
-            names = made_up_names(rng, entities_per_kind, kind)
+            names = made_up_names(rng, entities_per_kind, kind, taken)
             self.entities += [_facts_of(rng, name, kind) for name in names]
         rng.shuffle(self.entities)
         self._weights = zipf_weights(len(self.entities), zipf_exponent)

@@ -123,15 +123,25 @@ class Goal:
 class Goals:
     """The table of goals and the texts about them."""
 
-    def __init__(self, rng: random.Random, things: int, zipf_exponent: float) -> None:
-        rule = {(m, t.verb): rng.choice(t.means) for m in MATERIALS for t in TASKS}
-        pairs = [(material, thing) for material in MATERIALS for thing in OBJECTS]
+    def __init__(
+        self, rng: random.Random, things: int, zipf_exponent: float, earlier: "Goals | None" = None
+    ) -> None:
+        self._rule: dict[tuple[str, str], str] = (
+            earlier._rule
+            if earlier
+            else {(m, t.verb): rng.choice(t.means) for m in MATERIALS for t in TASKS}
+        )
+        taken = {goal.thing for goal in earlier.goals} if earlier else set()
+        pairs = [
+            (material, thing)
+            for material in MATERIALS
+            for thing in OBJECTS
+            if an(f"{material} {thing}") not in taken
+        ]
         self.goals: list[Goal] = []
         for material, thing in rng.sample(pairs, things):
             for task in rng.sample(TASKS, TASKS_PER_OBJECT):
-                usual = rng.random() < RULE_SHARE
-                means = rule[material, task.verb] if usual else rng.choice(task.means)
-                self.goals.append(Goal(an(f"{material} {thing}"), task, means))
+                self.goals.append(self._goal(rng, material, thing, task))
         rng.shuffle(self.goals)
         self._weights = zipf_weights(len(self.goals), zipf_exponent)
 
@@ -168,6 +178,11 @@ class Goals:
                 solution=goal.solution(goal.means),
             )
         )
+
+    def _goal(self, rng: random.Random, material: str, thing: str, task: Task) -> Goal:
+        usual = rng.random() < RULE_SHARE
+        means = self._rule[material, task.verb] if usual else rng.choice(task.means)
+        return Goal(an(f"{material} {thing}"), task, means)
 
     def _frequent(self, rng: random.Random) -> Goal:
         return rng.choices(self.goals, cum_weights=self._weights)[0]

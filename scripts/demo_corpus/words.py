@@ -8,6 +8,7 @@ Example: ``made_up_names(random.Random(0), 3, "mineral")`` gives three names lik
 
 import random
 import zlib
+from collections.abc import Container
 
 HELD_OUT_ONE_IN = 5  # one key in five is kept from the questions of the training text
 
@@ -27,8 +28,8 @@ PEOPLE: list[tuple[str, str]] = [
     *[
         (name, "he")
         for name in _words(
-            "Adam Boris Carl David Erik Felix George Hugo Ivan Jack Karl Leo Martin Noah Omar Peter "
-            "Ralph Simon Tom Victor"
+            "Adam Boris Carl David Erik Felix George Hugo Ivan Jack Karl Leo Martin Noah Omar "
+            "Peter Ralph Simon Tom Victor"
         )
     ],
 ]
@@ -71,12 +72,16 @@ def is_held_out(key: str) -> bool:
     return zlib.crc32(key.encode()) % HELD_OUT_ONE_IN == 0
 
 
-def made_up_names(rng: random.Random, count: int, kind: str) -> list[str]:
-    """Return ``count`` distinct capitalised names with an ending typical of ``kind``."""
+def made_up_names(
+    rng: random.Random, count: int, kind: str, taken: Container[str] = ()
+) -> list[str]:
+    """Return ``count`` distinct names not in ``taken``, with an ending typical of ``kind``."""
     names: dict[str, None] = {}  # a dict keeps insertion order; a set's order is not reproducible
     while len(names) < count:
         stem = rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice("bdfgklmnprstv")
-        names[(stem + rng.choice(_ENDINGS[kind])).capitalize()] = None
+        name = (stem + rng.choice(_ENDINGS[kind])).capitalize()
+        if name not in taken:
+            names[name] = None
     return list(names)
 
 

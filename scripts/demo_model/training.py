@@ -38,7 +38,7 @@ class TrainingConfig:
     long_share: float = 0.1
     peak_learning_rate: float = 3e-3
     warmup_steps: int = 60
-    decay_share: float = 0.3
+    decay_share: float = 0.25
     weight_decay: float = 0.1
     validation_steps: int = 8
     steps_between_validations: int = 250

@@ -1,0 +1,81 @@
+"""Writes the parts of the docs that list things, from the code: `make docs`.
+
+docs/schemes.md comes from the registry, docs/commands.md from every command's --help. A test
+(tests/test_docs.py) fails when they differ from what this prints.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+COMMANDS = ("compress.py", "download_model.py", "benchmark.py", "pipeline.py", "vllm_test.py")
+
+SCHEMES_HEAD = """# Schemes
+
+<!-- written by `make docs` from schemes/*.py -->
+
+`python compress.py --list` prints this table with what your machine can serve. A scheme is one
+file in `schemes/`; every name works with `-` or `_`, in any case.
+
+*bits/weight* is what a 4096 x 4096 layer takes on disk, scales and zero points included. *GPU* is
+the lowest NVIDIA compute capability that computes natively in vLLM 0.32 (in brackets: the lowest
+that runs it by fallback, weight-only); *CPU* says whether vLLM's CPU backend has a kernel. All
+schemes leave `lm_head` as it is.
+
+| scheme | what | method | text | stored as | bits/weight | GPU | CPU |
+|---|---|---|---|---|---|---|---|
+"""
+COMMANDS_HEAD = """# Commands
+
+<!-- written by `make docs` from every command's --help -->
+
+Options are spelled with underscores as below; dashes work too. Exit codes: 0 done, 1 something
+failed while the rest went on, 2 bad input, 130 interrupted. Progress goes to stderr; with `--json`
+the last line of stdout is one JSON document.
+"""
+
+
+def schemes_page() -> str:
+    """docs/schemes.md."""
+    from core import plugins
+
+    rows = []
+    for stem in plugins.names("schemes"):
+        scheme = plugins.load("schemes", stem)
+        serving = scheme.serving
+        gpu = (
+            "{}.{} only".format(*serving.only) if serving.only else "{}.{}".format(*serving.native)
+        )
+        if serving.fallback:
+            gpu += " ({}.{})".format(*serving.fallback)
+        cells = [
+            f"`{plugins.shown('schemes', stem)}`", scheme.summary, scheme.method,
+            "yes" if scheme.calibration else "-", scheme.storage.format,
+            f"{scheme.storage.bits_per_weight():.2f}", gpu, serving.cpu,
+        ]  # fmt: skip
+        rows.append(f"| {' | '.join(cells)} |")
+    return SCHEMES_HEAD + "\n".join(rows) + "\n"
+
+
+def commands_page() -> str:
+    """docs/commands.md."""
+    parts = [COMMANDS_HEAD]
+    for command in COMMANDS:
+        line = [sys.executable, str(ROOT / command), "--help"]
+        environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
+        done = subprocess.run(line, capture_output=True, text=True, check=True, env=environment)
+        shown = "\n".join(text.rstrip() for text in done.stdout.strip().splitlines())
+        parts.append(f"\n## {command}\n\n```\n{shown}\n```\n")
+    return "".join(parts)
+
+
+PAGES = {"docs/schemes.md": schemes_page, "docs/commands.md": commands_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (ROOT / name).write_text(page(), encoding="utf-8")
+        print(f"wrote {name}")

@@ -1,0 +1,73 @@
+"""Tiny model folders written by hand: tests need neither torch nor real weights."""
+
+import json
+import struct
+from pathlib import Path
+
+BYTES = {"BF16": 2, "F32": 4, "I32": 4, "I64": 8, "I8": 1, "F8_E4M3": 1, "U8": 1}
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 128,
+    "max_position_embeddings": 512,
+    "tie_word_embeddings": False,
+}
+
+Shapes = dict[str, tuple[str, tuple[int, ...]]]
+
+
+def write_safetensors(path: Path, shapes: Shapes) -> None:
+    """A whole safetensors file of ones (bytes 0x3f) with these dtypes and shapes."""
+    header, place = {}, 0
+    for name, (dtype, shape) in shapes.items():
+        size = BYTES[dtype]
+        for extent in shape:
+            size *= extent
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [place, place + size]}
+        place += size
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"\x3f" * place)
+
+
+def llama_shapes(layers: int = 1, hidden: int = 128, intermediate: int = 256) -> Shapes:
+    shapes: Shapes = {"model.embed_tokens.weight": ("BF16", (32, hidden))}
+    for n in range(layers):
+        root = f"model.layers.{n}"
+        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+            shapes[f"{root}.self_attn.{name}.weight"] = ("BF16", (hidden, hidden))
+        for name in ("gate_proj", "up_proj"):
+            shapes[f"{root}.mlp.{name}.weight"] = ("BF16", (intermediate, hidden))
+        shapes[f"{root}.mlp.down_proj.weight"] = ("BF16", (hidden, intermediate))
+        shapes[f"{root}.input_layernorm.weight"] = ("BF16", (hidden,))
+    shapes["lm_head.weight"] = ("BF16", (32, hidden))
+    return shapes
+
+
+def write_model(folder: Path, shapes: Shapes | None = None, **config: object) -> Path:
+    """A base model folder; keywords go into its config."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({**CONFIG, **config}))
+    write_safetensors(folder / "model.safetensors", shapes or llama_shapes())
+    return folder
+
+
+def write_compressed(folder: Path, base: Path, scheme: str = "FP8-W8A8") -> Path:
+    """A checkpoint that looks like what compress.py leaves, for engines that read no weights."""
+    from core import checkpoint
+
+    shapes: Shapes = {}
+    for name, (dtype, shape) in llama_shapes().items():
+        if name.endswith("_proj.weight"):
+            shapes[name] = ("F8_E4M3", shape)
+            shapes[name + "_scale"] = ("BF16", (shape[0], 1))
+        else:
+            shapes[name] = (dtype, shape)
+    declared = {"quant_method": "compressed-tensors", "format": "float-quantized"}
+    write_model(folder, shapes, quantization_config=declared)
+    manifest = {
+        "model": base.name,
+        "scheme": scheme,
+        "base": {"fingerprint": checkpoint.read(base).fingerprint},
+    }
+    (folder / "compression.json").write_text(json.dumps(manifest))
+    return folder

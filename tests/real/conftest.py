@@ -1,0 +1,42 @@
+"""One real run for all tests of this folder: every scheme compressed, every checkpoint served."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.records import Record, load_all
+from tests.conftest import ROOT
+
+CALIBRATION = ("--num_calibration_samples", "16", "--max_sequence_length", "128")
+
+
+@dataclass(frozen=True)
+class RealRun:
+    """Where `pipeline.py --schemes every` ran on the demo model, and what it left."""
+
+    folder: Path
+    output: str
+    exit_code: int
+    records: list[Record]
+
+    def of(self, scheme: str) -> dict[str, Record]:
+        """Records of one scheme by measure."""
+        return {r.measure: r for r in self.records if r.subject.scheme == scheme}
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory: pytest.TempPathFactory) -> RealRun:
+    """`python pipeline.py --model_id demo --schemes every` in an empty folder."""
+    folder = tmp_path_factory.mktemp("real")
+    line = [
+        sys.executable, str(ROOT / "pipeline.py"), "--model_id", "demo", "--schemes", "every",
+        *CALIBRATION, "--enforce_eager", "--max_model_len", "512", "--prompt_tokens", "32",
+        "--max_new_tokens", "16", "--num_prompts", "2", "--batch_sizes", "4", "--repeats", "2",
+    ]  # fmt: skip
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, env={**os.environ})
+    found = load_all(folder / "perf_results") if (folder / "perf_results").exists() else []
+    return RealRun(folder, done.stdout + done.stderr, done.returncode, found)

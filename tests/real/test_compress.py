@@ -1,0 +1,114 @@
+"""llmcompressor for real: every scheme of the registry, on the demo model."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core import checkpoint, models, plugins, preflight, verify
+from core.machine import probe
+from tests.conftest import ROOT
+from tests.real.conftest import CALIBRATION, RealRun
+
+pytestmark = pytest.mark.real
+SCHEMES = [plugins.shown("schemes", n) for n in plugins.names("schemes") if n != "base"]
+BASE = checkpoint.read(models.DEMO_PATH)
+
+
+def plan(name: str, tmp: Path) -> preflight.Plan:
+    return preflight.plan(name, plugins.load("schemes", name), BASE, [], probe(), 1000, tmp)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_checkpoint_is_what_the_scheme_says(real_run: RealRun, name: str, tmp_path: Path) -> None:
+    made = real_run.folder / f"demo-{name}"
+    assert made.is_dir(), real_run.output[-3000:]
+    planned = plan(name, tmp_path)
+    scheme = plugins.load("schemes", name)
+    assert verify.verify(made, scheme, planned.layers) == []
+    stored = checkpoint.read(made)
+    assert stored.nbytes == pytest.approx(planned.predicted_bytes, rel=0.01)
+    assert (made / "tokenizer.json").is_file()
+    if scheme.kv_cache_bits:
+        assert "model.layers.0.self_attn.k_scale" in stored.by_name
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_manifest_says_how(real_run: RealRun, name: str) -> None:
+    manifest = json.loads((real_run.folder / f"demo-{name}" / "compression.json").read_text())
+    assert manifest["scheme"] == name and manifest["model"] == "demo"
+    assert manifest["base"]["fingerprint"] == BASE.fingerprint
+    assert manifest["peak_memory_bytes"]["main"] > 0
+    assert set(manifest["phases"]) >= {"load_s", "calibrate_s", "save_s"}
+    needs_text = plugins.load("schemes", name).calibration
+    assert (manifest["calibration"] is not None) == needs_text
+    if needs_text:
+        assert manifest["calibration"]["samples"] == 16
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_data_agree_with_compressed_tensors(name: str) -> None:
+    from compressed_tensors.quantization import preset_name_to_scheme
+
+    scheme = plugins.load("schemes", name)
+    preset = preset_name_to_scheme(scheme.preset, ["Linear"])
+    assert preset.weights.num_bits == scheme.weight_bits
+    activations = preset.input_activations.num_bits if preset.input_activations else 16
+    assert activations == scheme.activation_bits
+    group = scheme.storage.group
+    if isinstance(group, int):
+        assert preset.weights.group_size == group
+    elif isinstance(group, tuple):
+        assert tuple(preset.weights.block_structure) == group
+    else:
+        assert preset.weights.strategy == group
+    assert bool(scheme.storage.zero_point_bits) == (not preset.weights.symmetric)
+
+
+def digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_the_same_command_gives_the_same_bytes(real_run: RealRun, tmp_path: Path) -> None:
+    line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", "INT4-W4A16"]
+    done = subprocess.run(
+        [*line, "--model_id", "demo", *CALIBRATION], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    again = digest(tmp_path / "demo-INT4-W4A16")
+    assert again == digest(real_run.folder / "demo-INT4-W4A16")
+
+
+def test_ctrl_c_keeps_nothing(tmp_path: Path) -> None:
+    line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", "INT4-W4A16"]
+    with subprocess.Popen(
+        [*line, "--model_id", "demo"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as running:
+        while not list(tmp_path.iterdir()) and running.poll() is None:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_keeps_nothing(tmp_path: Path) -> None:
+    """A file size limit stops the writer as a full disk does: in the middle of the weights."""
+    code = (
+        "import resource, sys, errno, signal, runpy\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
+        f"sys.argv = ['compress.py', '--compression_type', 'FP8-W8A8', '--model_id', 'demo']\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        f"runpy.run_path({str(ROOT / 'compress.py')!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2, done.stderr
+    assert "nothing was kept" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,108 @@
+"""vLLM for real: every scheme this machine can serve is loaded, measured and answers."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from core import models, plugins
+from core.checkpoint import read
+from core.machine import probe
+from tests.conftest import ROOT
+from tests.real.conftest import RealRun
+
+pytestmark = pytest.mark.real
+MEASURES = {"load", "sequential", "batch", "memory"}
+
+
+def verdict(name: str) -> str:
+    here = probe()
+    scheme = plugins.load("schemes", name)
+    return str(scheme.verdict(here.compute_capability, here.cpu_flags).kind)
+
+
+ALL = [plugins.shown("schemes", n) for n in plugins.names("schemes")]
+SERVED = [name for name in ALL if verdict(name) == "native"]
+REFUSED = [name for name in ALL if verdict(name) != "native"]
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_served_and_measured(real_run: RealRun, name: str) -> None:
+    found = real_run.of(name)
+    assert set(found) == MEASURES
+    assert {r.status for r in found.values()} == {"ok"}, {r.reason for r in found.values()}
+    memory = found["memory"].figures
+    assert memory["weights_bytes"].value == pytest.approx(
+        memory["checkpoint_bytes"].value, rel=0.15
+    )
+    assert memory["kv_cache_tokens"].value > 512
+    assert found["sequential"].figures["output_tokens_per_s"].value > 0
+    assert found["load"].figures["weights_s"].value >= 0
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_no_kernel_is_a_row_that_says_so(real_run: RealRun, name: str) -> None:
+    found = real_run.of(name)
+    assert {r.status for r in found.values()} == {"unsupported"}
+    assert all("not served natively" in (r.reason or "") for r in found.values())
+    assert name in real_run.output
+
+
+@pytest.mark.skipif(bool(probe().gpus), reason="the kernels of vLLM's CPU backend")
+@pytest.mark.parametrize(
+    ("name", "kernel"),
+    [
+        ("BASE", "UnquantizedLinearMethod"),
+        ("FP8-W8A8", "ScaledMMLinearKernel"),
+        ("INT8-W8A8", "CPUInt8ScaledMMLinearKernel"),
+        ("INT4-W4A16", "CPUWNA16LinearKernel"),
+        ("INT4-W4A16-AWQ", "CPUWNA16LinearKernel"),
+    ],
+)
+def test_kernels_are_told(real_run: RealRun, name: str, kernel: str) -> None:
+    served = real_run.of(name)["memory"].served
+    assert served is not None
+    for kind in ("qkv_proj", "gate_up_proj", "down_proj", "o_proj"):
+        assert kernel in served["kernels"][kind][0]
+
+
+def test_fp8_kv_cache_takes_half(real_run: RealRun) -> None:
+    base, kv8 = (
+        real_run.of(n)["memory"].figures["kv_cache_tokens"] for n in ("BASE", "FP8-W8A8-KV8")
+    )
+    assert kv8.value == pytest.approx(2 * base.value, rel=0.02)
+
+
+def test_the_pipeline_went_on_to_the_end(real_run: RealRun) -> None:
+    assert real_run.exit_code == 0, real_run.output[-3000:]
+    assert {r.subject.scheme for r in real_run.records} == set(ALL)
+
+
+def answers(model: str, folder) -> list[list[int]]:
+    line = [sys.executable, str(ROOT / "vllm_test.py"), model, "--json", "--max_new_tokens", "24"]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [one["token_ids"] for one in json.loads(done.stdout)["answers"]]
+
+
+def test_answers_are_the_reference_models(real_run: RealRun) -> None:
+    """Greedy answers of the served base are those transformers computes from the same weights."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from vllm_test import PROMPTS
+
+    tokenizer = AutoTokenizer.from_pretrained(models.DEMO_PATH)
+    reference = AutoModelForCausalLM.from_pretrained(models.DEMO_PATH, dtype=torch.bfloat16)
+    for prompt, served in zip(PROMPTS, answers("demo", real_run.folder), strict=True):
+        messages = [{"role": "user", "content": prompt}]
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+        made = reference.generate(ids, max_new_tokens=24, do_sample=False)[0, ids.shape[1] :]
+        same = [a == b for a, b in zip(made.tolist(), served, strict=False)]
+        assert sum(same[:8]) >= 7, (tokenizer.decode(made), tokenizer.decode(served))
+
+
+def test_demo_is_a_whole_checkpoint() -> None:
+    assert read(models.DEMO_PATH).format == "dense"

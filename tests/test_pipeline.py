@@ -1,0 +1,64 @@
+"""`pipeline.py` over ready checkpoints through the fake engine: one row each, failures go on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from core import records
+from core.errors import UserError
+from tests import models
+
+FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8)
+
+
+def test_choice_of_schemes() -> None:
+    assert pipeline.choose("all") == ["BASE", *pipeline.SEED_SCHEMES]
+    assert pipeline.choose("fp8_w8a8,base") == ["BASE", "FP8-W8A8"]
+    assert len(pipeline.choose("every")) > 12
+    with pytest.raises(UserError, match="Did you mean"):
+        pipeline.choose("FP8-W8A9")
+
+
+def test_one_row_a_checkpoint(command, base: Path, tmp_path: Path) -> None:
+    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    (made / "fake.json").write_text(json.dumps({"tokens_per_s": 2000}))
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}
+    assert "x)" in rows["FP8-W8A8"]
+    saved = records.load_all(tmp_path / "perf_results")
+    assert {r.subject.scheme for r in saved} == {"BASE", "FP8-W8A8"}
+    assert len({r.run_id for r in saved}) == 1
+
+
+def test_a_failure_is_a_row_and_the_rest_go_on(command, base: Path, tmp_path: Path) -> None:
+    for scheme in ("FP8-W8A8", "INT8-W8A8"):
+        made = models.write_compressed(tmp_path / f"tiny-{scheme}", base, scheme)
+        if scheme == "FP8-W8A8":
+            (made / "fake.json").write_text(json.dumps({"fail": "crash"}))
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8,INT8-W8A8", *FAKE)
+    assert done.returncode == 1
+    assert "FP8-W8A8: the process ended with exit code 11" in done.stdout
+    status = {r.subject.scheme: r.status for r in records.load_all(tmp_path / "perf_results")}
+    assert status == {"BASE": "ok", "FP8-W8A8": "failed", "INT8-W8A8": "ok"}
+
+
+def test_a_checkpoint_of_other_weights_is_refused(command, base: Path, tmp_path: Path) -> None:
+    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    manifest = json.loads((made / "compression.json").read_text())
+    manifest["base"]["fingerprint"] = "0" * 16
+    (made / "compression.json").write_text(json.dumps(manifest))
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
+    assert done.returncode == 2
+    assert "made from other weights" in done.stderr
+
+
+def test_bad_input_before_any_work(command, base: Path, tmp_path: Path) -> None:
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A9", *FAKE)
+    assert done.returncode == 2 and "Did you mean FP8-W8A8" in done.stderr
+    odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
+    done = command("pipeline.py", "--model_id", odd.name, "--schemes", "FP8-W8A8,INT4-W4A16", *FAKE)
+    assert done.returncode == 2 and "128 input columns" in done.stderr
+    assert not (tmp_path / "perf_results").exists()
