@@ -2,7 +2,7 @@
 PYTHON_FILES = *.py core schemes corpora engines measures reporting scripts tests
 RUN = .venv/bin/python
 
-.PHONY: demo test test-fast test-gpu lint format setup lock demo-model docs
+.PHONY: demo test test-fast lint format setup lock demo-model docs
 
 demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
@@ -14,9 +14,6 @@ test: setup
 
 test-fast: setup
 	$(RUN) -m pytest -m "not gpu and not real"
-
-test-gpu: setup
-	$(RUN) -m pytest -m gpu
 
 lint: setup
 	$(RUN) -m ruff format --check $(PYTHON_FILES)

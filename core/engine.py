@@ -7,7 +7,6 @@ which engine it is. An engine file (`engines/vllm.py`) exports one `ENGINE`, the
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Self
 
 TokenIds = list[int]
@@ -99,13 +98,11 @@ class Engine(ABC):
     def __enter__(self) -> Self:
         """Load the checkpoint."""
 
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     @abstractmethod
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Free the device."""
 
     @abstractmethod

@@ -14,7 +14,6 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from core.plugins import ROOT
@@ -42,12 +41,7 @@ class Watch:
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._sampler and self._sampler.stdin:
             self._sampler.stdin.close()
         self._stack.close()

@@ -7,7 +7,6 @@ hold `fake.json` with `tokens_per_s`, or `fail` ("crash", "hang", "error") to ac
 import json
 import os
 import time
-from types import TracebackType
 from typing import Self
 
 from core.engine import Completion, Description, Engine, Sampling, TokenIds
@@ -38,13 +37,8 @@ class FakeEngine(Engine):
         if fail == "error":
             raise RuntimeError("the fake engine was told to fail")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
+    def close(self) -> None:
+        """Nothing to free."""
 
     def generate(self, prompts: list[TokenIds], sampling: Sampling) -> list[Completion]:
         """All prompts advance together: a batch takes as long as one of its requests."""

@@ -12,7 +12,6 @@ import re
 import sysconfig
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from core.checkpoint import read_json
@@ -76,12 +75,8 @@ class VllmEngine(Engine):
         self.load_phases = _phases(logged)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Shut the engine core down and drop the model."""
         self.llm.llm_engine.engine_core.shutdown()
         del self.llm
 
