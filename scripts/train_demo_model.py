@@ -31,9 +31,10 @@ def main(
     import torch
 
     from scripts.demo_corpus import Corpus
+    from scripts.demo_model.recipe import TrainingConfig
     from scripts.demo_model.release import evaluate_and_describe, save_model
     from scripts.demo_model.tokenizer import build_tokenizer
-    from scripts.demo_model.training import TrainingConfig, train
+    from scripts.demo_model.training import train
 
     torch.set_num_threads(THREADS)
     config = TrainingConfig(seed=seed, **({"tokens": tokens} if tokens else {}))

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from scripts.demo_corpus import Corpus
+from scripts.demo_model.recipe import TrainingConfig
 from scripts.demo_model.release import LOG_FILE, model_card
 from scripts.demo_model.tokenizer import BEGIN, document_text
-from scripts.demo_model.training import TrainingConfig
 
 MODEL = Path(__file__).parents[1] / "demo" / "model"
 

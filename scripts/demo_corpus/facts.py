@@ -47,6 +47,10 @@ class Facts:
             names = made_up_names(rng, entities_per_kind, kind, taken)
             self.entities += [_facts_of(rng, name, kind) for name in names]
         rng.shuffle(self.entities)
+        self._seldom_told = self.entities[len(self.entities) // 2 :]  # the later, the seldomer
+        self._by_attribute: dict[Attribute, list[Fact]] = {}
+        for fact in sorted((f for facts in self.entities for f in facts), key=lambda f: f.entity):
+            self._by_attribute.setdefault(fact.attribute, []).append(fact)
         self._weights = zipf_weights(len(self.entities), zipf_exponent)
 
     def entity(self, rng: random.Random) -> list[Fact]:
@@ -54,9 +58,9 @@ class Facts:
         return rng.choices(self.entities, cum_weights=self._weights)[0]
 
     def fact(self, rng: random.Random, held_out: bool) -> Fact:
-        """Draw a fact of the wanted side; the held-out side is drawn evenly, not by frequency."""
+        """Draw a fact of the wanted side; the held-out side evenly from the seldom-told half."""
         while True:
-            entity = rng.choice(self.entities) if held_out else self.entity(rng)
+            entity = rng.choice(self._seldom_told) if held_out else self.entity(rng)
             fact = rng.choice(entity)
             if fact.held_out == held_out:
                 return fact
@@ -64,8 +68,11 @@ class Facts:
     def question(self, rng: random.Random, held_out: bool) -> dict[str, Any]:
         """Return one document with the fields of ``allenai/ai2_arc``."""
         fact = self.fact(rng, held_out)
-        others = [value for value in fact.attribute.values if value != fact.value]
-        texts = [fact.value, *rng.sample(others, 3)]
+        if held_out:
+            texts = [fact.value, *self._confusable(fact)]
+        else:
+            others = [value for value in fact.attribute.values if value != fact.value]
+            texts = [fact.value, *rng.sample(others, 3)]
         rng.shuffle(texts)
         return {
             "id": f"Demo_{fact.entity}_{fact.attribute.name}_{rng.randrange(10**6):06d}",
@@ -73,6 +80,19 @@ class Facts:
             "choices": {"text": texts, "label": LABELS},
             "answerKey": LABELS[texts.index(fact.value)],
         }
+
+    def _confusable(self, fact: Fact) -> list[str]:
+        """Return three wrong values: those of the things whose names are nearest in the alphabet.
+
+        A memory that mixes up similar names picks these, so a question is harder than with
+        values drawn at random.
+        """
+        others = self._by_attribute[fact.attribute]
+        place = others.index(fact)
+        nearest = sorted(range(len(others)), key=lambda index: abs(index - place))
+        values = dict.fromkeys(others[index].value for index in nearest)
+        del values[fact.value]
+        return list(values)[:3]
 
     def article(self, rng: random.Random) -> str:
         """Return a few statements about one entity, in any order."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.demo_corpus import Corpus
 
 from .evaluation import CHANCE, FAMILIES, SHOTS, evaluate
-from .training import Progress, TrainingConfig
+from .recipe import Progress, TrainingConfig
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -66,7 +66,6 @@ def evaluate_and_describe(
     tokenizer = AutoTokenizer.from_pretrained(folder)
     log = {
         "parameters": sum(p.numel() for p in model.parameters()),
-        "threads": torch.get_num_threads(),
         "config": asdict(config),
         "training_tokens": config.steps * config.tokens_per_step,
         "training_wall_time_s": round(progress.wall_time_s, 1),
@@ -86,7 +85,7 @@ def model_card(log: dict[str, Any]) -> str:
         parameters_millions=f"{log['parameters'] / 1e6:.2f}",
         tokens_millions=f"{log['training_tokens'] / 1e6:.1f}",
         minutes=f"{log['training_wall_time_s'] / 60:.0f}",
-        threads=log["threads"],
+        workers=log["config"]["workers"],
         seed=log["config"]["seed"],
         train_loss=f"{last['train_loss']:.3f}",
         validation_loss=f"{last['validation_loss']:.3f}",
