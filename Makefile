@@ -9,11 +9,11 @@ demo: setup
 	    --num_calibration_samples 128 --max_sequence_length 512 \
 	    --batch_sizes 8,32 --max_new_tokens 64 --max_model_len 1024
 
-test: setup
-	$(RUN) -m pytest -m "not gpu"
+test: test-fast
+	$(RUN) -m pytest -m "real and not gpu"
 
 test-fast: setup
-	$(RUN) -m pytest -m "not gpu and not real"
+	$(RUN) -m pytest -m "not gpu and not real" --numprocesses auto --dist loadfile
 
 lint: setup
 	$(RUN) -m ruff format --check $(PYTHON_FILES)

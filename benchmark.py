@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path("perf_results")
 LOGS = Path("build/logs")
-TIMEOUT_S = 1800.0
+TIMEOUT_S = 3600.0  # without a sign of life
 
 
 def jobs(workload: Workload, batch_sizes: list[int]) -> "list[Job]":
@@ -47,37 +47,32 @@ def measure(
 
     Raises `UserError` when the folder is no checkpoint. Everything later becomes a record.
     """
-    from core import session
+    from core import records, session
 
     identity = models.identify(model)
     subject = _subject(identity)
     make = _maker(subject, engine, options, run_id)
+
+    def save(record: "Record") -> "Record":
+        records.save(record, results)
+        return record
+
     refusal = session.impossible(identity, engine, allow_fallback)
     if refusal:
-        made = [make(job, status="unsupported", reason=refusal) for job in wanted]
-        return _save(made, results)
+        return [save(make(job, status="unsupported", reason=refusal)) for job in wanted]
     session.prepare(engine, LOGS)
     log = LOGS / f"{identity.path.resolve().name}-{run_id}.log"
     found = session.run(identity.path, engine, options, wanted, log, TIMEOUT_S, progress)
     reason = f"{found.reason} (log: {log})" if found.reason else "was not reached"
-    done = {job: raw for job, raw in found.finished}
-    broken = {job: why for job, why in found.failed}
-    made = []
-    for job in wanted:
-        if job in done:
-            made.append(make(job, raw=done[job], served=found.description))
-        else:
-            why = broken.get(job, reason)
-            made.append(make(job, status="failed", reason=why, served=found.description))
-    return _save(made, results)
-
-
-def _save(made: "list[Record]", results: Path) -> "list[Record]":
-    from core import records
-
-    for record in made:
-        records.save(record, results)
-    return made
+    done, broken = dict(found.finished), dict(found.failed)
+    return [
+        save(make(job, raw=done[job], served=found.description))
+        if job in done
+        else save(
+            make(job, status="failed", reason=broken.get(job, reason), served=found.description)
+        )
+        for job in wanted
+    ]
 
 
 def _subject(identity: models.Identity) -> "Subject":
@@ -114,13 +109,14 @@ def _maker(
     ) -> "Record":  # fmt: skip
         name, workload = job
         chosen = plugins.load("measures", name)
-        figures = {}
-        if raw is not None:
-            for figure, value in chosen.figures(raw).items():
+        figures: dict[str, Any] = {}
+        try:
+            for figure, value in (chosen.figures(raw) if raw is not None else {}).items():
                 unit = chosen.units[figure]
-                figures[figure] = records.Figure(
-                    unit=unit.unit, better=unit.better, **asdict(value)
-                )
+                shown = {"unit": unit.unit, "better": unit.better, **asdict(value)}
+                figures[figure] = records.Figure.model_validate(shown)
+        except (ArithmeticError, ValueError) as problem:  # the raw values are kept all the same
+            status, reason, figures = "failed", f"no figures could be made: {problem}", {}
         return records.Record(
             run_id=run_id, kind=chosen.kind, measure=name, status=status, reason=reason,
             subject=subject, engine=engine, options=asdict(options), served=served,
@@ -191,7 +187,7 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Measure load time, memory, latency and throughput of one checkpoint."""
-    from core import records, session
+    from core import records
     from reporting import performance
 
     options = Options(
@@ -205,10 +201,10 @@ def main(
         repeats=repeats, temperature=temperature, top_p=top_p, seed=seed,
         texts=read_prompts(prompts_file),
     )  # fmt: skip
-    wanted = jobs(workload, parse_batch_sizes(batch_sizes))
-    session.check_dtype(dtype, engine)
-    plugins.find("engines", engine)
-    check_lengths(model, options, workload)
+    sizes = parse_batch_sizes(batch_sizes)
+    options = replace(options, max_num_seqs=max(options.max_num_seqs, *sizes))
+    wanted = jobs(workload, sizes)
+    check(model, engine, options, workload)
     with performance.progress(model) as step:
         made = measure(
             model, engine, options, wanted, results_dir, records.new_run_id(), allow_fallback, step
@@ -218,8 +214,18 @@ def main(
         raise typer.Exit(cli.FAILED)
 
 
-def check_lengths(model: str, options: Options, workload: Workload) -> None:
-    """Raise `UserError` when a request would not fit the model's context."""
+def check(model: str, engine: str, options: Options, workload: Workload) -> None:
+    """Raise `UserError` for what the engine would refuse only after minutes."""
+    from core import session
+    from core.machine import probe
+
+    session.check_dtype(options.dtype, engine)
+    gpus = len(probe().gpus)
+    if gpus and options.tensor_parallel_size > gpus:
+        asked = options.tensor_parallel_size
+        raise UserError(f"--tensor_parallel_size {asked}: this machine shows {gpus} GPUs")
+    if workload.top_p <= 0:
+        raise UserError("--top_p must be above 0 (1 keeps every token)")
     longest = options.max_model_len or checkpoint.read(models.folder(model)).context_length
     asked = workload.prompt_tokens + workload.max_new_tokens
     if not workload.texts and asked > longest:

@@ -8,7 +8,6 @@ The checkpoint goes to `{model_id}-{compression_type}/` and appears there only w
 verified. `compression.json` in it says how it was made.
 """
 
-import errno
 import os
 import sys
 import time
@@ -48,10 +47,12 @@ class Settings:
 
 def plan(compression_type: str, model_id: str, settings: Settings, output_dir: Path) -> Any:
     """The `core.preflight.Plan`, from headers alone. Raises `UserError` for what cannot work."""
-    from core import machine, preflight
+    from core import corpus, machine, preflight
 
     name, scheme = _scheme(compression_type)
     base = checkpoint.read(models.folder(model_id))
+    if scheme.calibration:
+        corpus.check(settings.corpus(model_id), settings.num_calibration_samples)
     tokens = settings.num_calibration_samples * settings.max_sequence_length
     target = models.checkpoint_path(model_id, name, output_dir)
     return preflight.plan(
@@ -120,30 +121,15 @@ def _run(
     from schemes import _llmcompressor
 
     rows = calibration.rows if calibration else []
-    try:
-        return _llmcompressor.compress(
-            scheme, source, folder, rows, ignored, settings.seed, settings.trust_remote_code,
-            progress,
-        )  # fmt: skip
-    except Exception as problem:
-        if _disk_full(problem):
-            raise UserError(
-                f"the disk of {folder.parent} filled up; nothing was kept, and an older checkpoint "
-                "is as it was"
-            ) from problem
-        raise
-
-
-def _disk_full(problem: BaseException) -> bool:
-    """Python says it with an error number, safetensors' writer in words."""
-    full = isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
-    return full or "No space left on device" in str(problem)
+    return _llmcompressor.compress(
+        scheme, source, folder, rows, ignored, settings.seed, settings.trust_remote_code, progress
+    )
 
 
 def _check(folder: Path, scheme: Any, planned: Any) -> None:
     from core import verify
 
-    findings = verify.verify(folder, scheme, planned.layers)
+    findings = verify.verify(folder, scheme, planned.layers, planned.dtype_bits)
     if findings:
         shown = "; ".join(findings[:5]) + (
             f"; and {len(findings) - 5} more" if findings[5:] else ""
@@ -160,7 +146,7 @@ def _manifest(
     made: dict[str, Any],
 ) -> dict[str, Any]:
     """What made the checkpoint, in full."""
-    from core import machine
+    from core import machine, records
 
     base = checkpoint.read(models.folder(model_id))
     text = None
@@ -171,12 +157,12 @@ def _manifest(
         "schema_version": 1,
         "model": models.model_name(model_id),
         "scheme": name,
-        "base": {"path": str(models.folder(model_id)), "fingerprint": base.fingerprint},
+        "base": {"path": base.path.name, "fingerprint": base.fingerprint},
         "settings": asdict(settings),
         "calibration": text,
         "bits_per_weight": planned.bits_per_weight,
         "peak_memory_bytes": _peak_memory(),
-        "command": sys.argv,
+        "command": records.command(),
         "machine": machine.probe().as_json(),
         **made,
     }

@@ -7,8 +7,9 @@ What is compressed already is reused. Each checkpoint is loaded once. A scheme t
 with its reason and the rest go on; the exit code is 1 then.
 """
 
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 SEED_SCHEMES = (
     "FP8-W8A8", "INT8-W8A16", "INT8-W8A8", "INT8-W8A16-RTN", "INT4-W4A16", "INT4-W4A16-AWQ",
 )  # fmt: skip
+GROUPS = {
+    "all": lambda: list(SEED_SCHEMES),
+    "every": lambda: [plugins.shown("schemes", stem) for stem in plugins.names("schemes")],
+}
 COMPRESSION_TIMEOUT_S = 24 * 3600.0
 
 
@@ -45,39 +50,79 @@ def choose(text: str) -> list[str]:
 
     Raises `UserError` for a name that does not exist. The base always comes first.
     """
-    if text == "all":
-        wanted = list(SEED_SCHEMES)
-    elif text == "every":
-        wanted = [plugins.shown("schemes", stem) for stem in plugins.names("schemes")]
+    if text in GROUPS:
+        wanted = GROUPS[text]()
     else:
         parts = [part for part in text.split(",") if part.strip()]
         wanted = [plugins.shown("schemes", plugins.find("schemes", part)) for part in parts]
     return ["BASE", *dict.fromkeys(name for name in wanted if name != "BASE")]
 
 
-def check(model_id: str, schemes: list[str], settings: Settings, output_dir: Path) -> None:
-    """Everything that can be known to fail is said before the first scheme starts."""
+def check(
+    model_id: str, schemes: list[str], settings: Settings, output_dir: Path, named: bool
+) -> list[Failure]:
+    """Say what is known to fail before the first scheme starts.
+
+    Raises `UserError` for a scheme that was asked for by name (`named`) and cannot be made; of
+    `all` such schemes are returned and the others go on.
+    """
     import compress
 
     checkpoint.read(models.folder(model_id))
+    failures, predicted = [], 0
     for scheme in schemes:
-        if scheme != "BASE" and not _made(model_id, scheme, output_dir):
-            compress.plan(scheme, model_id, settings, output_dir)
+        if scheme == "BASE" or _made(model_id, scheme, settings, output_dir):
+            continue
+        try:
+            predicted += compress.plan(scheme, model_id, settings, output_dir).predicted_bytes
+        except UserError as problem:
+            if named or len(schemes) <= 2:
+                raise
+            failures.append(Failure(scheme=scheme, reason=str(problem)))
+    free = shutil.disk_usage(output_dir).free if output_dir.is_dir() else predicted
+    if predicted > free:
+        need, have = predicted / 2**30, free / 2**30
+        raise UserError(f"the checkpoints will take {need:.1f} GiB, {have:.1f} GiB are free")
+    return failures
 
 
-def _made(model_id: str, scheme: str, output_dir: Path) -> bool:
-    """Whether the checkpoint is there and was made from these very weights."""
+def _made(model_id: str, scheme: str, settings: Settings, output_dir: Path) -> bool:
+    """Whether the checkpoint is there, whole, and made from these very weights.
+
+    Raises `UserError` when it was made from others. Other settings are only told: recompressing
+    takes hours.
+    """
     path = models.checkpoint_path(model_id, scheme, output_dir)
-    if not (path / models.MANIFEST).is_file():
+    if not path.exists():
         return False
+    again = (
+        f"remove it, or run `python compress.py --compression_type {scheme} "
+        f"--model_id {model_id} --force`"
+    )
+    if not (path / models.MANIFEST).is_file():
+        raise UserError(f"{path} is there but was not made by compress.py: {again}")
+    checkpoint.read(path)
+    manifest = checkpoint.read_json(path / models.MANIFEST)
     base = checkpoint.read(models.folder(model_id)).fingerprint
-    made_from = checkpoint.read_json(path / models.MANIFEST).get("base", {}).get("fingerprint")
-    if made_from != base:
-        raise UserError(
-            f"{path} was made from other weights than {model_id} has now: remove it, or compress "
-            f"again with `compress.py --compression_type {scheme} --model_id {model_id} --force`"
-        )
+    if manifest.get("base", {}).get("fingerprint") != base:
+        raise UserError(f"{path} was made from other weights than {model_id} has now: {again}")
+    made_with = manifest.get("settings") or {}
+    now = asdict(settings)
+    other = [key for key in made_with if made_with[key] != _plain(now.get(key))]
+    if other and plugins.load("schemes", scheme).calibration:
+        cli.say(f"{path}: reused, though made with another {', '.join(other)}", "yellow")
     return True
+
+
+def _missing(model_id: str, schemes: list[str], output_dir: Path) -> list[str]:
+    """Those that have to be compressed; the base always exists."""
+    paths = {name: models.checkpoint_path(model_id, name, output_dir) for name in schemes}
+    return [name for name, path in paths.items() if not path.exists()]
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from JSON, which has no tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def compress_missing(
@@ -88,9 +133,7 @@ def compress_missing(
     from core import child
 
     failures = []
-    for scheme in schemes:
-        if scheme == "BASE" or _made(model_id, scheme, output_dir):
-            continue
+    for scheme in _missing(model_id, schemes, output_dir):
         progress(f"{scheme}: compressing")
 
         def on_event(event: Any, scheme: str = scheme) -> None:
@@ -116,15 +159,15 @@ def _compress(
     compress.compress(scheme, model_id, settings, output_dir, False, progress)
 
 
-def start_server(engine: str) -> None:
+def start_server(engine: str, compressing: bool) -> None:
     """One fork server for both halves, so that neither llmcompressor nor vLLM is imported twice."""
     from core import child
 
     chosen = plugins.load("engines", engine)
-    modules = (*chosen.modules, "transformers", "llmcompressor", "datasets")
-    quiet = {"LLM_COMPRESSOR_LOG_LEVEL": "ERROR"}
+    libraries = ("transformers", "llmcompressor", "datasets") if compressing else ()
+    environment = {**chosen.environment(), "LLM_COMPRESSOR_LOG_LEVEL": "ERROR"}
     child.start_server(
-        modules, {**chosen.environment(), **quiet}, benchmark.LOGS / "fork_server.log"
+        (*chosen.modules, *libraries), environment, benchmark.LOGS / "fork_server.log"
     )
 
 
@@ -132,9 +175,9 @@ def measure_all(
     model_id: str, schemes: list[str], engine: str, options: Options, wanted: "list[Job]",
     output_dir: Path, results: Path, run_id: str, allow_fallback: bool,
     progress: Callable[[str], None],
-) -> "list[Record]":  # fmt: skip
-    """Measure every checkpoint, each loaded once, in the order given."""
-    made = []
+) -> "tuple[list[Record], list[Failure]]":  # fmt: skip
+    """Measure every checkpoint, each loaded once, in the order given; and which could not be."""
+    made, failures = [], []
     for scheme in schemes:
         path = models.checkpoint_path(model_id, scheme, output_dir)
         subject = model_id if scheme == "BASE" else str(path)
@@ -142,10 +185,39 @@ def measure_all(
         def step(name: str, scheme: str = scheme) -> None:
             progress(f"{scheme}: {name}")
 
-        made += benchmark.measure(
-            subject, engine, options, wanted, results, run_id, allow_fallback, step
-        )
-    return made
+        try:
+            made += benchmark.measure(
+                subject, engine, options, wanted, results, run_id, allow_fallback, step
+            )
+        except UserError as problem:
+            failures.append(Failure(scheme=scheme, reason=str(problem)))
+    return made, failures
+
+
+def run(
+    model_id: str, schemes: list[str], settings: Settings, engine: str, options: Options,
+    wanted: "list[Job]", output_dir: Path, results: Path, allow_fallback: bool, named: bool,
+    progress: Callable[[str], None],
+) -> "tuple[list[Record], list[Failure]]":  # fmt: skip
+    """Compress what is missing, then measure everything; records, and schemes that were lost."""
+    from core import records
+
+    run_id = records.new_run_id()
+    failures = check(model_id, schemes, settings, output_dir, named)
+    left = _without(schemes, failures)
+    start_server(engine, bool(_missing(model_id, left, output_dir)))
+    failures += compress_missing(model_id, left, settings, output_dir, run_id, progress)
+    left = _without(schemes, failures)
+    made, unread = measure_all(
+        model_id, left, engine, options, wanted, output_dir, results, run_id, allow_fallback,
+        progress,
+    )  # fmt: skip
+    return made, failures + unread
+
+
+def _without(schemes: list[str], failures: list[Failure]) -> list[str]:
+    lost = {failure.scheme for failure in failures}
+    return [scheme for scheme in schemes if scheme not in lost]
 
 
 def main(
@@ -169,6 +241,7 @@ def main(
     seed: arguments.Seed = 0,
     max_model_len: arguments.MaxModelLen = None,
     tensor_parallel_size: arguments.TensorParallelSize = Options.tensor_parallel_size,
+    gpu_memory_utilization: arguments.GpuMemoryUtilization = Options.gpu_memory_utilization,
     kv_cache_memory_bytes: arguments.KvCacheMemoryBytes = None,
     enforce_eager: arguments.EnforceEager = False,
     allow_fallback: arguments.AllowFallback = False,
@@ -178,7 +251,6 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Compress a model with every scheme, serve each checkpoint, measure and compare."""
-    from core import records, session
     from reporting import performance
 
     settings = Settings(
@@ -194,21 +266,15 @@ def main(
         requests=num_prompts, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens,
         repeats=repeats, seed=seed,
     )  # fmt: skip
-    chosen = choose(schemes)
-    wanted = benchmark.jobs(workload, benchmark.parse_batch_sizes(batch_sizes))
-    session.check_dtype(dtype, engine)
-    plugins.find("engines", engine)
-    benchmark.check_lengths(model_id, options, workload)
-    check(model_id, chosen, settings, output_dir)
-    run_id = records.new_run_id()
+    chosen, sizes = choose(schemes), benchmark.parse_batch_sizes(batch_sizes)
+    options = replace(options, max_num_seqs=max(options.max_num_seqs, *sizes))
+    benchmark.check(model_id, engine, options, workload)
+    named = schemes not in GROUPS
+    wanted = benchmark.jobs(workload, sizes)
     with performance.progress(model_id) as step:
-        start_server(engine)
-        failures = compress_missing(model_id, chosen, settings, output_dir, run_id, step)
-        lost = {failure.scheme for failure in failures}
-        there = [scheme for scheme in chosen if scheme not in lost]
-        made = measure_all(
-            model_id, there, engine, options, wanted, output_dir, results_dir, run_id,
-            allow_fallback, step,
+        made, failures = run(
+            model_id, chosen, settings, engine, options, wanted, output_dir, results_dir,
+            allow_fallback, named, step,
         )  # fmt: skip
     performance.show(made, results_dir, json_, {f.scheme: f.reason for f in failures})
     if failures or any(record.status == "failed" for record in made):

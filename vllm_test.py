@@ -84,6 +84,7 @@ def main(
     raw: Annotated[bool, typer.Option("--raw", help="no chat template")] = False,
     engine: arguments.EngineName = "vllm",
     dtype: arguments.Dtype = Options.dtype,
+    max_model_len: arguments.MaxModelLen = None,
     tensor_parallel_size: arguments.TensorParallelSize = Options.tensor_parallel_size,
     trust_remote_code: arguments.TrustRemoteCode = False,
     json_: arguments.Json = False,
@@ -93,7 +94,8 @@ def main(
 
     session.check_dtype(dtype, engine)
     options = Options(
-        dtype=dtype, tensor_parallel_size=tensor_parallel_size, enforce_eager=True,
+        max_model_len=max_model_len, dtype=dtype, enforce_eager=True,
+        tensor_parallel_size=tensor_parallel_size,
         trust_remote_code=trust_remote_code,
     )  # fmt: skip
     with cli.err.status(f"{model}: loading"):

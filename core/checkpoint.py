@@ -25,7 +25,7 @@ DTYPE_BITS = {
 }  # fmt: skip
 MAX_HEADER = 100_000_000  # the limit safetensors itself sets
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-EMBEDDING = re.compile(r"embed|(^|\.)wte\.|(^|\.)wpe\.|word_embeddings|position")
+EMBEDDING = re.compile(r"embed(?!_out)|(^|\.)wte\.|(^|\.)wpe\.|word_embeddings|position")
 SAMPLE_BYTES = 65_536
 SAMPLES_PER_FILE = 32
 
@@ -126,7 +126,25 @@ class Checkpoint:
     @property
     def context_length(self) -> int:
         """`max_position_embeddings`, or 2048 where the config does not say."""
-        return int(self.config.get("max_position_embeddings", 2048))
+        return self.number("max_position_embeddings", 2048)
+
+    def number(self, key: str, default: int) -> int:
+        """A whole number of the config or of its text part. Raises `UserError` for others."""
+        text = self.config.get("text_config")
+        value = self.config.get(key, text.get(key) if isinstance(text, dict) else None)
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise _fail(self.path / "config.json", f"{key} is {value!r}, not a number")
+        return value
+
+    @property
+    def dtype_bits(self) -> int:
+        """Width of the uncompressed weights: that of the dtype most bytes have."""
+        sizes: dict[str, int] = {}
+        for tensor in self.tensors:
+            sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.nbytes
+        return DTYPE_BITS[max(sizes, key=sizes.__getitem__)] if sizes else 16
 
     @cached_property
     def linear_layers(self) -> dict[str, tuple[int, int]]:
@@ -180,6 +198,8 @@ def read(path: Path) -> Checkpoint:
     if not (path / "config.json").is_file():
         raise _fail(path, "not a model: it has no config.json")
     config = read_json(path / "config.json")
+    if not isinstance(config.get("model_type"), str):
+        raise _fail(path / "config.json", "has no model_type, so nothing knows the architecture")
     files = _weight_files(path)
     tensors = tuple(tensor for file in files for tensor in read_header(file))
     return Checkpoint(path, config, files, tensors)

@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from core import preload
+from core.errors import UserError
 from core.plugins import ROOT
 
 Emit = Callable[[Any], None]
-TAIL_BYTES = 4000
 GRACE_S = 3.0
+
+start_s = 0.0  # in a child: seconds from being asked for to running
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,6 @@ class Outcome:
     """How a child ended: `reason` is None when it finished, else one sentence."""
 
     reason: str | None
-    detail: str | None = None
 
 
 def start_server(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
@@ -49,9 +50,17 @@ def start_server(modules: tuple[str, ...], environment: dict[str, str], log: Pat
         # children end by os._exit, so the tracker finds their semaphores and says so
         "PYTHONWARNINGS": "ignore:resource_tracker:UserWarning",
     }
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["core.preload"])
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["core.preload"])
     with _environment(changed), _output_to(log):
         forkserver.ensure_running()
+        first = context.Process(target=_nothing)  # waits until everything is imported
+        first.start()
+        first.join()
+
+
+def _nothing() -> None:
+    """The first child, which only shows that the server forks."""
 
 
 @contextlib.contextmanager
@@ -95,11 +104,12 @@ def run(
     """
     context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_enter, args=(sender, log, task, arguments))
+    spawned = time.monotonic()
+    child = context.Process(target=_enter, args=(sender, log, task, arguments, spawned))
     child.start()
     sender.close()
     try:
-        outcome = _listen(child, receiver, log, timeout_s, on_event)
+        outcome = _listen(child, receiver, timeout_s, on_event)
     except BaseException:
         _interrupt(child)
         raise
@@ -108,27 +118,25 @@ def run(
     return outcome
 
 
-def _listen(
-    child: Any, receiver: Connection, log: Path, timeout_s: float, on_event: Emit
-) -> Outcome:
+def _listen(child: Any, receiver: Connection, timeout_s: float, on_event: Emit) -> Outcome:
     deadline = time.monotonic() + timeout_s
     while True:
         if receiver.poll(max(0.0, deadline - time.monotonic())):
             try:
                 kind, payload = receiver.recv()
             except EOFError:
-                return _died(child, log)
+                return _died(child)
             if kind == "done":
                 return Outcome(reason=None)
             if kind == "failed":
-                return Outcome(reason=payload[0], detail=payload[1])
+                return Outcome(reason=payload)
             on_event(payload)
             deadline = time.monotonic() + timeout_s
         else:
-            return Outcome(reason=f"no progress for {timeout_s:.0f} s: killed", detail=_tail(log))
+            return Outcome(reason=f"no progress for {timeout_s:.0f} s: killed")
 
 
-def _died(child: Any, log: Path) -> Outcome:
+def _died(child: Any) -> Outcome:
     child.join(10)
     code = child.exitcode
     reason = f"the process ended with exit code {code}"
@@ -136,13 +144,7 @@ def _died(child: Any, log: Path) -> Outcome:
         reason = f"the process was killed by {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
             reason += " (most likely the system ran out of memory)"
-    return Outcome(reason=reason, detail=_tail(log))
-
-
-def _tail(log: Path) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        return file.read().decode(errors="replace")
+    return Outcome(reason=reason)
 
 
 def _end(child: Any) -> None:
@@ -166,9 +168,15 @@ def _interrupt(child: Any) -> None:
 
 
 def _enter(
-    sender: Connection, log: Path, task: Callable[..., None], arguments: tuple[Any, ...]
+    sender: Connection,
+    log: Path,
+    task: Callable[..., None],
+    arguments: tuple[Any, ...],
+    spawned: float,
 ) -> None:
     """First thing in the child: a process group and a log of its own, then the task."""
+    global start_s
+    start_s = time.monotonic() - spawned
     os.setpgid(0, 0)
     _redirect(log)
 
@@ -180,7 +188,7 @@ def _enter(
         sender.send(("done", None))
     except BaseException as problem:
         traceback.print_exc()
-        sender.send(("failed", (_sentence(problem), traceback.format_exc())))
+        sender.send(("failed", _sentence(problem)))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -189,7 +197,10 @@ def _enter(
 
 
 def _redirect(log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UserError(f"cannot write logs to {log.parent}: {problem.strerror}") from problem
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -198,5 +209,5 @@ def _redirect(log: Path) -> None:
 
 def _sentence(problem: BaseException) -> str:
     """An exception in one line: its type and the first line of what it says."""
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0] if lines else 'no message'}"
+    lines = str(problem).strip().splitlines() or ["no message"]
+    return lines[0] if isinstance(problem, UserError) else f"{type(problem).__name__}: {lines[0]}"

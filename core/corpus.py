@@ -110,14 +110,33 @@ def calibrate(
         raise UserError(
             f"{model} has no chat template, which {source} needs: calibrate on a JSONL with `text`"
         )
-    rows = [_tokenize(tokenizer, document, max_tokens) for document in chosen]
-    return Calibration(source=source, rows=[row for row in rows if row], seed=seed)
+    rows = [_tokenize(tokenizer, document, max_tokens, source) for document in chosen]
+    kept = [row for row in rows if row]
+    if not kept:
+        raise UserError(f"{source} gives no token at all: there is nothing to calibrate on")
+    return Calibration(source=source, rows=kept, seed=seed)
 
 
-def _tokenize(tokenizer: Any, document: Document, max_tokens: int) -> list[int]:
+def check(source: str, count: int) -> None:
+    """Raise `UserError` for a source that cannot give `count` documents, as far as files tell."""
+    if source.endswith((".jsonl", ".json")) or Path(source).is_file():
+        choose(read_jsonl(Path(source)), count, 0, source)
+    else:
+        plugins.find("corpora", source)
+
+
+def _tokenize(tokenizer: Any, document: Document, max_tokens: int, source: str) -> list[int]:
     """Token ids of one document; a chat template writes its own special tokens."""
+    from jinja2 import TemplateError
+
     if "messages" in document:
-        text = tokenizer.apply_chat_template(document["messages"], tokenize=False)
+        try:
+            text = tokenizer.apply_chat_template(document["messages"], tokenize=False)
+        except TemplateError as problem:
+            roles = ", ".join(message["role"] for message in document["messages"])
+            raise UserError(
+                f"the chat template refuses a chat of {source} ({problem}; its roles: {roles})"
+            ) from problem
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     else:
         ids = tokenizer(document["text"])["input_ids"]

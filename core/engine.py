@@ -59,7 +59,7 @@ class Description:
 
     `kernels` maps a kind of layer (`qkv_proj`, `lm_head`) to the kernels found in its layers.
     Sizes are bytes; `kv_cache_tokens` is how many tokens fit, `max_concurrency` how many requests
-    of `max_model_len`.
+    of `max_model_len`. `names_kernels` tells that `kernels` are real names to check against.
     """
 
     engine: str
@@ -76,6 +76,7 @@ class Description:
     max_concurrency: float
     arguments: dict[str, Any]
     process: dict[str, Any] = field(default_factory=dict)
+    names_kernels: bool = True
 
 
 class Engine(ABC):
@@ -83,6 +84,7 @@ class Engine(ABC):
 
     name: ClassVar[str]
     modules: ClassVar[tuple[str, ...]] = ()  # imported once, before the clean child is forked
+    needs_kernels: ClassVar[bool] = True  # whether a scheme's `Serving` says what it can serve
 
     def __init__(self, checkpoint: Path, options: Options) -> None:
         self.checkpoint = checkpoint

@@ -23,5 +23,3 @@ WEIGHT_TENSORS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 SCALES = ("weight_scale", "weight_global_scale", "input_scale", "input_global_scale",
           "k_scale", "v_scale")  # fmt: skip
-OPTIONAL = ("weight_zero_point", "weight_g_idx", "input_scale", "input_global_scale", "bias")
-KNOWN = frozenset(s for tensors in WEIGHT_TENSORS.values() for s in tensors) | {*OPTIONAL, *SCALES}

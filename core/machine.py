@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ class Gpu:
     index: int
     name: str
     uuid: str
-    memory_bytes: int
+    memory_bytes: int | None
     compute_capability: Capability
 
 
@@ -48,8 +49,8 @@ class Machine:
 
     @property
     def compute_capability(self) -> Capability | None:
-        """Of the weakest visible GPU, None on a machine without one."""
-        return min((gpu.compute_capability for gpu in self.gpus), default=None)
+        """Of the first visible GPU, which is used first; None on a machine without one."""
+        return self.gpus[0].compute_capability if self.gpus else None
 
     @property
     def device(self) -> str:
@@ -83,7 +84,7 @@ def probe() -> Machine:
         cores=len(os.sched_getaffinity(0)),
         cpu_flags=frozenset(flags.group(1).split()) if flags else frozenset(),
         memory_bytes=memory.total,
-        available_memory_bytes=memory.available,
+        available_memory_bytes=min(memory.available, _container_limit()),
         gpus=gpus,
         driver=driver,
         os=platform.platform(),
@@ -91,6 +92,13 @@ def probe() -> Machine:
         libraries=_versions(),
         git_commit=_commit(),
     )
+
+
+def _container_limit() -> int:
+    """The memory a control group allows (version 2), or no limit."""
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.is_file() else "max"
+    return int(text) if text.isdigit() else sys.maxsize
 
 
 def _gpus() -> tuple[tuple[Gpu, ...], str | None]:
@@ -115,20 +123,31 @@ def _gpu(pynvml: Any, index: int) -> Gpu:
         index=index,
         name=str(pynvml.nvmlDeviceGetName(handle)),
         uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
-        memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+        memory_bytes=_memory(pynvml, handle),
         compute_capability=tuple(pynvml.nvmlDeviceGetCudaComputeCapability(handle)),
     )
 
 
+def _memory(pynvml: Any, handle: Any) -> int | None:
+    """Bytes of a GPU's own memory; one that shares the processor's has none to tell."""
+    try:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    except pynvml.NVMLError:
+        return None
+
+
 def _visible(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
-    """Those CUDA_VISIBLE_DEVICES names, by number or by UUID; all when it is not set."""
+    """Those CUDA_VISIBLE_DEVICES names, in its order; all when it is not set.
+
+    Numbers are PCI order (the engine's process is started with CUDA_DEVICE_ORDER=PCI_BUS_ID). A
+    name that fits no GPU, such as a MIG slice, stands for all of them.
+    """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         return gpus
     wanted = [name.strip() for name in named.split(",") if name.strip()]
-    return tuple(
-        g for g in gpus if str(g.index) in wanted or any(g.uuid.startswith(w) for w in wanted)
-    )
+    found = [g for w in wanted for g in gpus if w == str(g.index) or g.uuid.startswith(w)]
+    return tuple(found) if found or not wanted else gpus
 
 
 def _versions() -> dict[str, str]:

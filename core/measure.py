@@ -58,12 +58,14 @@ class Loaded:
     """A loaded engine and what is known about its load; measures read it and draw prompts from it.
 
     `memory` holds bytes sampled at stages of the session ("idle", "loaded", after each measure).
+    A measure calls `tick` whenever it got on: without it for long it is taken for hanging.
     """
 
     engine: Engine
     description: Description
     timing: dict[str, float | None]
     checkpoint_bytes: int
+    tick: Callable[[], None] = lambda: None
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
     drawn: int = 0
 

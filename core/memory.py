@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,20 +47,24 @@ class Watch:
         self._stack.close()
 
     def mark(self) -> dict[str, int]:
-        """`used_bytes` now and `peak_bytes` since the last mark."""
+        """`used_bytes` now and `peak_bytes` since the last mark; empty when nothing can tell."""
         if self._sampler is None:
             return _resident()
         assert self._sampler.stdin and self._sampler.stdout
-        self._sampler.stdin.write("mark\n")
-        self._sampler.stdin.flush()
-        marks: dict[str, int] = json.loads(self._sampler.stdout.readline())
+        try:
+            self._sampler.stdin.write("mark\n")
+            self._sampler.stdin.flush()
+            marks: dict[str, int] = json.loads(self._sampler.stdout.readline())
+        except (OSError, json.JSONDecodeError):  # the sampler died: no figure, not a wrong one
+            return {}
         return marks
 
 
 def _resident() -> dict[str, int]:
     fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
     kib = {name: int(fields[name].split()[0]) for name in ("VmRSS", "VmHWM")}
-    CLEAR.write_text(RESET_PEAK)
+    with suppress(OSError):  # not allowed everywhere; the peak is then since the start
+        CLEAR.write_text(RESET_PEAK)
     return {"used_bytes": kib["VmRSS"] * 1024, "peak_bytes": kib["VmHWM"] * 1024}
 
 

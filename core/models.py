@@ -19,12 +19,16 @@ MANIFEST = "compression.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What a checkpoint folder is: model, scheme, and how it was made if we made it."""
+    """What a checkpoint folder is: model, scheme, and how it was made.
+
+    `scheme` is one of ours where `ours`; of a checkpoint made by others it is the declared method.
+    """
 
     path: Path
     model: str
     scheme: str
     manifest: dict[str, Any]
+    ours: bool
 
 
 def folder(model_id: str) -> Path:
@@ -34,6 +38,9 @@ def folder(model_id: str) -> Path:
     path = Path(model_id)
     if path.is_dir():
         return path
+    fetched = Path(model_id.rpartition("/")[2].lower())
+    if "/" in model_id and (fetched / "download.json").is_file():
+        return fetched
     hint = (
         f"`python download_model.py {model_id}` fetches it"
         if "/" in model_id
@@ -68,7 +75,14 @@ def identify(path_or_model: str) -> Identity:
             model=str(manifest.get("model")),
             scheme=str(manifest.get("scheme")),
             manifest=manifest,
+            ours=True,
         )
     found = checkpoint.read(path)
-    scheme = "BASE" if found.quantization is None else found.format
-    return Identity(path=path, model=model_name(path_or_model), scheme=scheme, manifest={})
+    base = found.quantization is None
+    return Identity(
+        path=path,
+        model=model_name(path_or_model),
+        scheme="BASE" if base else found.format,
+        manifest={},
+        ours=base,
+    )

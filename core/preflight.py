@@ -17,6 +17,7 @@ from core.machine import Machine
 from core.scheme import Scheme, Verdict
 
 FUSED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 GIB = 1 << 30
 
 
@@ -27,6 +28,7 @@ class Plan:
     scheme: str
     layers: dict[str, tuple[int, int]]
     ignored: list[str]
+    dtype_bits: int
     bits_per_weight: float
     base_bytes: int
     predicted_bytes: int
@@ -47,13 +49,13 @@ def plan(
 ) -> Plan:  # fmt: skip
     """The plan for compressing `base`. Raises `UserError` for whatever would fail later."""
     _must_be_uncompressed(base)
-    entries = [*scheme.ignore, *ignore]
-    ignored = _ignored(base, entries)
+    ignored = _heads(base, scheme) | _ignored(base, ignore)
     layers = {m: s for m, s in base.linear_layers.items() if m not in ignored}
     _must_match(base, layers)
     _must_divide(name, scheme, layers)
     _must_stay_fused(layers, base)
-    compressed = sum(scheme.storage.bits(*shape) for shape in layers.values())
+    wide = base.dtype_bits
+    compressed = sum(scheme.storage.bits(*shape, wide) for shape in layers.values())
     weights = sum(rows * columns for rows, columns in layers.values())
     rest = sum(t.nbytes for t in base.tensors if t.name.rpartition(".")[0] not in layers)
     predicted = compressed // 8 + rest
@@ -63,6 +65,7 @@ def plan(
         scheme=name,
         layers=layers,
         ignored=sorted(ignored),
+        dtype_bits=wide,
         bits_per_weight=compressed / weights,
         base_bytes=base.nbytes,
         predicted_bytes=predicted,
@@ -79,13 +82,22 @@ def _must_be_uncompressed(base: Checkpoint) -> None:
         )
 
 
-def _ignored(base: Checkpoint, entries: list[str]) -> set[str]:
+def _heads(base: Checkpoint, scheme: Scheme) -> set[str]:
+    """Output layers the scheme leaves out, by the names architectures give them.
+
+    They are left out even where the headers show none: a tied head has no tensor of its own.
+    """
+    if "lm_head" not in scheme.ignore:
+        return set()
+    return {"lm_head"} | ({"embed_out"} & set(base.linear_layers))
+
+
+def _ignored(base: Checkpoint, entries: Iterable[str]) -> set[str]:
     """Linear layers an ignore entry names: an exact name, its end, or `re:` and a pattern."""
     found: set[str] = set()
     for entry in entries:
         matched = {layer for layer in base.linear_layers if _matches(layer, entry)}
-        tied_head = entry == "lm_head" and base.config.get("tie_word_embeddings", False)
-        if not matched and not tied_head:
+        if not matched:
             ends = sorted({layer.rpartition(".")[2] for layer in base.linear_layers})
             raise UserError(
                 f"nothing in {base.path} is called {entry!r}, which should be left out; "
@@ -110,6 +122,11 @@ def _must_match(base: Checkpoint, layers: dict[str, tuple[int, int]]) -> None:
         raise UserError(
             f"{base.path} is a {kind} model: its layers are Conv1D, which llmcompressor's schemes "
             "(they target Linear) would silently leave uncompressed"
+        )
+    if any(base.number(key, 0) for key in EXPERTS):
+        raise UserError(
+            f"{base.path} is a mixture of experts, whose experts are no plain Linear layers: "
+            "compressing those is not supported yet"
         )
     if not layers:
         raise UserError(f"{base.path} has no linear layer for the scheme to compress")
@@ -153,7 +170,7 @@ def _memory(
     weights = sum(tensor.nbytes for tensor in base.tensors)
     if not scheme.calibration:
         return weights
-    hidden = int(base.config.get("hidden_size", 0))
+    hidden = base.number("hidden_size", 0)
     activations = 2 * 2 * tokens * hidden
     first = [shape for layer, shape in layers.items() if ".0." in layer]
     hessians = sum(4 * shape[1] ** 2 for shape in first) if "GPTQ" in scheme.method else 0

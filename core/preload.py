@@ -25,4 +25,6 @@ SECONDS = _import_all()
 def cuda_initialized() -> bool:
     """Whether importing made a CUDA context: a forked child could not use the GPU then."""
     torch = sys.modules.get("torch")
-    return torch is not None and bool(torch.cuda.is_initialized())
+    if torch is None or not torch.cuda.is_available():
+        return False
+    return bool(torch.cuda.is_initialized() or torch.cuda._is_in_bad_fork())

@@ -17,14 +17,15 @@ class Storage:
     """How a compressed linear layer lies on disk (compressed-tensors' formats).
 
     `group` is what shares one scale: "channel" (an output row), "tensor", a number of input
-    columns, or a (rows, columns) block. `fixed_bits` are per layer whatever its size
-    (`weight_shape`, global scales).
+    columns, or a (rows, columns) block. `scale_bits` None: scales have the dtype of the
+    uncompressed weights. `fixed_bits` are per layer whatever its size (`weight_shape`, global
+    scales).
     """
 
     format: str
     weight_bits: int
     group: Literal["channel", "tensor"] | int | tuple[int, int] = "channel"
-    scale_bits: int = 16
+    scale_bits: int | None = None
     zero_point_bits: int = 0
     fixed_bits: int = 0
 
@@ -40,9 +41,12 @@ class Storage:
             return rows * math.ceil(columns / self.group)
         return math.ceil(rows / self.group[0]) * math.ceil(columns / self.group[1])
 
-    def bits(self, rows: int, columns: int) -> int:
-        """Bits on disk of one weight of `rows` x `columns`, its scales and zero points included."""
-        scale = self.scale_bits + self.zero_point_bits
+    def bits(self, rows: int, columns: int, dtype_bits: int = 16) -> int:
+        """Bits on disk of one weight of `rows` x `columns`, its scales and zero points included.
+
+        `dtype_bits` is the width of the uncompressed weights.
+        """
+        scale = (self.scale_bits or dtype_bits) + self.zero_point_bits
         weights = self.weight_bits * rows * columns
         return weights + self.scales(rows, columns) * scale + self.fixed_bits
 
@@ -70,14 +74,16 @@ class Verdict:
 class Serving:
     """Who has a kernel for a scheme in vLLM 0.32.
 
-    `native` is the lowest NVIDIA compute capability that computes in the scheme's own format;
-    `fallback` the lowest on which vLLM runs it otherwise (`fallback_how`); `only` an exact one.
+    `native` is the lowest NVIDIA compute capability that computes in the scheme's own format (None:
+    none does); `below` the first that does so no more; `fallback` the lowest on which vLLM runs it
+    otherwise (`fallback_how`); `only` an exact one.
     `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs.
     Source: `get_min_capability` and `can_implement` of vLLM's compressed-tensors schemes and
     kernels; the CPU column was run.
     """
 
-    native: Capability = (7, 5)
+    native: Capability | None = (7, 5)
+    below: Capability | None = None
     fallback: Capability | None = None
     fallback_how: str = "weight-only (Marlin)"
     only: Capability | None = None
@@ -86,20 +92,31 @@ class Serving:
     def on_gpu(self, capability: Capability) -> Verdict:
         """The verdict for an NVIDIA GPU of this compute capability."""
         have = "{}.{}".format(*capability)
-        if self.only is not None:
-            need = "{}.{}".format(*self.only)
-            if capability == self.only:
-                return Verdict(kind="native", reason=f"compute capability {need}")
-            return Verdict(
-                kind="none", reason=f"needs compute capability {need} exactly, has {have}"
-            )
-        need = "{}.{}".format(*self.native)
-        if capability >= self.native:
-            return Verdict(kind="native", reason=f"compute capability {have} >= {need}")
+        if self._computes(capability):
+            return Verdict(kind="native", reason=f"compute capability {have}")
+        need = f"needs {self.needs}, this GPU has {have}"
         if self.fallback is not None and capability >= self.fallback:
-            reason = f"compute capability {have} < {need}: vLLM falls back to {self.fallback_how}"
-            return Verdict(kind="fallback", reason=reason)
-        return Verdict(kind="none", reason=f"needs compute capability {need}, has {have}")
+            return Verdict(
+                kind="fallback", reason=f"{need}: vLLM falls back to {self.fallback_how}"
+            )
+        return Verdict(kind="none", reason=need)
+
+    def _computes(self, capability: Capability) -> bool:
+        if self.only is not None:
+            return capability == self.only
+        if self.native is None or capability < self.native:
+            return False
+        return self.below is None or capability < self.below
+
+    @property
+    def needs(self) -> str:
+        """The compute capability that computes natively, in words."""
+        if self.only is not None:
+            return "compute capability {}.{} exactly".format(*self.only)
+        if self.native is None:
+            return "a kernel that vLLM does not have"
+        upper = " and below {}.{}".format(*self.below) if self.below else ""
+        return "compute capability {}.{}".format(*self.native) + upper
 
     def on_cpu(self, flags: frozenset[str]) -> Verdict:
         """The verdict for vLLM's CPU backend on a processor with these feature flags."""

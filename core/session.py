@@ -18,6 +18,8 @@ from core.measure import Loaded, Workload
 from core.memory import Watch
 
 Job = tuple[str, Workload]  # a measure by name, and its load
+FUSED = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
+         "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj"}  # fmt: skip
 
 
 class WrongCheckpoint(Exception):
@@ -32,7 +34,6 @@ class Result:
     finished: list[tuple[Job, dict[str, Any]]] = field(default_factory=list)
     failed: list[tuple[Job, str]] = field(default_factory=list)
     reason: str | None = None
-    detail: str | None = None
 
 
 def prepare(engine: str, logs: Path) -> None:
@@ -60,7 +61,7 @@ def run(
             result.failed.append((jobs[payload[0]], payload[1]))
 
     outcome = child.run(serve, (str(path), engine, options, jobs), log, timeout_s, on_event)
-    result.reason, result.detail = outcome.reason, outcome.detail
+    result.reason = outcome.reason
     return result
 
 
@@ -71,34 +72,32 @@ def serve(emit: child.Emit, path: str, engine_name: str, options: Options, jobs:
     files = checkpoint.read(Path(path))
     cached = page_cache.resident_share(files.files)
     engine_class = plugins.load("engines", engine_name)
-    with Watch([gpu.uuid for gpu in probe().gpus]) as watch:
+    gpus = probe().gpus[: options.tensor_parallel_size]
+    with Watch([gpu.uuid for gpu in gpus]) as watch:
         memory = {"idle": watch.mark()}
         emit(("step", "loading"))
-        started = time.time()
+        started = time.monotonic()
         with engine_class(Path(path), options) as engine:
-            ready = time.time()
+            engine_s = time.monotonic() - started
             memory["loaded"] = watch.mark()
             description = engine.describe()
             prove(files, description)
             emit(("loaded", asdict(description)))
             timing = {
-                "load_s": ready - _process_start(),
-                "engine_s": ready - started,
+                "load_s": child.start_s + engine_s,
+                "engine_s": engine_s,
                 "import_s": preload.SECONDS or None,
                 "page_cache": cached,
             }
-            loaded = Loaded(engine, description, timing, files.nbytes, memory)
+
+            def tick() -> None:
+                emit(("tick", None))
+
+            loaded = Loaded(engine, description, timing, files.nbytes, tick, memory)
             for number, (measure_name, workload) in enumerate(jobs):
                 emit(("step", measure_name))
                 _one(emit, number, measure_name, workload, loaded)
                 memory[f"{number}:{measure_name}"] = watch.mark()
-
-
-def _process_start() -> float:
-    """When this process was forked, in seconds since the epoch."""
-    import psutil
-
-    return float(psutil.Process().create_time())
 
 
 def _one(
@@ -117,24 +116,31 @@ def _one(
 def prove(files: checkpoint.Checkpoint, served: Description) -> None:
     """Raise `WrongCheckpoint` when what the engine loaded contradicts what the files declare."""
     declared = (files.quantization or {}).get("quant_method")
-    if declared != served.quantization:
+    if declared != _method(served.quantization):
         raise WrongCheckpoint(
             f"the checkpoint declares {declared or 'no quantization'}, "
             f"the engine serves {served.quantization or 'none'}"
         )
-    compressed = {kind for kind, found in served.kernels.items() if any(map(_quantized, found))}
-    if declared == "compressed-tensors" and served.engine == "vllm" and not compressed:
-        raise WrongCheckpoint("the checkpoint is compressed, but no layer runs a compressed kernel")
+    if declared != "compressed-tensors" or not served.names_kernels:
+        return
+    ignored = {
+        str(name).rpartition(".")[2] for name in (files.quantization or {}).get("ignore", [])
+    }
+    spared = ignored | {FUSED.get(name, name) for name in ignored} | {"lm_head", "embed_tokens"}
+    for kind, kernels in served.kernels.items():
+        if kind not in spared and all(name.startswith("Unquantized") for name in kernels):
+            raise WrongCheckpoint(f"{kind} is compressed in the checkpoint, but runs {kernels[0]}")
 
 
-def _quantized(kernel: str) -> bool:
-    return not kernel.startswith("Unquantized")
+def _method(served: str | None) -> str | None:
+    """The method as configs spell it: vLLM serves `gptq` as `auto_gptq` or `gptq_marlin`."""
+    return served and served.removeprefix("auto_").removesuffix("_marlin")
 
 
 def impossible(identity: models.Identity, engine: str, allow_fallback: bool) -> str | None:
     """Why this machine cannot serve a checkpoint natively, None when it can or cannot be told."""
     here = probe()
-    if engine != "vllm" or plugins.canonical(identity.scheme) not in plugins.names("schemes"):
+    if not plugins.load("engines", engine).needs_kernels or not identity.ours:
         return None
     scheme = plugins.load("schemes", identity.scheme)
     verdict = scheme.verdict(here.compute_capability, here.cpu_flags)
@@ -150,6 +156,7 @@ def check_dtype(dtype: str, engine: str) -> None:
     if dtype not in known:
         raise UserError(f"there is no dtype {dtype!r}; there are: {', '.join(known)}")
     capability = probe().compute_capability
-    if engine == "vllm" and dtype == "bfloat16" and capability and capability < (8, 0):
+    needs = plugins.load("engines", engine).needs_kernels
+    if needs and dtype == "bfloat16" and capability and capability < (8, 0):
         have = "{}.{}".format(*capability)
         raise UserError(f"bfloat16 needs compute capability 8.0, this GPU has {have}: use float16")

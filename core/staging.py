@@ -4,6 +4,7 @@ Work goes into `NAME.partial` beside it. On success the partial folder is rename
 of that name is moved aside first and deleted last, so that at no moment is there nothing.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ from core.errors import UserError
 def whole(target: Path, replace: bool) -> Iterator[Path]:
     """Yield a fresh folder to fill; it becomes `target` when the block ends without an exception.
 
-    Raises `UserError` when `target` exists and `replace` is off. Whatever ends the block
-    (a full disk, Ctrl-C), the half-made folder is removed and an existing `target` is untouched.
+    Raises `UserError` when `target` exists and `replace` is off, and when the disk fills up.
+    Whatever ends the block, the half-made folder is removed and an existing `target` is untouched.
     """
     if target.exists() and not replace:
         raise UserError(f"{target} exists already; --force replaces it once the new one is whole")
@@ -32,9 +33,22 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
         yield partial
         _flush(partial)
         _swap(partial, target)
-    except BaseException:
+    except BaseException as problem:
         shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(problem, Exception) and _disk_full(problem):
+            raise UserError(
+                f"the disk of {target.absolute().parent.name}/ filled up while {target.name} was "
+                "written; nothing was kept, and an older checkpoint is as it was"
+            ) from problem
         raise
+
+
+def _disk_full(problem: Exception) -> bool:
+    """Python tells by an error number, safetensors' writer in words."""
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    words = ("No space left on device", "File too large", "Disk quota exceeded")
+    number = problem.errno if isinstance(problem, OSError) else None
+    return number in numbers or any(word in str(problem) for word in words)
 
 
 def _flush(folder: Path) -> None:

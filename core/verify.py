@@ -14,10 +14,13 @@ from core.scheme import Scheme
 BITS_TOLERANCE = 0.01  # relative; the layouts are exact, so this only allows for alignment
 
 
-def verify(written: Path, scheme: Scheme, layers: dict[str, tuple[int, int]]) -> list[str]:
+def verify(
+    written: Path, scheme: Scheme, layers: dict[str, tuple[int, int]], dtype_bits: int = 16
+) -> list[str]:
     """Findings about a compressed checkpoint, empty when it is as declared.
 
-    `layers` maps every module that must be compressed to its (outputs, inputs).
+    `layers` maps every module that must be compressed to its (outputs, inputs); `dtype_bits` is the
+    width of the base's weights.
     """
     try:
         found = checkpoint.read(written)
@@ -31,7 +34,7 @@ def verify(written: Path, scheme: Scheme, layers: dict[str, tuple[int, int]]) ->
     extra = sorted(set(_compressed(found)) - set(layers))
     findings += [f"{layer}: compressed although it should not be" for layer in extra]
     if not findings:
-        findings += _bits(found, layers, scheme)
+        findings += _bits(found, layers, scheme, dtype_bits)
         findings += bad_scales(found)
     return findings
 
@@ -58,10 +61,12 @@ def _compressed(found: Checkpoint) -> list[str]:
     return [t.name.removesuffix(suffix) for t in found.tensors if t.name.endswith(suffix)]
 
 
-def _bits(found: Checkpoint, layers: dict[str, tuple[int, int]], scheme: Scheme) -> list[str]:
+def _bits(
+    found: Checkpoint, layers: dict[str, tuple[int, int]], scheme: Scheme, dtype_bits: int
+) -> list[str]:
     """Bits per weight on disk against what the scheme's layout must take."""
     weights = sum(rows * columns for rows, columns in layers.values())
-    expected = sum(scheme.storage.bits(*shape) for shape in layers.values()) / weights
+    expected = sum(scheme.storage.bits(*shape, dtype_bits) for shape in layers.values()) / weights
     owned = [t for t in found.tensors if t.name.rpartition(".")[0] in layers]
     stored = sum(t.nbytes for t in owned if not t.name.endswith(".bias")) * 8 / weights
     if abs(stored / expected - 1) <= BITS_TOLERANCE:

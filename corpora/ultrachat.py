@@ -31,7 +31,7 @@ def _rows() -> Any:
         return load_dataset("parquet", data_files=parquet, split="train")
     try:
         return load_dataset(REPOSITORY, split=SPLIT)
-    except (OSError, ValueError) as problem:  # the hub's and datasets' errors derive from these
+    except Exception as problem:  # httpx's, the hub's and datasets' errors share no other base
         raise UserError(
             f"cannot fetch {REPOSITORY} ({type(problem).__name__}): on a machine with network run "
             "`python download_model.py --datasets` and copy datasets_cache/, or give your own text "

@@ -19,6 +19,7 @@ class FakeEngine(Engine):
     """Answers each prompt with a fixed function of it, taking `tokens_per_s` on a made-up clock."""
 
     name = "fake"
+    needs_kernels = False
 
     def __enter__(self) -> Self:
         path = self.checkpoint / "fake.json"
@@ -84,7 +85,7 @@ class FakeEngine(Engine):
             kernels={"linear": ["fake"]}, attention=None, kv_cache_dtype="none",
             weights_bytes=sum(f.stat().st_size for f in self.checkpoint.glob("*.safetensors")),
             kv_cache_bytes=1 << 20, kv_cache_tokens=4 * length, max_model_len=length,
-            max_concurrency=4.0, arguments={},
+            max_concurrency=4.0, arguments={}, names_kernels=False,
         )  # fmt: skip
 
 

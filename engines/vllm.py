@@ -6,9 +6,7 @@ forked from a server that has imported vLLM already: see `core/child.py`.
 """
 
 import importlib.util
-import logging
 import os
-import re
 import sysconfig
 import time
 from pathlib import Path
@@ -19,17 +17,7 @@ from core.engine import Completion, Description, Engine, Sampling, TokenIds
 
 CPU_KV_CACHE_BYTES = 1 << 30
 CPU_BLOCK_TOKENS = 128
-KV_BYTES = 4  # per value at most (float32)
 TCMALLOC = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
-# vLLM has no interface for how long loading took; these are the lines it logs.
-LOGGED = {
-    "weights_s": re.compile(r"Loading weights took ([\d.]+) seconds"),
-    "initialize_s": re.compile(
-        r"init engine \(profile, create kv cache, warmup model\) took ([\d.]+)"
-    ),
-    "compile_s": re.compile(r"compilation: ([\d.]+) s"),
-    "graph_capture_s": re.compile(r"Graph capturing finished in ([\d.]+) secs"),
-}
 
 
 class VllmEngine(Engine):
@@ -48,7 +36,9 @@ class VllmEngine(Engine):
         """In-process engine; on a CPU the allocator and OpenMP that vLLM advises, where present."""
         wanted = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "TQDM_DISABLE": "1",
                   "VLLM_NO_USAGE_STATS": "1", "TOKENIZERS_PARALLELISM": "false",
-                  "VLLM_ALLOW_INSECURE_SERIALIZATION": "1"}  # fmt: skip
+                  "VLLM_ALLOW_INSECURE_SERIALIZATION": "1",
+                  "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+        }  # fmt: skip
         if importlib.util.find_spec("vllm") and not _gpu():
             libraries = [*_tcmalloc(), *_openmp()]
             already = [path for path in [os.environ.get("LD_PRELOAD")] if path]
@@ -62,17 +52,12 @@ class VllmEngine(Engine):
         from vllm import LLM
 
         from engines._vllm_layers import weights_as_loaded
+        from engines._vllm_log import listening
 
         _register(self.checkpoint)
-        logged: list[str] = []
-        handler = _Listener(logged)
-        logging.getLogger("vllm").addHandler(handler)
-        try:
-            with weights_as_loaded() as self.loaded_bytes:
-                self.llm = LLM(**self._arguments())
-        finally:
-            logging.getLogger("vllm").removeHandler(handler)
-        self.load_phases = _phases(logged)
+        with listening() as phases, weights_as_loaded() as self.loaded_bytes:
+            self.llm = LLM(**self._arguments())
+        self.load_phases = phases
         return self
 
     def close(self) -> None:
@@ -105,14 +90,17 @@ class VllmEngine(Engine):
 
     def _cpu_kv_cache(self) -> int:
         """Left alone vLLM takes nine tenths of the machine; a longest request must fit though."""
-        config = read_json(self.checkpoint / "config.json")
-        heads = int(config.get("num_attention_heads", 1))
-        head_size = config.get("head_dim") or int(config.get("hidden_size", 0)) // heads
-        kv_heads = int(config.get("num_key_value_heads") or heads)
-        length = self.options.max_model_len or int(config.get("max_position_embeddings", 2048))
+        from core.checkpoint import read
+
+        files = read(self.checkpoint)
+        heads = files.number("num_attention_heads", 1)
+        head_size = files.number("head_dim", files.number("hidden_size", 0) // max(heads, 1))
+        kv_heads = files.number("num_key_value_heads", heads)
+        length = self.options.max_model_len or files.context_length
         blocks = -(-length // CPU_BLOCK_TOKENS) + 1
-        keys_and_values = 2 * int(config.get("num_hidden_layers", 0)) * kv_heads * int(head_size)
-        return max(CPU_KV_CACHE_BYTES, keys_and_values * KV_BYTES * blocks * CPU_BLOCK_TOKENS)
+        values = 2 * files.number("num_hidden_layers", 0) * kv_heads * head_size
+        bytes_each = 4 if self.options.dtype == "float32" else files.dtype_bits // 8
+        return max(CPU_KV_CACHE_BYTES, values * bytes_each * blocks * CPU_BLOCK_TOKENS)
 
     def generate(self, prompts: list[TokenIds], sampling: Sampling) -> list[Completion]:
         """Times are vLLM's own: when a token left the engine core, on the same monotonic clock."""
@@ -178,7 +166,7 @@ class VllmEngine(Engine):
             kv_cache_tokens=tokens,
             max_model_len=length,
             max_concurrency=tokens / length,
-            arguments=self._arguments(),
+            arguments={**self._arguments(), "model": self.checkpoint.name},
             process={"LD_PRELOAD": _file_names(os.environ.get("LD_PRELOAD", ""))},
         )
 
@@ -206,26 +194,6 @@ def _register(checkpoint: Path) -> None:
         lazy = ModelRegistry.models.get(name)
         if lazy is not None and hasattr(lazy, "load_model_cls"):
             ModelRegistry.register_model(name, lazy.load_model_cls())
-
-
-class _Listener(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__(logging.INFO)
-        self.lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-
-def _phases(lines: list[str]) -> dict[str, float]:
-    """Seconds of each phase that was logged; a phase that did not happen is absent."""
-    found = {}
-    for name, pattern in LOGGED.items():
-        matches = [pattern.search(line) for line in lines]
-        seconds = [float(match.group(1)) for match in matches if match]
-        if seconds:
-            found[name] = sum(seconds)
-    return found
 
 
 def _gpu() -> bool:

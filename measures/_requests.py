@@ -29,6 +29,7 @@ def timed(loaded: Loaded, workload: Workload, count: int, send: Send) -> Raw:
     send(loaded, loaded.prompts(count, workload), workload)
     repeats = []
     for _ in range(workload.repeats):
+        loaded.tick()
         completions = send(loaded, loaded.prompts(count, workload), workload)
         _check_lengths(completions, workload)
         repeats.append([_row(completion) for completion in completions])

@@ -10,7 +10,16 @@ def _together(loaded: Loaded, prompts: list[TokenIds], workload: Workload) -> li
 
 
 def run(loaded: Loaded, workload: Workload) -> Raw:
-    """`workload.batch_size` prompts at the same time, per repeat."""
+    """`workload.batch_size` prompts at the same time, per repeat.
+
+    Raises `InvalidLoad` when they do not all fit into the KV cache: they would wait for each other.
+    """
+    asked = workload.batch_size * (workload.prompt_tokens + workload.max_new_tokens)
+    fits = loaded.description.kv_cache_tokens
+    if not workload.texts and asked > fits:
+        raise _requests.InvalidLoad(
+            f"{workload.batch_size} requests take {asked:,} tokens, the KV cache holds {fits:,}"
+        )
     return _requests.timed(loaded, workload, workload.batch_size, _together)
 
 

@@ -24,7 +24,7 @@ def run(loaded: Loaded, workload: Workload) -> Raw:
 def figures(raw: Raw) -> dict[str, Estimate]:
     """The four numbers, and the peak while loading and while answering."""
     served, stages = raw["served"], raw["stages"]
-    peaks = {stage: marks["peak_bytes"] for stage, marks in stages.items()}
+    peaks = {stage: m["peak_bytes"] for stage, m in stages.items() if "peak_bytes" in m}
     answering = [peak for stage, peak in peaks.items() if stage not in ("idle", "loaded")]
     values: dict[str, float | None] = {
         "checkpoint_bytes": raw["checkpoint_bytes"],

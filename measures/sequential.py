@@ -6,7 +6,11 @@ from measures import _requests
 
 
 def _one_by_one(loaded: Loaded, prompts: list[TokenIds], workload: Workload) -> list[Completion]:
-    return [c for prompt in prompts for c in loaded.engine.generate([prompt], workload.sampling)]
+    completions = []
+    for prompt in prompts:
+        completions += loaded.engine.generate([prompt], workload.sampling)
+        loaded.tick()
+    return completions
 
 
 def run(loaded: Loaded, workload: Workload) -> Raw:

@@ -29,13 +29,11 @@ def show(
         dumped = [record.model_dump(mode="json") for record in made]
         both = {"records": dumped, "not_compressed": not_made}
         return cli.print_json(dumped if not_made is None else both)
-    print_table(made)
-    for scheme, reason in (not_made or {}).items():
-        cli.out.print(f"{scheme}: not compressed: {reason}", highlight=False, markup=False)
+    print_table(made, not_made or {})
     return cli.say(f"{len(made)} records in {results}/")
 
 
-def print_table(made: list[Record]) -> None:
+def print_table(made: list[Record], not_made: dict[str, str]) -> None:
     """One row per checkpoint; speed-ups only where the interval of the ratio excludes 1."""
     from rich.table import Table
 
@@ -44,14 +42,19 @@ def print_table(made: list[Record]) -> None:
         by_scheme.setdefault(record.subject.scheme, []).append(record)
     batches = sorted({r.settings["batch_size"] for r in made if r.measure == "batch"})
     table = Table(box=None, pad_edge=False, header_style="bold")
-    headings = ["scheme", "load s", "disk MiB", "weights MiB", "1 user tok/s", "ttft ms", "tpot ms"]
+    headings = [
+        "scheme", "load s", "disk MiB", "weights MiB", "KV tokens", "peak MiB", "1 user tok/s",
+        "ttft ms", "tpot ms",
+    ]  # fmt: skip
     for heading in [*headings, *(f"batch {size} tok/s" for size in batches)]:
         table.add_column(heading, justify="left" if heading == "scheme" else "right", no_wrap=True)
     base = by_scheme.get("BASE", [])
     for scheme, mine in by_scheme.items():
         table.add_row(*_row(scheme, mine, base, batches))
+    for scheme in not_made:
+        table.add_row(scheme, *["-"] * (len(table.columns) - 1))
     cli.out.print(table)
-    _footnotes(made)
+    _footnotes(made, not_made)
 
 
 def _row(scheme: str, mine: list[Record], base: list[Record], batches: list[int]) -> list[str]:
@@ -60,6 +63,8 @@ def _row(scheme: str, mine: list[Record], base: list[Record], batches: list[int]
         _figure(_find(mine, "load"), "load_s"),
         _figure(_find(mine, "memory"), "checkpoint_bytes", 1 / MIB),
         _figure(_find(mine, "memory"), "weights_bytes", 1 / MIB),
+        _figure(_find(mine, "memory"), "kv_cache_tokens", digits=0),
+        _figure(_find(mine, "memory"), "peak_bytes", 1 / MIB, digits=0),
         _speed(single, _find(base, "sequential")),
         _figure(single, "ttft_s", 1000),
         _figure(single, "tpot_s", 1000),
@@ -78,10 +83,10 @@ def _find(made: list[Record], measure: str, batch_size: int | None = None) -> Re
     return fitting[-1] if fitting else None
 
 
-def _figure(record: Record | None, name: str, factor: float = 1.0) -> str:
+def _figure(record: Record | None, name: str, factor: float = 1.0, digits: int = 2) -> str:
     if record is None or name not in record.figures:
         return "-"
-    return f"{record.figures[name].value * factor:.2f}"
+    return f"{record.figures[name].value * factor:,.{digits}f}"
 
 
 def _speed(record: Record | None, base: Record | None) -> str:
@@ -108,17 +113,21 @@ def speed_ratio(record: Record, base: Record) -> Ratio:
     return ratio(record.figures[name].values, base.figures[name].values)
 
 
-def _footnotes(made: list[Record]) -> None:
-    reasons = {r.subject.scheme: r.reason for r in made if r.status != "ok" and r.reason}
-    for scheme, reason in reasons.items():
+def _footnotes(made: list[Record], not_made: dict[str, str]) -> None:
+    reasons = {(r.subject.scheme, r.reason) for r in made if r.status != "ok" and r.reason}
+    for scheme, reason in sorted(reasons | set(not_made.items())):
         cli.out.print(f"{scheme}: {reason}", highlight=False, markup=False)
+    notes = ["± is half of the 95 % interval over repeats within one load"]
     if any(r.subject.scheme == "BASE" for r in made) and len({r.subject.scheme for r in made}) > 1:
-        note = "(n.nnx) is the speed-up over BASE; (~) means the repeats do not tell them apart"
-        cli.out.print(note, highlight=False, markup=False)
+        notes.append("(n.nnx): speed-up over BASE; (~): the repeats do not tell them apart")
+    cold = [r.figures["page_cache"].value for r in made if "page_cache" in r.figures]
+    if cold:
+        notes.append(f"load: {min(cold):.0%} or more of each checkpoint was in the page cache")
     unstable = sorted({
         f"{r.subject.scheme} {r.measure}" for r in made
         for f in r.figures.values() if f.stability == "unstable"
     })  # fmt: skip
     if unstable:
-        text = f"unstable (repeats vary by more than 8 %): {', '.join(unstable)}"
-        cli.out.print(text, highlight=False, markup=False)
+        notes.append(f"unstable, repeats vary by more than 8 %: {', '.join(unstable)}")
+    for note in notes:
+        cli.out.print(note, highlight=False, markup=False)

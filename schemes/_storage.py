@@ -11,6 +11,7 @@ INT4_GROUP = Storage(format="pack-quantized", weight_bits=4, group=128, fixed_bi
 FP8_SERVING = Serving(native=(8, 9), fallback=(7, 5), cpu="yes")
 # vLLM 0.32's CPU build lacks the operator for static activation scales (static_scaled_fp8_quant).
 FP8_STATIC_SERVING = Serving(native=(8, 9), fallback=(7, 5), cpu="no")
-INT8_SERVING = Serving(native=(7, 5), cpu="yes")
+# vLLM has no INT8 matrix kernel from Blackwell (10.0) on.
+INT8_SERVING = Serving(native=(7, 5), below=(10, 0), cpu="yes")
 INT4_SERVING = Serving(native=(7, 5), cpu="yes")
 INT8_WEIGHT_ONLY_SERVING = Serving(native=(7, 5), cpu="no")

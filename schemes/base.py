@@ -11,7 +11,7 @@ SCHEME = Scheme(
     preset=None,
     calibration=False,
     storage=_storage.DENSE,
-    serving=Serving(native=(7, 0), cpu="yes"),
+    serving=Serving(native=(7, 5), cpu="yes"),
     recipe=None,
     ignore=(),
 )

@@ -13,7 +13,9 @@ SCHEME = Scheme(
     preset="W4A8",
     calibration=True,
     storage=_storage.INT4_GROUP,
-    serving=Serving(native=(7, 5), cpu="no"),
+    serving=Serving(
+        native=None, fallback=(7, 5), fallback_how="16-bit activations (Humming)", cpu="no"
+    ),
     recipe=partial(_llmcompressor.gptq, "W4A8"),
     save_options=_llmcompressor.PACKED,
 )

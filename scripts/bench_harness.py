@@ -50,7 +50,8 @@ def ours(model: Path, batch: int, read: int, write: int, folder: Path) -> float:
     line = [
         sys.executable, str(ROOT / "benchmark.py"), "--model", str(model), "--enforce_eager",
         "--batch_sizes", str(batch), "--prompt_tokens", str(read), "--max_new_tokens", str(write),
-        "--max_model_len", str(read + write + 8), "--num_prompts", "1", "--json",
+        "--max_model_len", str(read + write + 8), "--num_prompts", "1",
+        "--kv_cache_memory_bytes", str(KV_CACHE_BYTES), "--json",
     ]  # fmt: skip
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=True)
     made = json.loads(done.stdout.splitlines()[-1])

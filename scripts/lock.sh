@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
 
-configured=$(python3 -m pip config get global.find-links 2>/dev/null || true)
+configured=$("${PYTHON:-python3}" -m pip config get global.find-links 2>/dev/null || true)
 links=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-$configured}}
 common=(--universal --python-version 3.11 --quiet --custom-compile-command "make lock"
         --overrides requirements/overrides.txt)

@@ -47,9 +47,9 @@ def schemes_page() -> str:
     for stem in plugins.names("schemes"):
         scheme = plugins.load("schemes", stem)
         serving = scheme.serving
-        gpu = (
-            "{}.{} only".format(*serving.only) if serving.only else "{}.{}".format(*serving.native)
-        )
+        gpu = serving.needs.replace("compute capability ", "").replace("exactly", "only")
+        if serving.native is None and serving.only is None:
+            gpu = "-"
         if serving.fallback:
             gpu += " ({}.{})".format(*serving.fallback)
         cells = [

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Makes .venv with the locked requirements: the CUDA set where an NVIDIA GPU answers, else the CPU
-# set. Needs Python >= 3.11 with pip. Does nothing when .venv already holds what is locked.
+# set (KIND=cpu or KIND=gpu decides otherwise). Needs Python >= 3.11 with pip (PYTHON=... names
+# another than python3). Does nothing when .venv already holds what is locked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 UV_VERSION=0.13.9
-kind=cpu
-if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then kind=gpu; fi
+kind=${KIND:-cpu}
+if [ -z "${KIND:-}" ] && command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then
+    kind=gpu
+fi
 
 wanted=$(cat scripts/setup.sh requirements/$kind.txt requirements/vllm/pyproject.toml | sha256sum)
 if [ "$(cat .venv/.locked 2>/dev/null || true)" = "$wanted" ]; then exit 0; fi
@@ -21,8 +24,11 @@ if [ ! -x .uv/bin/uv ] || [ "$(.uv/bin/uv --version | cut -d' ' -f2)" != "$UV_VE
 fi
 
 # uv does not read pip's configuration: pass on where pip was told to look.
-configured=$("$python" -m pip config get global.find-links 2>/dev/null || true)
-export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-$configured}}
+from_pip() { "$python" -m pip config get "global.$1" 2>/dev/null | xargs | tr ' ' ',' || true; }
+links=$(echo "${PIP_FIND_LINKS:-$(from_pip find-links)}" | xargs | tr ' ' ',')
+index=${PIP_INDEX_URL:-$(from_pip index-url)}
+export UV_FIND_LINKS=${UV_FIND_LINKS:-$links}
+if [ -n "$index" ]; then export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index}; fi
 
 echo "installing requirements/$kind.txt into .venv" >&2
 .uv/bin/uv venv --quiet --clear --python "$python" .venv

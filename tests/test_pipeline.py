@@ -58,6 +58,10 @@ def test_a_checkpoint_of_other_weights_is_refused(command, base: Path, tmp_path:
 def test_bad_input_before_any_work(command, base: Path, tmp_path: Path) -> None:
     done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A9", *FAKE)
     assert done.returncode == 2 and "Did you mean FP8-W8A8" in done.stderr
+    (tmp_path / "few.jsonl").write_text('{"text": "x"}')
+    few = ("--calibration", "few.jsonl", "--schemes", "INT4-W4A16")
+    done = command("pipeline.py", "--model_id", "tiny", *few, *FAKE)
+    assert done.returncode == 2 and "512 samples were asked for" in done.stderr
     odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
     done = command("pipeline.py", "--model_id", odd.name, "--schemes", "FP8-W8A8,INT4-W4A16", *FAKE)
     assert done.returncode == 2 and "128 input columns" in done.stderr

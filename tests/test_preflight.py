@@ -38,7 +38,8 @@ def test_tied_head_need_not_exist(tmp_path: Path) -> None:
     shapes = models.llama_shapes()
     del shapes["lm_head.weight"]
     tied = models.write_model(tmp_path / "tied", shapes, tie_word_embeddings=True)
-    assert len(make(tied).layers) == 7
+    plan = make(tied)
+    assert len(plan.layers) == 7 and plan.ignored == ["lm_head"]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,27 @@ def test_conv1d(tmp_path: Path) -> None:
     gpt2 = models.write_model(tmp_path / "gpt2", model_type="gpt2")
     with pytest.raises(UserError, match="Conv1D"):
         make(gpt2)
+
+
+def test_mixture_of_experts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="mixture of experts"):
+        make(models.write_model(tmp_path / "moe", num_local_experts=8))
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [({"hidden_size": "x"}, "hidden_size is 'x'"), ({"model_type": None}, "has no model_type")],
+)
+def test_broken_config(tmp_path: Path, config: dict, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        make(models.write_model(tmp_path / "m", **config))
+
+
+def test_float32_models_have_float32_scales(tmp_path: Path) -> None:
+    shapes = {name: ("F32", shape) for name, (_, shape) in models.llama_shapes().items()}
+    wide = make(models.write_model(tmp_path / "wide", shapes))
+    assert wide.dtype_bits == 32
+    assert wide.bits_per_weight > 4.25
 
 
 def test_too_little_memory(base: Path) -> None:

@@ -21,9 +21,17 @@ def test_appears_when_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.parametrize("problem", [KeyboardInterrupt(), OSError(28, "No space left")])
-def test_nothing_half_made_is_left(tmp_path: Path, problem: BaseException) -> None:
-    with pytest.raises(type(problem)), staging.whole(tmp_path / "made", replace=False) as folder:
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (ValueError("a bug"), ValueError),
+        (OSError(28, "No space left on device"), UserError),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), UserError),
+    ],
+)
+def test_nothing_half_made_is_left(tmp_path: Path, problem: BaseException, told: type) -> None:
+    with pytest.raises(told), staging.whole(tmp_path / "made", replace=False) as folder:
         fill(folder, "half")
         raise problem
     assert list(tmp_path.iterdir()) == []

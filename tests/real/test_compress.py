@@ -84,6 +84,27 @@ def test_the_same_command_gives_the_same_bytes(real_run: RealRun, tmp_path: Path
     assert again == digest(real_run.folder / "demo-INT4-W4A16")
 
 
+@pytest.mark.parametrize(("tied", "dtype"), [(True, "bfloat16"), (False, "float32")])
+def test_tied_and_wide_models(tmp_path: Path, tied: bool, dtype: str) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(models.DEMO_PATH, dtype=getattr(torch, dtype))
+    if tied:
+        model.config.tie_word_embeddings = True
+        model.tie_weights()
+    model.save_pretrained(tmp_path / "variant", max_shard_size="8MB")
+    AutoTokenizer.from_pretrained(models.DEMO_PATH).save_pretrained(tmp_path / "variant")
+    base = checkpoint.read(tmp_path / "variant")
+    assert ("lm_head.weight" in base.by_name) is not tied
+    line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", "INT4-W4A16-RTN"]
+    done = subprocess.run(
+        [*line, "--model_id", "variant"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert checkpoint.read(tmp_path / "variant-INT4-W4A16-RTN").format == "pack-quantized"
+
+
 def test_ctrl_c_keeps_nothing(tmp_path: Path) -> None:
     line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", "INT4-W4A16"]
     with subprocess.Popen(
