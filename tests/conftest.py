@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,9 @@ import pytest
 from tests import models
 
 ROOT = Path(__file__).resolve().parent.parent
+# A test run in the background ignores Ctrl-C, and what it starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

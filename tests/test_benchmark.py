@@ -88,7 +88,10 @@ def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
         family = parent.children(recursive=True)
         assert len(family) >= 2  # the fork server and its child
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 130
+        try:
+            assert running.wait(30) == 130
+        finally:
+            running.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
     assert not (tmp_path / "perf_results").exists()

@@ -113,7 +113,10 @@ def test_ctrl_c_keeps_nothing(tmp_path: Path) -> None:
         while not list(tmp_path.iterdir()) and running.poll() is None:
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
-        assert running.wait(60) == 130
+        try:
+            assert running.wait(60) == 130
+        finally:
+            running.kill()
     assert list(tmp_path.iterdir()) == []
 
 
