@@ -61,7 +61,7 @@ def measure(
     if refusal:
         return [save(make(job, status="unsupported", reason=refusal)) for job in wanted]
     session.prepare(engine, LOGS)
-    log = LOGS / f"{identity.path.resolve().name}-{run_id}.log"
+    log = LOGS / f"{identity.model}-{identity.scheme}-{run_id}.log"
     found = session.run(identity.path, engine, options, wanted, log, TIMEOUT_S, progress)
     reason = f"{found.reason} (log: {log})" if found.reason else "was not reached"
     done, broken = dict(found.finished), dict(found.failed)

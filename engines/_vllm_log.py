@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Listened to one by one: vLLM configures its top logger anew while it starts, and drops handlers.
+# vLLM configures logging anew while it starts, which drops handlers but keeps filters: so these
+# loggers are listened to with a filter that lets everything through.
 LOGGERS = (
     "vllm.model_executor.model_loader.default_loader", "vllm.v1.engine.core",
     "vllm.v1.worker.gpu_model_runner", "vllm.v1.worker.gpu.model_runner",
@@ -17,27 +18,28 @@ PHASES = {
 }
 
 
-class _Listener(logging.Handler):
+class _Listener(logging.Filter):
     def __init__(self, found: dict[str, float]) -> None:
-        super().__init__(logging.INFO)
+        super().__init__()
         self.found = found
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         for name, pattern in PHASES.items():
             match = pattern.search(record.getMessage())
             if match:
                 self.found[name] = self.found.get(name, 0.0) + float(match.group(1))
+        return True
 
 
 @contextmanager
 def listening() -> Iterator[dict[str, float]]:
     """Collects seconds per phase while the block loads a model; what did not happen is absent."""
     found: dict[str, float] = {}
-    handler = _Listener(found)
+    listener = _Listener(found)
     for name in LOGGERS:
-        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).addFilter(listener)
     try:
         yield found
     finally:
         for name in LOGGERS:
-            logging.getLogger(name).removeHandler(handler)
+            logging.getLogger(name).removeFilter(listener)

@@ -82,7 +82,7 @@ def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
         parent = psutil.Process(running.pid)
         for _ in range(300):
             time.sleep(0.1)
-            logs = list((tmp_path / "build" / "logs").glob("tiny-*.log"))
+            logs = list((tmp_path / "build" / "logs").glob("tiny-BASE-*.log"))
             if logs:
                 break
         family = parent.children(recursive=True)
