@@ -33,13 +33,15 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """What to generate: exactly `max_new_tokens` tokens when `ignore_eos` (for measuring)."""
+    """What to generate: exactly `max_new_tokens` tokens when `ignore_eos` (for measuring).
+
+    Random draws follow the engine's own seed: a seed per request would slow every step.
+    """
 
     max_new_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     ignore_eos: bool = True
-    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

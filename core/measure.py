@@ -46,10 +46,7 @@ class Workload:
     def sampling(self) -> Sampling:
         """Exactly `max_new_tokens`, end of sequence ignored."""
         return Sampling(
-            max_new_tokens=self.max_new_tokens,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            seed=self.seed if self.temperature > 0 else None,
+            max_new_tokens=self.max_new_tokens, temperature=self.temperature, top_p=self.top_p
         )
 
 

@@ -103,15 +103,18 @@ class VllmEngine(Engine):
         return max(CPU_KV_CACHE_BYTES, values * bytes_each * blocks * CPU_BLOCK_TOKENS)
 
     def generate(self, prompts: list[TokenIds], sampling: Sampling) -> list[Completion]:
-        """Times are vLLM's own: when a token left the engine core, on the same monotonic clock."""
+        """Times are vLLM's own: when a token left the engine core, on the same monotonic clock.
+
+        Tokens are turned into text as they come, as they are for anybody who is served.
+        """
         from vllm import SamplingParams
 
-        exact = sampling.max_new_tokens if sampling.ignore_eos else 0
         parameters = SamplingParams(
-            max_tokens=sampling.max_new_tokens, min_tokens=exact, ignore_eos=sampling.ignore_eos,
-            temperature=sampling.temperature, top_p=sampling.top_p, seed=sampling.seed,
-            detokenize=False,
-        )  # fmt: skip
+            max_tokens=sampling.max_new_tokens,
+            ignore_eos=sampling.ignore_eos,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+        )
         sent = time.monotonic()
         inputs = [{"prompt_token_ids": prompt} for prompt in prompts]
         answers = self.llm.generate(inputs, parameters, use_tqdm=False)

@@ -2,7 +2,8 @@
 
     python scripts/bench_harness.py --batch 64 --rounds 3
 
-The same checkpoint, request count, lengths and engine settings, alternating, both with the engine
+The same checkpoint, request count, lengths, sampling (vLLM's command samples at temperature 1) and
+engine settings, alternating, both with the engine
 in the measuring process. Ours is the `batch` measure; vLLM's is its own command, which times one
 pass after loading. Prints one line a run and the ratio of medians.
 """
@@ -38,6 +39,7 @@ def theirs(model: Path, batch: int, read: int, write: int, folder: Path) -> floa
         "--output-json", str(result),
     ]  # fmt: skip
     environment = {**os.environ, **plugins.load("engines", "vllm").environment()}
+    del environment["TQDM_DISABLE"]  # its throughput command divides by what its bar counted
     done = subprocess.run(line, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise SystemExit(done.stderr[-3000:])
@@ -46,11 +48,12 @@ def theirs(model: Path, batch: int, read: int, write: int, folder: Path) -> floa
 
 
 def ours(model: Path, batch: int, read: int, write: int, folder: Path) -> float:
-    """Output tokens per second by the `batch` measure, the median of three repeats."""
+    """Output tokens per second by the `batch` measure, one timed pass after its warm-up."""
     line = [
         sys.executable, str(ROOT / "benchmark.py"), "--model", str(model), "--enforce_eager",
         "--batch_sizes", str(batch), "--prompt_tokens", str(read), "--max_new_tokens", str(write),
-        "--max_model_len", str(read + write + 8), "--num_prompts", "1",
+        "--max_model_len", str(read + write + 8), "--num_prompts", "1", "--temperature", "1.0",
+        "--repeats", "1",
         "--kv_cache_memory_bytes", str(KV_CACHE_BYTES), "--json",
     ]  # fmt: skip
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=True)
