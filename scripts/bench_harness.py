@@ -1,65 +1,56 @@
 """Does our harness cost anything? Offline throughput here against `vllm bench throughput`.
 
-    python scripts/bench_harness.py --batch 64 --rounds 3
+    python scripts/bench_harness.py --batch 64 --rounds 8
 
-The same checkpoint, request count, lengths, sampling (vLLM's command samples at temperature 1) and
-engine settings, alternating, both with the engine
-in the measuring process. Ours is the `batch` measure; vLLM's is its own command, which times one
-pass after loading. Prints one line a run and the ratio of medians.
+Both time the same loaded engine, in turn: ours is the `batch` measure, theirs the function behind
+`vllm bench throughput` (`vllm.benchmarks.throughput.run_vllm`), with the same number of requests,
+lengths and sampling (temperature 1, as theirs has it). Two processes would differ by more than the
+harness does: on a shared machine by 15 % from run to run. Prints one line a round and the ratio of
+medians.
 """
 
-import json
 import os
+import random
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import Annotated, Any
+from unittest.mock import patch
 
 import typer
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-KV_CACHE_BYTES = 1 << 30
 
 
-def theirs(model: Path, batch: int, read: int, write: int, folder: Path) -> float:
-    """Output tokens per second by `vllm bench throughput`."""
-    from core import plugins
+def theirs(engine: Any, workload: Any) -> float:
+    """Output tokens per second by vLLM's own command, on the engine that is loaded."""
+    from vllm import LLM
+    from vllm.benchmarks.datasets import SampleRequest
+    from vllm.benchmarks.throughput import run_vllm
 
-    result = folder / "throughput.json"
-    line = [
-        sys.executable, "-m", "vllm.entrypoints.cli.main", "bench", "throughput",
-        "--model", str(model), "--dataset-name", "random", "--random-input-len", str(read),
-        "--random-output-len", str(write), "--random-range-ratio", "0", "--num-prompts", str(batch),
-        "--num-warmups", str(batch), "--enforce-eager", "--no-enable-prefix-caching",
-        "--max-model-len", str(read + write + 8), "--distributed-executor-backend", "uni",
-        "--kv-cache-memory-bytes", str(KV_CACHE_BYTES), "--max-num-seqs", "256",
-        "--output-json", str(result),
-    ]  # fmt: skip
-    environment = {**os.environ, **plugins.load("engines", "vllm").environment()}
-    del environment["TQDM_DISABLE"]  # its throughput command divides by what its bar counted
-    done = subprocess.run(line, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise SystemExit(done.stderr[-3000:])
-    found = json.loads(result.read_text())
-    return float(found["num_requests"] * write / found["elapsed_time"])
+    requests = [
+        SampleRequest(
+            prompt={
+                "prompt_token_ids": random.choices(engine.vocabulary, k=workload.prompt_tokens)
+            },
+            prompt_len=workload.prompt_tokens,
+            expected_output_len=workload.max_new_tokens,
+        )
+        for _ in range(workload.batch_size)
+    ]
+    with patch.object(LLM, "from_engine_args", lambda arguments: engine.llm):
+        seconds, _ = run_vllm(requests, 1, SimpleNamespace(enable_lora=False), do_profile=False)
+    return float(workload.batch_size * workload.max_new_tokens / seconds)
 
 
-def ours(model: Path, batch: int, read: int, write: int, folder: Path) -> float:
+def ours(loaded: Any, workload: Any) -> float:
     """Output tokens per second by the `batch` measure, one timed pass after its warm-up."""
-    line = [
-        sys.executable, str(ROOT / "benchmark.py"), "--model", str(model), "--enforce_eager",
-        "--batch_sizes", str(batch), "--prompt_tokens", str(read), "--max_new_tokens", str(write),
-        "--max_model_len", str(read + write + 8), "--num_prompts", "1", "--temperature", "1.0",
-        "--repeats", "1",
-        "--kv_cache_memory_bytes", str(KV_CACHE_BYTES), "--json",
-    ]  # fmt: skip
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=True)
-    made = json.loads(done.stdout.splitlines()[-1])
-    batch_record = next(record for record in made if record["measure"] == "batch")
-    return float(batch_record["figures"]["output_tokens_per_s"]["value"])
+    from measures.batch import MEASURE
+
+    figures = MEASURE.figures(MEASURE.run(loaded, workload))
+    return figures["output_tokens_per_s"].value
 
 
 def main(
@@ -67,18 +58,29 @@ def main(
     batch: Annotated[int, typer.Option(help="requests")] = 64,
     prompt_tokens: Annotated[int, typer.Option(help="tokens of each prompt")] = 128,
     max_new_tokens: Annotated[int, typer.Option(help="tokens generated for each")] = 128,
-    rounds: Annotated[int, typer.Option(help="runs of each")] = 3,
+    rounds: Annotated[int, typer.Option(help="passes of each")] = 8,
 ) -> None:
     """Offline throughput, ours and vLLM's own, side by side."""
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    from core import plugins
+    from core.engine import Options
+    from core.measure import Loaded, Workload
+
+    options = Options(enforce_eager=True, max_model_len=prompt_tokens + max_new_tokens + 8)
+    workload = Workload(
+        batch_size=batch, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens, repeats=1,
+        temperature=1.0,
+    )  # fmt: skip
     found: dict[str, list[float]] = {"vllm bench": [], "ours": []}
-    for _ in range(rounds):
-        for name, run in (("vllm bench", theirs), ("ours", ours)):
-            with tempfile.TemporaryDirectory() as folder:
-                speed = run(model.resolve(), batch, prompt_tokens, max_new_tokens, Path(folder))
-            found[name].append(speed)
-            print(f"{name:12} {speed:8.0f} output tokens/s", flush=True)
+    with plugins.load("engines", "vllm")(model, options) as engine:
+        loaded = Loaded(engine, engine.describe(), {}, 0)
+        for _ in range(rounds):
+            found["ours"].append(ours(loaded, workload))
+            found["vllm bench"].append(theirs(engine, workload))
+            print("  ".join(f"{name} {speeds[-1]:6.0f}" for name, speeds in found.items()))
     medians = {name: statistics.median(speeds) for name, speeds in found.items()}
-    print(f"ours / vllm bench = {medians['ours'] / medians['vllm bench']:.3f}")
+    print(f"output tokens/s, ours / vllm bench = {medians['ours'] / medians['vllm bench']:.3f}")
 
 
 if __name__ == "__main__":
