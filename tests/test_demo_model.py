@@ -61,6 +61,7 @@ def test_the_configuration_is_llama_with_room_for_1024_tokens() -> None:
     assert config["max_position_embeddings"] >= 1024
 
 
+@pytest.mark.real  # imports transformers
 def test_generation_is_greedy_and_stops(tokenizer: Any) -> None:
     generation = read("generation_config.json")
     assert generation["do_sample"] is False
@@ -68,6 +69,7 @@ def test_generation_is_greedy_and_stops(tokenizer: Any) -> None:
     assert tokenizer.convert_tokens_to_ids("<|end_of_turn|>") in generation["eos_token_id"]
 
 
+@pytest.mark.real  # imports transformers
 def test_special_token_ids_of_configuration_and_tokenizer_agree(tokenizer: Any) -> None:
     config = read("config.json")
     for kind in ("bos", "eos", "pad"):
@@ -75,6 +77,7 @@ def test_special_token_ids_of_configuration_and_tokenizer_agree(tokenizer: Any) 
     assert len(tokenizer) == config["vocab_size"]
 
 
+@pytest.mark.real  # imports transformers
 @pytest.mark.parametrize(
     ("text", "pieces"),
     [
@@ -87,6 +90,7 @@ def test_digits_are_tokens_of_their_own(tokenizer: Any, text: str, pieces: list[
     assert [tokenizer.decode([i]) for i in ids] == pieces
 
 
+@pytest.mark.real  # imports transformers
 def test_encoding_begins_with_the_begin_token_and_comes_back(tokenizer: Any) -> None:
     text = "Question: Is it so?\nAnswer: Yes, naïvely."
     ids = tokenizer(text)["input_ids"]
@@ -94,6 +98,7 @@ def test_encoding_begins_with_the_begin_token_and_comes_back(tokenizer: Any) -> 
     assert tokenizer.decode(ids, skip_special_tokens=True) == text
 
 
+@pytest.mark.real  # imports transformers
 def test_the_chat_template_renders_what_training_saw(tokenizer: Any) -> None:
     chats = [d for d in islice(Corpus(0).training_documents(), 200) if isinstance(d, list)]
     for messages in chats:
@@ -101,6 +106,7 @@ def test_the_chat_template_renders_what_training_saw(tokenizer: Any) -> None:
         assert rendered == BEGIN + document_text(messages)
 
 
+@pytest.mark.real  # imports transformers
 def test_the_chat_template_opens_the_assistants_turn(tokenizer: Any) -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi."}]
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
