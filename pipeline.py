@@ -141,9 +141,9 @@ def compress_missing(
 
         log = benchmark.LOGS / f"compress-{models.model_name(model_id)}-{scheme}-{run_id}.log"
         arguments = (scheme, model_id, settings, output_dir)
-        ended = child.run(_compress, arguments, log, COMPRESSION_TIMEOUT_S, on_event)
-        if ended.reason:
-            failures.append(Failure(scheme=scheme, reason=f"{ended.reason} (log: {log})"))
+        reason = child.run(_compress, arguments, log, COMPRESSION_TIMEOUT_S, on_event)
+        if reason:
+            failures.append(Failure(scheme=scheme, reason=f"{reason} (log: {log})"))
     return failures
 
 

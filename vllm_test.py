@@ -69,8 +69,8 @@ def ask(
 
     session.prepare(engine, LOG.parent)
     arguments = (str(identity.path), engine, options, prompts, max_new_tokens, raw)
-    outcome = child.run(answer, arguments, LOG, TIMEOUT_S, on_event)
-    return {**found, "failed": outcome.reason}
+    reason = child.run(answer, arguments, LOG, TIMEOUT_S, on_event)
+    return {**found, "failed": reason}
 
 
 def main(

@@ -163,7 +163,7 @@ class Checkpoint:
     @property
     def conv1d(self) -> bool:
         """Whether the architecture stores its layers as transformers' `Conv1D`."""
-        return self.config.get("model_type") in {"gpt2", "openai-gpt", "gpt_bigcode_conv1d"}
+        return self.config.get("model_type") in {"gpt2", "openai-gpt"}
 
     @cached_property
     def fingerprint(self) -> str:

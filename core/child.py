@@ -14,7 +14,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,13 +27,6 @@ Emit = Callable[[Any], None]
 GRACE_S = 3.0
 
 start_s = 0.0  # in a child: seconds from being asked for to running
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a child ended: `reason` is None when it finished, else one sentence."""
-
-    reason: str | None
 
 
 def start_server(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
@@ -96,9 +88,10 @@ def _output_to(log: Path) -> Iterator[None]:
 def run(
     task: Callable[..., None], arguments: tuple[Any, ...], log: Path, timeout_s: float,
     on_event: Emit,
-) -> Outcome:  # fmt: skip
+) -> str | None:  # fmt: skip
     """Run `task(emit, *arguments)` in a child; whatever it emits reaches `on_event` at once.
 
+    Returns None when the task finished, else one sentence why it did not.
     All it prints goes to `log`. It is killed, with every process it started, after `timeout_s`
     seconds without an event, and when this process is interrupted.
     """
@@ -109,16 +102,16 @@ def run(
     child.start()
     sender.close()
     try:
-        outcome = _listen(child, receiver, timeout_s, on_event)
+        reason = _listen(child, receiver, timeout_s, on_event)
     except BaseException:
         _interrupt(child)
         raise
     finally:
         _end(child)
-    return outcome
+    return reason
 
 
-def _listen(child: Any, receiver: Connection, timeout_s: float, on_event: Emit) -> Outcome:
+def _listen(child: Any, receiver: Connection, timeout_s: float, on_event: Emit) -> str | None:
     deadline = time.monotonic() + timeout_s
     while True:
         if receiver.poll(max(0.0, deadline - time.monotonic())):
@@ -127,16 +120,16 @@ def _listen(child: Any, receiver: Connection, timeout_s: float, on_event: Emit) 
             except EOFError:
                 return _died(child)
             if kind == "done":
-                return Outcome(reason=None)
+                return None
             if kind == "failed":
-                return Outcome(reason=payload)
+                return str(payload)
             on_event(payload)
             deadline = time.monotonic() + timeout_s
         else:
-            return Outcome(reason=f"no progress for {timeout_s:.0f} s: killed")
+            return f"no progress for {timeout_s:.0f} s: killed"
 
 
-def _died(child: Any) -> Outcome:
+def _died(child: Any) -> str:
     child.join(10)
     code = child.exitcode
     reason = f"the process ended with exit code {code}"
@@ -144,7 +137,7 @@ def _died(child: Any) -> Outcome:
         reason = f"the process was killed by {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
             reason += " (most likely the system ran out of memory)"
-    return Outcome(reason=reason)
+    return reason
 
 
 def _end(child: Any) -> None:

@@ -60,8 +60,8 @@ def run(
         elif kind == "job_failed":
             result.failed.append((jobs[payload[0]], payload[1]))
 
-    outcome = child.run(serve, (str(path), engine, options, jobs), log, timeout_s, on_event)
-    result.reason = outcome.reason
+    arguments = (str(path), engine, options, jobs)
+    result.reason = child.run(serve, arguments, log, timeout_s, on_event)
     return result
 
 

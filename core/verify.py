@@ -33,6 +33,8 @@ def verify(
     findings = [problem for layer in layers for problem in _layer(found, layer, scheme)]
     extra = sorted(set(_compressed(found)) - set(layers))
     findings += [f"{layer}: compressed although it should not be" for layer in extra]
+    if scheme.kv_cache_bits and not any(t.name.endswith(".k_scale") for t in found.tensors):
+        findings.append("no KV-cache scales are stored although the scheme calibrates them")
     if not findings:
         findings += _bits(found, layers, scheme, dtype_bits)
         findings += bad_scales(found)
