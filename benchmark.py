@@ -6,125 +6,27 @@
 The checkpoint is loaded once, in a clean process. Each measure leaves a record in perf_results/.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core import arguments, checkpoint, cli, models, plugins
+from core import arguments, checkpoint, cli, models
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
 
 if TYPE_CHECKING:
-    from core.records import Record, Subject
     from core.session import Job
 
 RESULTS = Path("perf_results")
-LOGS = Path("build/logs")
-TIMEOUT_S = 3600.0  # without a sign of life
 
 
 def jobs(workload: Workload, batch_sizes: list[int]) -> "list[Job]":
     """Every performance measure in order: memory comes last, so that its peak is over all."""
     batches = [("batch", replace(workload, batch_size=size)) for size in batch_sizes]
     return [("load", workload), ("sequential", workload), *batches, ("memory", workload)]
-
-
-def measure(
-    model: str,
-    engine: str,
-    options: Options,
-    wanted: "list[Job]",
-    results: Path,
-    run_id: str,
-    allow_fallback: bool,
-    progress: Callable[[str], None],
-) -> "list[Record]":
-    """Measure a checkpoint and save a record per job, failed ones with their reason.
-
-    Raises `UserError` when the folder is no checkpoint. Everything later becomes a record.
-    """
-    from core import records, session
-
-    identity = models.identify(model)
-    subject = _subject(identity)
-    make = _maker(subject, engine, options, run_id)
-
-    def save(record: "Record") -> "Record":
-        records.save(record, results)
-        return record
-
-    refusal = session.impossible(identity, engine, allow_fallback)
-    if refusal:
-        return [save(make(job, status="unsupported", reason=refusal)) for job in wanted]
-    session.prepare(engine, LOGS)
-    log = LOGS / f"{identity.model}-{identity.scheme}-{run_id}.log"
-    found = session.run(identity.path, engine, options, wanted, log, TIMEOUT_S, progress)
-    reason = f"{found.reason} (log: {log})" if found.reason else "was not reached"
-    done, broken = dict(found.finished), dict(found.failed)
-    return [
-        save(make(job, raw=done[job], served=found.description))
-        if job in done
-        else save(
-            make(job, status="failed", reason=broken.get(job, reason), served=found.description)
-        )
-        for job in wanted
-    ]
-
-
-def _subject(identity: models.Identity) -> "Subject":
-    from core.records import Subject
-
-    files = checkpoint.read(identity.path)
-    download = identity.path / "download.json"
-    revision = checkpoint.read_json(download).get("commit") if download.is_file() else None
-    return Subject(
-        model=identity.model,
-        scheme=identity.scheme,
-        path=identity.path.name,
-        fingerprint=files.fingerprint,
-        bytes=files.nbytes,
-        format=files.format,
-        revision=revision,
-        manifest=identity.manifest,
-    )
-
-
-def _maker(
-    subject: "Subject", engine: str, options: Options, run_id: str
-) -> "Callable[..., Record]":
-    """Builds this run's records: what they share is filled in, figures come from the raw values."""
-    from core import records
-    from core.machine import probe
-
-    started = records.now().isoformat()
-    machine = probe().as_json()
-
-    def make(
-        job: "Job", status: Any = "ok", reason: str | None = None,
-        raw: dict[str, Any] | None = None, served: dict[str, Any] | None = None,
-    ) -> "Record":  # fmt: skip
-        name, workload = job
-        chosen = plugins.load("measures", name)
-        figures: dict[str, Any] = {}
-        try:
-            for figure, value in (chosen.figures(raw) if raw is not None else {}).items():
-                unit = chosen.units[figure]
-                shown = {"unit": unit.unit, "better": unit.better, **asdict(value)}
-                figures[figure] = records.Figure.model_validate(shown)
-        except (ArithmeticError, ValueError) as problem:  # the raw values are kept all the same
-            status, reason, figures = "failed", f"no figures could be made: {problem}", {}
-        return records.Record(
-            run_id=run_id, kind=chosen.kind, measure=name, status=status, reason=reason,
-            subject=subject, engine=engine, options=asdict(options), served=served,
-            settings=asdict(workload), figures=figures, raw=raw, machine=machine,
-            command=records.command(), started=started, ended=records.now().isoformat(),
-        )  # fmt: skip
-
-    return make
 
 
 def parse_batch_sizes(text: str) -> list[int]:
@@ -187,7 +89,7 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Measure load time, memory, latency and throughput of one checkpoint."""
-    from core import records
+    from core import measuring, records
     from reporting import performance
 
     options = Options(
@@ -206,9 +108,11 @@ def main(
     wanted = jobs(workload, sizes)
     check(model, engine, options, workload)
     with performance.progress(model) as step:
-        made = measure(
-            model, engine, options, wanted, results_dir, records.new_run_id(), allow_fallback, step
-        )
+        made = measuring.measure(
+            models.identify(model), engine, options, wanted,
+            dict.fromkeys(("performance", "quality"), results_dir), records.new_run_id(),
+            allow_fallback, step,
+        )  # fmt: skip
     performance.show(made, results_dir, json_)
     if any(record.status != "ok" for record in made):
         raise typer.Exit(cli.FAILED)

@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import benchmark
+import score
 from compress import Settings
 from core import arguments, checkpoint, cli, models, plugins
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
+from core.quality import Questions, Tasks, jobs
 
 if TYPE_CHECKING:
     from core.child import Emit
+    from core.comparison import Margin
     from core.records import Record
     from core.session import Job
 
@@ -35,6 +38,7 @@ GROUPS = {
     "every": lambda: [plugins.shown("schemes", stem) for stem in plugins.names("schemes")],
 }
 COMPRESSION_TIMEOUT_S = 24 * 3600.0
+COMPRESSION_LIBRARIES = ("transformers", "llmcompressor", "datasets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +134,7 @@ def compress_missing(
     progress: Callable[[str], None],
 ) -> list[Failure]:  # fmt: skip
     """Compress what is not there yet, each in a clean child; returns those that failed."""
-    from core import child
+    from core import child, measuring
 
     failures = []
     for scheme in _missing(model_id, schemes, output_dir):
@@ -139,7 +143,7 @@ def compress_missing(
         def on_event(event: Any, scheme: str = scheme) -> None:
             progress(f"{scheme}: {event}")
 
-        log = benchmark.LOGS / f"compress-{models.model_name(model_id)}-{scheme}-{run_id}.log"
+        log = measuring.LOGS / f"compress-{models.model_name(model_id)}-{scheme}-{run_id}.log"
         arguments = (scheme, model_id, settings, output_dir)
         reason = child.run(_compress, arguments, log, COMPRESSION_TIMEOUT_S, on_event)
         if reason:
@@ -159,25 +163,16 @@ def _compress(
     compress.compress(scheme, model_id, settings, output_dir, False, progress)
 
 
-def start_server(engine: str, compressing: bool) -> None:
-    """One fork server for both halves, so that neither llmcompressor nor vLLM is imported twice."""
-    from core import child
-
-    chosen = plugins.load("engines", engine)
-    libraries = ("transformers", "llmcompressor", "datasets") if compressing else ()
-    environment = {**chosen.environment(), "LLM_COMPRESSOR_LOG_LEVEL": "ERROR"}
-    child.start_server(
-        (*chosen.modules, *libraries), environment, benchmark.LOGS / "fork_server.log"
-    )
-
-
 def measure_all(
     model_id: str, schemes: list[str], engine: str, options: Options, wanted: "list[Job]",
-    output_dir: Path, results: Path, run_id: str, allow_fallback: bool,
-    progress: Callable[[str], None],
+    asked: Questions, output_dir: Path, results: dict[str, Path], run_id: str,
+    allow_fallback: bool, progress: Callable[[str], None],
 ) -> "tuple[list[Record], list[Failure]]":  # fmt: skip
     """Measure every checkpoint, each loaded once, in the order given; and which could not be."""
+    from core import measuring
+
     made, failures = [], []
+    base = checkpoint.read(models.folder(model_id)).fingerprint
     for scheme in schemes:
         path = models.checkpoint_path(model_id, scheme, output_dir)
         subject = model_id if scheme == "BASE" else str(path)
@@ -186,9 +181,11 @@ def measure_all(
             progress(f"{scheme}: {name}")
 
         try:
-            made += benchmark.measure(
-                subject, engine, options, wanted, results, run_id, allow_fallback, step
-            )
+            questions = jobs(asked, base, engine, options, scheme == "BASE")
+            made += measuring.measure(
+                models.identify(subject), engine, options, [*wanted, *questions], results, run_id,
+                allow_fallback, step,
+            )  # fmt: skip
         except UserError as problem:
             failures.append(Failure(scheme=scheme, reason=str(problem)))
     return made, failures
@@ -196,21 +193,26 @@ def measure_all(
 
 def run(
     model_id: str, schemes: list[str], settings: Settings, engine: str, options: Options,
-    wanted: "list[Job]", output_dir: Path, results: Path, allow_fallback: bool, named: bool,
-    progress: Callable[[str], None],
+    wanted: "list[Job]", asked: Questions, output_dir: Path, results: dict[str, Path],
+    allow_fallback: bool, lost: list[Failure], progress: Callable[[str], None],
 ) -> "tuple[list[Record], list[Failure]]":  # fmt: skip
-    """Compress what is missing, then measure everything; records, and schemes that were lost."""
-    from core import records
+    """Compress what is missing, then measure everything; records, and schemes that were lost.
+
+    `lost` are those that cannot be compressed, which is known already.
+    """
+    from core import measuring, records, session
 
     run_id = records.new_run_id()
-    failures = check(model_id, schemes, settings, output_dir, named)
+    failures = list(lost)
     left = _without(schemes, failures)
-    start_server(engine, bool(_missing(model_id, left, output_dir)))
+    libraries = COMPRESSION_LIBRARIES if _missing(model_id, left, output_dir) else ()
+    everything = [*wanted, *jobs(asked, "", engine, options, True)]
+    session.prepare(engine, everything, measuring.LOGS, libraries)
     failures += compress_missing(model_id, left, settings, output_dir, run_id, progress)
     left = _without(schemes, failures)
     made, unread = measure_all(
-        model_id, left, engine, options, wanted, output_dir, results, run_id, allow_fallback,
-        progress,
+        model_id, left, engine, options, wanted, asked, output_dir, results, run_id,
+        allow_fallback, progress,
     )  # fmt: skip
     return made, failures + unread
 
@@ -246,11 +248,23 @@ def main(
     enforce_eager: arguments.EnforceEager = False,
     allow_fallback: arguments.AllowFallback = False,
     trust_remote_code: arguments.TrustRemoteCode = False,
+    tasks: arguments.TaskNames = None,
+    num_fewshot: arguments.NumFewshot = 5,
+    limit: arguments.Limit = 250,
+    apply_chat_template: arguments.ApplyChatTemplate = False,
+    include_path: arguments.IncludePath = None,
+    data_dir: arguments.DataDir = Path(Tasks.data_dir),
+    text: arguments.TextSource = None,
+    divergence_tokens: arguments.DivergenceTokens = score.DIVERGENCE_TOKENS,
+    prompts_file: arguments.PromptsFile = None,
+    margin: arguments.Margin = "1",
     output_dir: arguments.OutputDir = Path(),
     results_dir: arguments.ResultsDir = benchmark.RESULTS,
+    eval_results_dir: arguments.EvalResultsDir = score.RESULTS,
     json_: arguments.Json = False,
 ) -> None:
     """Compress a model with every scheme, serve each checkpoint, measure and compare."""
+    from core.comparison import parse_margins
     from reporting import performance
 
     settings = Settings(
@@ -259,8 +273,8 @@ def main(
     )  # fmt: skip
     options = Options(
         dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
-        enforce_eager=enforce_eager, kv_cache_memory_bytes=kv_cache_memory_bytes,
-        trust_remote_code=trust_remote_code,
+        enforce_eager=enforce_eager, gpu_memory_utilization=gpu_memory_utilization,
+        kv_cache_memory_bytes=kv_cache_memory_bytes, trust_remote_code=trust_remote_code,
     )  # fmt: skip
     workload = Workload(
         requests=num_prompts, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens,
@@ -269,16 +283,39 @@ def main(
     chosen, sizes = choose(schemes), benchmark.parse_batch_sizes(batch_sizes)
     options = replace(options, max_num_seqs=max(options.max_num_seqs, *sizes))
     benchmark.check(model_id, engine, options, workload)
-    named = schemes not in GROUPS
+    margins = parse_margins(margin)
+    lost = check(model_id, chosen, settings, output_dir, schemes not in GROUPS)
+    asked = score.ask(
+        models.folder(model_id), options, tasks=tasks, num_fewshot=num_fewshot, limit=limit,
+        apply_chat_template=apply_chat_template, include_path=include_path, data_dir=data_dir,
+        text=text, divergence_tokens=divergence_tokens, prompts_file=prompts_file,
+    )  # fmt: skip
     wanted = benchmark.jobs(workload, sizes)
     with performance.progress(model_id) as step:
         made, failures = run(
-            model_id, chosen, settings, engine, options, wanted, output_dir, results_dir,
-            allow_fallback, named, step,
+            model_id, chosen, settings, engine, options, wanted, asked, output_dir,
+            {"performance": results_dir, "quality": eval_results_dir}, allow_fallback, lost, step,
         )  # fmt: skip
-    performance.show(made, results_dir, json_, {f.scheme: f.reason for f in failures})
+    _show(made, {f.scheme: f.reason for f in failures}, margins, json_)
     if failures or any(record.status == "failed" for record in made):
         raise typer.Exit(cli.FAILED)
+
+
+def _show(
+    made: "list[Record]", not_made: dict[str, str], margins: "dict[str, Margin]", as_json: bool
+) -> None:
+    """Speed and memory, then quality; or everything as JSON."""
+    from reporting import performance, quality
+
+    if as_json:
+        dumped = [record.model_dump(mode="json") for record in made]
+        return cli.print_json({"records": dumped, "not_compressed": not_made})
+    performance.print_table([r for r in made if r.kind == "performance"], not_made)
+    asked = [record for record in made if record.kind == "quality"]
+    if asked:
+        cli.out.print()
+        quality.print_all(asked, margins)
+    return cli.say(f"{len(made)} records")
 
 
 app = cli.application(main)

@@ -67,7 +67,7 @@ def ask(
         else:
             found["answers"].append(event[1])
 
-    session.prepare(engine, LOG.parent)
+    session.prepare(engine, [], LOG.parent)
     arguments = (str(identity.path), engine, options, prompts, max_new_tokens, raw)
     reason = child.run(answer, arguments, LOG, TIMEOUT_S, on_event)
     return {**found, "failed": reason}

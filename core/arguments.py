@@ -56,3 +56,28 @@ MaxNewTokens = Annotated[int, _option("max_new_tokens", "tokens generated for ea
 Repeats = Annotated[int, _option("repeats", "timed repeats; an interval needs two", min=1)]
 Seed = Annotated[int, _option("seed", "chooses calibration text and prompts")]
 ResultsDir = Annotated[Path, _option("results_dir", "where records go")]
+EvalResultsDir = Annotated[Path, _option("eval_results_dir", "where quality records go")]
+
+TaskNames = Annotated[
+    str | None,
+    _option("tasks", "lm-eval tasks like gsm8k,mmlu; `demo` for the demo model's, or none"),
+]
+NumFewshot = Annotated[int, _option("num_fewshot", "shots; a task that says 0 keeps it", min=0)]
+Limit = Annotated[int, _option("limit", "documents of each task; 0 is all", min=0)]
+ApplyChatTemplate = Annotated[
+    bool, _option("apply_chat_template", "ask tasks as chats, as the model's template writes them")
+]
+IncludePath = Annotated[Path | None, _option("include_path", "a folder with further task files")]
+DataDir = Annotated[Path, _option("data_dir", "data sets as downloaded or as published")]
+TextSource = Annotated[
+    str | None, _option("text", "text for perplexity and divergence: wikitext, demo, a file, none")
+]
+DivergenceTokens = Annotated[
+    int, _option("divergence_tokens", "tokens to compare distributions on; 0 for none", min=0)
+]
+PromptsFile = Annotated[
+    Path | None, _option("prompts_file", 'JSON list of {"prompt": ..., "reference": ...}')
+]
+Margin = Annotated[
+    str, _option("margin", "accepted loss: points (1), recovery (99%), INT4-W4A16=2 for a scheme")
+]

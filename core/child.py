@@ -181,7 +181,7 @@ def _enter(
         sender.send(("done", None))
     except BaseException as problem:
         traceback.print_exc()
-        sender.send(("failed", _sentence(problem)))
+        sender.send(("failed", sentence(problem)))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -200,7 +200,7 @@ def _redirect(log: Path) -> None:
     os.close(descriptor)
 
 
-def _sentence(problem: BaseException) -> str:
+def sentence(problem: BaseException) -> str:
     """An exception in one line: its type and the first line of what it says."""
     lines = str(problem).strip().splitlines() or ["no message"]
     return lines[0] if isinstance(problem, UserError) else f"{type(problem).__name__}: {lines[0]}"

@@ -7,7 +7,7 @@ on every line is a corpus too, named by its path.
 import hashlib
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,14 @@ Document = dict[str, Any]  # {"messages": [{"role", "content"}, ...]} or {"text"
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """A source of documents; `load(count, seed)` gives the same ones for the same seed."""
+    """A source of documents; `load(count, seed)` gives the same ones for the same seed.
+
+    `text` gives one long text to measure perplexity on, where the source has one.
+    """
 
     summary: str
     load: Callable[[int, int], list[Document]]
+    text: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,36 @@ def documents(source: str, count: int, seed: int) -> list[Document]:
     return corpus.load(count, seed)
 
 
+def text(source: str) -> str:
+    """The text of a corpus by name, or of a file. Raises `UserError` where there is none."""
+    path = Path(source)
+    if path.is_file():
+        try:
+            found = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as problem:
+            raise UserError(f"{path}: not UTF-8 text ({problem})") from problem
+        if not found.strip():
+            raise UserError(f"{path}: the file is empty")
+        return found
+    if "/" in source or path.suffix:
+        raise UserError(f"{path}: there is no such file")
+    corpus: Corpus = plugins.load("corpora", source)
+    if corpus.text is None:
+        raise UserError(f"{source} has no text to measure on; `wikitext` and `demo` have")
+    return corpus.text()
+
+
+def quiet_libraries() -> None:
+    """What fails is told in one sentence; progress bars and retries would only stand before it."""
+    import logging
+
+    import datasets
+
+    datasets.disable_progress_bars()
+    for name in ("lm_eval", "huggingface_hub", "datasets"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 def choose(found: list[Document], count: int, seed: int, source: str) -> list[Document]:
     """A seeded choice without repetition. Raises `UserError` when there are fewer than asked."""
     if count > len(found):
@@ -65,25 +99,39 @@ def choose(found: list[Document], count: int, seed: int, source: str) -> list[Do
 
 def read_jsonl(path: Path) -> list[Document]:
     """Every document of a JSONL file; a broken line is a `UserError` that names it."""
+    return [_document(where, entry) for where, entry in _objects(path)]
+
+
+def read_objects(path: Path) -> list[dict[str, Any]]:
+    """Every object of a JSONL file; a broken line is a `UserError` that names it."""
+    return [entry for _, entry in _objects(path)]
+
+
+def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
-    found = []
+    empty = True
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                found.append(_document(f"{path}, line {number}", line))
-    if not found:
+                empty = False
+                where = f"{path}, line {number}"
+                yield where, _object(where, line)
+    if empty:
         raise UserError(f"{path}: the file is empty")
-    return found
 
 
-def _document(where: str, line: str) -> Document:
+def _object(where: str, line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
     except (json.JSONDecodeError, RecursionError) as problem:
         raise UserError(f"{where}: not JSON ({problem})") from problem
     if not isinstance(entry, dict):
         raise UserError(f"{where}: not an object")
+    return entry
+
+
+def _document(where: str, entry: dict[str, Any]) -> Document:
     messages, text = entry.get("messages"), entry.get("text")
     if isinstance(messages, list) and messages and all(map(_is_message, messages)):
         return {"messages": messages}

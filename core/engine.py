@@ -7,7 +7,10 @@ which engine it is. An engine file (`engines/vllm.py`) exports one `ENGINE`, the
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TokenIds = list[int]
 
@@ -35,13 +38,15 @@ class Options:
 class Sampling:
     """What to generate: exactly `max_new_tokens` tokens when `ignore_eos` (for measuring).
 
-    Random draws follow the engine's own seed: a seed per request would slow every step.
+    Otherwise up to the end of sequence or the first of the `stop` texts, which the engine may leave
+    at the end. Random draws follow the engine's own seed: one per request would slow every step.
     """
 
     max_new_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     ignore_eos: bool = True
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,22 @@ class Completion:
     sent_s: float
     first_token_s: float
     last_token_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """What a model says of each token of a sequence but the first, given those before it.
+
+    Natural logarithms, from the raw logits in float32. `greedy` tells where the token is the most
+    likely one. `top_ids` and `top_logprobs` hold the k most likely tokens of each place, most
+    likely first, `at_logprobs` those of the tokens asked for; they are None unless asked for.
+    """
+
+    logprobs: "NDArray[Any]"  # float32 [n - 1]
+    greedy: "NDArray[Any]"  # bool [n - 1]
+    top_ids: "NDArray[Any] | None" = None  # int32 [n - 1, k]
+    top_logprobs: "NDArray[Any] | None" = None  # float32 [n - 1, k]
+    at_logprobs: "NDArray[Any] | None" = None  # float32 [n - 1, columns of `at`]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,19 +135,43 @@ class Engine(ABC):
         """Answer all prompts, sent at once; one completion each, in order."""
 
     @abstractmethod
-    def encode(self, text: str) -> TokenIds:
-        """Token ids of a text, special tokens as the model's tokenizer adds them."""
+    def score(self, sequences: list[TokenIds]) -> list[Scores]:
+        """Log-probabilities of all sequences (two tokens or more each), sent at once."""
 
     @abstractmethod
-    def encode_chat(self, prompt: str) -> TokenIds:
-        """Token ids of one user message through the chat template, ready for the answer.
+    def score_distribution(
+        self, sequence: TokenIds, top_k: int, at: "NDArray[Any] | None" = None
+    ) -> Scores:
+        """One sequence, with the `top_k` likeliest tokens of each place and those named in `at`.
 
-        A model without a chat template gets the text as it is.
+        `at` holds token ids, int [n - 1, any]. Sequences are answered one by one, so that the same
+        tokens are computed the same way for every checkpoint.
         """
+
+    @abstractmethod
+    def encode(self, text: str, special: bool = True) -> TokenIds:
+        """Token ids of a text, with special tokens as the tokenizer adds them or without."""
+
+    @abstractmethod
+    def render_chat(self, messages: list[dict[str, str]], answer: bool = True) -> str | None:
+        """A chat as the model's template writes it, up to where its answer begins (`answer`).
+
+        The template writes its own special tokens. None for a model without a template.
+        """
+
+    def encode_chat(self, prompt: str) -> TokenIds:
+        """Token ids of one user message, as a chat where the model has a template."""
+        text = self.render_chat([{"role": "user", "content": prompt}])
+        return self.encode(prompt) if text is None else self.encode(text, special=False)
 
     @abstractmethod
     def decode(self, token_ids: TokenIds) -> str:
         """The text of token ids, special tokens left out."""
+
+    @property
+    @abstractmethod
+    def start_ids(self) -> tuple[int | None, int]:
+        """The tokens that begin a sequence (None where the model has none) and end one."""
 
     @property
     @abstractmethod

@@ -8,6 +8,7 @@ later works on records made before.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from core.engine import Description, Engine, Sampling, TokenIds
@@ -55,7 +56,8 @@ class Loaded:
     """A loaded engine and what is known about its load; measures read it and draw prompts from it.
 
     `memory` holds bytes sampled at stages of the session ("idle", "loaded", after each measure).
-    A measure calls `tick` whenever it got on: without it for long it is taken for hanging.
+    A measure calls `tick` whenever it got on: without it for long it is taken for hanging. Files it
+    leaves beside its record go to `output`.
     """
 
     engine: Engine
@@ -64,6 +66,7 @@ class Loaded:
     checkpoint_bytes: int
     tick: Callable[[], None] = lambda: None
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
+    output: Path = Path()
     drawn: int = 0
 
     def prompts(self, count: int, workload: Workload) -> list[TokenIds]:
@@ -82,10 +85,17 @@ class Loaded:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One measure: its data, how it is run and what it says."""
+    """One measure: its data, how it is run and what it says.
+
+    `run` takes the loaded engine and the measure's own settings (a frozen dataclass). `units` are
+    those of its figures; figures named by what was measured get theirs from `units_of`. `modules`
+    are imported once for all checkpoints, before the first is loaded.
+    """
 
     summary: str
     kind: Literal["performance", "quality"]
     units: dict[str, Unit]
-    run: Callable[[Loaded, Workload], Raw]
+    run: Callable[[Loaded, Any], Raw]
     figures: Callable[[Raw], dict[str, Estimate]]
+    units_of: Callable[[Raw], dict[str, Unit]] = lambda raw: {}
+    modules: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.errors import UserError
 
 SCHEMA_VERSION = 1
+NAMES = "*-????????T??????Z-??????.json"
 
 
 class Figure(BaseModel):
@@ -90,14 +91,19 @@ def command() -> list[str]:
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
+def folder(subject: Subject, results: Path) -> Path:
+    """Where a checkpoint's records are."""
+    return results / f"{subject.model}-{subject.scheme}"
+
+
 def save(record: Record, results: Path) -> Path:
     """Write a record; returns its file. Raises `UserError` when the folder cannot be written."""
-    folder = results / f"{record.subject.model}-{record.subject.scheme}"
+    home = folder(record.subject, results)
     stamp = f"{now():%Y%m%dT%H%M%SZ}"
-    final = folder / f"{record.measure}-{stamp}-{uuid.uuid4().hex[:6]}.json"
+    final = home / f"{record.measure}-{stamp}-{uuid.uuid4().hex[:6]}.json"
     temporary = final.with_suffix(".tmp")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         with temporary.open("x", encoding="utf-8") as file:
             file.write(record.model_dump_json(indent=1) + "\n")
             file.flush()
@@ -106,7 +112,7 @@ def save(record: Record, results: Path) -> Path:
     except OSError as problem:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise UserError(f"cannot save a record in {folder}: {problem.strerror}") from problem
+        raise UserError(f"cannot save a record in {home}: {problem.strerror}") from problem
     return final
 
 
@@ -130,6 +136,15 @@ def load(path: Path) -> Record:
 
 
 def load_all(results: Path) -> list[Record]:
-    """Every record under a results folder, oldest first."""
-    found = [load(path) for path in sorted(results.glob("*/*.json"))]
+    """Every record under a results folder, oldest first (not lm-eval's files beside them)."""
+    found = [load(path) for path in sorted(results.glob(f"*/{NAMES}"))]
+    return sorted(found, key=lambda record: record.ended)
+
+
+def load_checkpoint(subject: Subject, results: Path) -> list[Record]:
+    """A checkpoint's whole records, oldest first; broken files are left out."""
+    found = []
+    for path in sorted(folder(subject, results).glob(NAMES)):
+        with contextlib.suppress(UserError):
+            found.append(load(path))
     return sorted(found, key=lambda record: record.ended)

@@ -5,6 +5,7 @@ crash is kept. `run` is the parent's side.
 """
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,10 +15,10 @@ from core import checkpoint, child, models, page_cache, plugins, preload
 from core.engine import Description, Options
 from core.errors import UserError
 from core.machine import probe
-from core.measure import Loaded, Workload
+from core.measure import Loaded
 from core.memory import Watch
 
-Job = tuple[str, Workload]  # a measure by name, and its load
+Job = tuple[str, Any]  # a measure by name, and its settings: a frozen dataclass
 FUSED = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
          "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj"}  # fmt: skip
 
@@ -36,17 +37,26 @@ class Result:
     reason: str | None = None
 
 
-def prepare(engine: str, logs: Path) -> None:
-    """Start the fork server for an engine; later sessions with any engine reuse it."""
+def prepare(
+    engine: str, jobs: list[Job], logs: Path, libraries: tuple[str, ...] = ()
+) -> None:  # fmt: skip
+    """Start the fork server for an engine, its measures and other `libraries`, once per process."""
     chosen = plugins.load("engines", engine)
-    child.start_server(chosen.modules, chosen.environment(), logs / "fork_server.log")
+    names = dict.fromkeys(name for name, _ in jobs)
+    modules = [m for name in names for m in plugins.load("measures", name).modules]
+    child.start_server(
+        (*chosen.modules, *modules, *libraries), chosen.environment(), logs / "fork_server.log"
+    )
 
 
 def run(
-    path: Path, engine: str, options: Options, jobs: list[Job], log: Path, timeout_s: float,
-    progress: Callable[[str], None],
+    path: Path, engine: str, options: Options, jobs: list[Job], output: Path, log: Path,
+    timeout_s: float, progress: Callable[[str], None],
 ) -> Result:  # fmt: skip
-    """Measure a checkpoint in a clean child; failures are in the result, never raised."""
+    """Measure a checkpoint in a clean child; failures are in the result, never raised.
+
+    What measures leave beside their records goes to the folder `output`.
+    """
     result = Result()
 
     def on_event(event: tuple[str, Any]) -> None:
@@ -60,12 +70,14 @@ def run(
         elif kind == "job_failed":
             result.failed.append((jobs[payload[0]], payload[1]))
 
-    arguments = (str(path), engine, options, jobs)
+    arguments = (str(path), engine, options, jobs, output)
     result.reason = child.run(serve, arguments, log, timeout_s, on_event)
     return result
 
 
-def serve(emit: child.Emit, path: str, engine_name: str, options: Options, jobs: list[Job]) -> None:
+def serve(
+    emit: child.Emit, path: str, engine_name: str, options: Options, jobs: list[Job], output: Path
+) -> None:
     """The child's side. Emits ("step"|"loaded"|"raw"|"job_failed", payload)."""
     if preload.cuda_initialized():
         raise RuntimeError("a CUDA context was made before this process was forked")
@@ -93,22 +105,21 @@ def serve(emit: child.Emit, path: str, engine_name: str, options: Options, jobs:
             def tick() -> None:
                 emit(("tick", None))
 
-            loaded = Loaded(engine, description, timing, files.nbytes, tick, memory)
-            for number, (measure_name, workload) in enumerate(jobs):
+            loaded = Loaded(engine, description, timing, files.nbytes, tick, memory, output)
+            for number, (measure_name, settings) in enumerate(jobs):
                 emit(("step", measure_name))
-                _one(emit, number, measure_name, workload, loaded)
+                _one(emit, number, measure_name, settings, loaded)
                 memory[f"{number}:{measure_name}"] = watch.mark()
 
 
-def _one(
-    emit: child.Emit, number: int, measure_name: str, workload: Workload, loaded: Loaded
-) -> None:
+def _one(emit: child.Emit, number: int, measure_name: str, settings: Any, loaded: Loaded) -> None:
     """Run one measure; its failure is told and the next one still runs."""
     measure = plugins.load("measures", measure_name)
     try:
-        raw = measure.run(loaded, workload)
+        raw = measure.run(loaded, settings)
     except Exception as problem:
-        emit(("job_failed", (number, f"{type(problem).__name__}: {problem}")))
+        traceback.print_exc()  # into the session's log
+        emit(("job_failed", (number, child.sentence(problem))))
     else:
         emit(("raw", (number, raw)))
 

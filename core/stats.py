@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 STABLE, NOISY = 0.03, 0.08
@@ -22,6 +22,10 @@ class Estimate:
     cv: float | None
     stability: Stability | None
 
+    def within(self, low: float | None, high: float | None) -> "Estimate":
+        """The same figure with an interval of its own."""
+        return replace(self, low=low, high=high)
+
 
 def estimate(values: list[float]) -> Estimate:
     """Median of `values`, with the 95 % Student-t interval of their mean.
@@ -40,6 +44,24 @@ def estimate(values: list[float]) -> Estimate:
     return Estimate(
         value=middle, values=values, low=mean - half, high=mean + half, cv=cv, stability=label
     )
+
+
+def mean_of(scores: list[float]) -> Estimate:
+    """The mean of scores of documents, with its 95 % interval: Wilson's where all are 0 or 1.
+
+    `values` holds the mean alone, as that of one repeat. Raises ValueError as `estimate` does.
+    """
+    single = estimate([statistics.fmean(scores)] if scores else [])
+    if len(scores) < 2:
+        return single
+    n, mean = len(scores), single.value
+    if set(scores) <= {0.0, 1.0}:
+        from scipy.stats import binomtest
+
+        interval = binomtest(round(mean * n), n).proportion_ci(CONFIDENCE, method="wilson")
+        return single.within(float(interval.low), float(interval.high))
+    half = _t(n - 1) * statistics.stdev(scores) / math.sqrt(n)
+    return single.within(mean - half, mean + half)
 
 
 def _t(degrees: int) -> float:

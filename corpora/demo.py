@@ -4,6 +4,7 @@ from core.corpus import Corpus, Document, choose, read_jsonl
 from core.plugins import ROOT
 
 CHATS = ROOT / "demo" / "data" / "ultrachat_calibration.jsonl"
+TEXT = ROOT / "demo" / "data" / "perplexity.txt"
 
 
 def load(count: int, seed: int) -> list[Document]:
@@ -11,4 +12,9 @@ def load(count: int, seed: int) -> list[Document]:
     return choose(read_jsonl(CHATS), count, seed, "the demo calibration set")
 
 
-CORPUS = Corpus(summary="chats of the demo model's small world, offline", load=load)
+def text() -> str:
+    """About 80,000 tokens that the demo model was not trained on."""
+    return TEXT.read_text(encoding="utf-8")
+
+
+CORPUS = Corpus(summary="chats of the demo model's small world, offline", load=load, text=text)

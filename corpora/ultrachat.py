@@ -6,7 +6,7 @@ Read from the folder `download_model.py --datasets` fills where there is one, el
 from pathlib import Path
 from typing import Any
 
-from core.corpus import Corpus, Document
+from core.corpus import Corpus, Document, quiet_libraries
 from core.errors import UserError
 
 REPOSITORY = "HuggingFaceH4/ultrachat_200k"
@@ -26,6 +26,7 @@ def load(count: int, seed: int) -> list[Document]:
 def _rows() -> Any:
     from datasets import load_dataset
 
+    quiet_libraries()
     parquet = sorted(str(file) for file in LOCAL.rglob(f"*{SPLIT}*.parquet"))
     if parquet:
         return load_dataset("parquet", data_files=parquet, split="train")

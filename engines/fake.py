@@ -1,16 +1,18 @@
 """An engine without a model: deterministic answers on a clock of its own.
 
 It ships so that every command, and its tests, run anywhere in milliseconds. A checkpoint folder may
-hold `fake.json` with `tokens_per_s`, or `fail` ("crash", "hang", "error") to act out a failure.
+hold `fake.json` with `tokens_per_s`, `error` (noise on its distributions), or what acts out a
+failure: `fail` ("crash", "hang", "error"), `nan`, `silent` (answers nothing).
 """
 
 import json
 import os
 import time
-from typing import Self
+from typing import Any, Self
 
-from core.engine import Completion, Description, Engine, Sampling, TokenIds
+from core.engine import Completion, Description, Engine, Sampling, Scores, TokenIds
 
+VOCABULARY = 256
 FIRST_TOKEN_S = 0.004
 DEFAULT_TOKENS_PER_S = 1000.0
 
@@ -50,7 +52,7 @@ class FakeEngine(Engine):
         return [
             Completion(
                 prompt_tokens=len(prompt),
-                token_ids=[(sum(prompt) + n) % 1000 for n in range(sampling.max_new_tokens)],
+                token_ids=self._answer(prompt, sampling),
                 sent_s=sent,
                 first_token_s=sent + FIRST_TOKEN_S,
                 last_token_s=last,
@@ -58,22 +60,65 @@ class FakeEngine(Engine):
             for prompt in prompts
         ]
 
-    def encode(self, text: str) -> TokenIds:
-        """One token a byte."""
+    def _answer(self, prompt: TokenIds, sampling: Sampling) -> TokenIds:
+        """Without text (`silent`) the answer is blanks."""
+        count = range(sampling.max_new_tokens)
+        if self.settings.get("silent"):
+            return [0 for _ in count]
+        return [(sum(prompt) + n) % 1000 for n in count]
+
+    def score(self, sequences: list[TokenIds]) -> list[Scores]:
+        """A fixed distribution after each token, shifted by `error` (of `fake.json`)."""
+        return [self.score_distribution(sequence, 1) for sequence in sequences]
+
+    def score_distribution(self, sequence: TokenIds, top_k: int, at: Any = None) -> Scores:
+        """As `score`; with `nan` in `fake.json` nothing is a number."""
+        import numpy as np
+
+        table = self._distributions()[np.asarray(sequence[:-1]) % VOCABULARY]
+        order = np.argsort(-table, axis=1, kind="stable")[:, : max(top_k, 1)]
+        targets = np.asarray(sequence[1:]) % VOCABULARY
+        return Scores(
+            logprobs=np.take_along_axis(table, targets[:, None], 1)[:, 0],
+            greedy=order[:, 0] == targets,
+            top_ids=order.astype(np.int32),
+            top_logprobs=np.take_along_axis(table, order, 1),
+            at_logprobs=None if at is None else np.take_along_axis(table, at % VOCABULARY, 1),
+        )
+
+    def _distributions(self) -> Any:
+        """Logarithms of the next byte's probabilities, one row for each byte before it."""
+        import numpy as np
+
+        size = (VOCABULARY, VOCABULARY)
+        logits = 3 * np.random.default_rng(0).normal(size=size)
+        logits += self.settings.get("error", 0.0) * np.random.default_rng(1).normal(size=size)
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        if self.settings.get("nan"):
+            logits[:] = np.nan
+        return logits.astype(np.float32)
+
+    def encode(self, text: str, special: bool = True) -> TokenIds:
+        """One token a byte, none of them special."""
         return list(text.encode())
 
-    def encode_chat(self, prompt: str) -> TokenIds:
+    def render_chat(self, messages: list[dict[str, str]], answer: bool = True) -> str | None:
         """No template."""
-        return self.encode(prompt)
+        return None
 
     def decode(self, token_ids: TokenIds) -> str:
         """One character a token."""
         return "".join(chr(32 + n % 95) for n in token_ids)
 
     @property
+    def start_ids(self) -> tuple[int | None, int]:
+        """No beginning; a zero byte ends."""
+        return None, 0
+
+    @property
     def vocabulary(self) -> range:
         """256 bytes."""
-        return range(256)
+        return range(VOCABULARY)
 
     def describe(self) -> Description:
         """Sizes from the files, no kernels."""

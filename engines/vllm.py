@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from core.checkpoint import read_json
-from core.engine import Completion, Description, Engine, Sampling, TokenIds
+from core.engine import Completion, Description, Engine, Sampling, Scores, TokenIds
 
 CPU_KV_CACHE_BYTES = 1 << 30
 CPU_BLOCK_TOKENS = 128
@@ -114,28 +114,50 @@ class VllmEngine(Engine):
             ignore_eos=sampling.ignore_eos,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
+            stop=list(sampling.stop),
         )
         sent = time.monotonic()
         inputs = [{"prompt_token_ids": prompt} for prompt in prompts]
         answers = self.llm.generate(inputs, parameters, use_tqdm=False)
         return [_completion(answer, sent) for answer in answers]
 
-    def encode(self, text: str) -> TokenIds:
-        """With the checkpoint's own tokenizer."""
-        return list(self.llm.get_tokenizer().encode(text))
+    def score(self, sequences: list[TokenIds]) -> list[Scores]:
+        """Through vLLM's prompt log-probabilities."""
+        from engines._vllm_scores import token_scores
 
-    def encode_chat(self, prompt: str) -> TokenIds:
+        return token_scores(self.llm, sequences)
+
+    def score_distribution(self, sequence: TokenIds, top_k: int, at: Any = None) -> Scores:
+        """From the logits themselves."""
+        from engines._vllm_scores import distribution
+
+        return distribution(self.llm, sequence, top_k, at)
+
+    def encode(self, text: str, special: bool = True) -> TokenIds:
+        """With the checkpoint's own tokenizer."""
+        return list(self.llm.get_tokenizer().encode(text, add_special_tokens=special))
+
+    def render_chat(self, messages: list[dict[str, str]], answer: bool = True) -> str | None:
         """With the checkpoint's own chat template."""
         tokenizer = self.llm.get_tokenizer()
         if not tokenizer.chat_template:
-            return self.encode(prompt)
-        messages = [{"role": "user", "content": prompt}]
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return list(tokenizer.encode(text, add_special_tokens=False))
+            return None
+        return str(
+            tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=answer,
+                continue_final_message=not answer,
+            )
+        )  # fmt: skip
 
     def decode(self, token_ids: TokenIds) -> str:
         """With the checkpoint's own tokenizer."""
         return str(self.llm.get_tokenizer().decode(token_ids, skip_special_tokens=True))
+
+    @property
+    def start_ids(self) -> tuple[int | None, int]:
+        """As the tokenizer names them."""
+        tokenizer = self.llm.get_tokenizer()
+        return tokenizer.bos_token_id, tokenizer.eos_token_id
 
     @property
     def vocabulary(self) -> range:

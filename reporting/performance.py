@@ -18,23 +18,19 @@ def progress(subject: str) -> Iterator[Callable[[str], None]]:
         yield lambda step: status.update(f"{subject}: {step}")
 
 
-def show(
-    made: list[Record], results: Path, as_json: bool, not_made: dict[str, str] | None = None
-) -> None:
-    """Print records: as JSON, or as a table with where they were saved.
-
-    `not_made` names schemes whose checkpoint could not be made, with the reason.
-    """
+def show(made: list[Record], results: Path, as_json: bool) -> None:
+    """Print records: as JSON, or as a table with where they were saved."""
     if as_json:
-        dumped = [record.model_dump(mode="json") for record in made]
-        both = {"records": dumped, "not_compressed": not_made}
-        return cli.print_json(dumped if not_made is None else both)
-    print_table(made, not_made or {})
+        return cli.print_json([record.model_dump(mode="json") for record in made])
+    print_table(made, {})
     return cli.say(f"{len(made)} records in {results}/")
 
 
 def print_table(made: list[Record], not_made: dict[str, str]) -> None:
-    """One row per checkpoint; speed-ups only where the interval of the ratio excludes 1."""
+    """One row per checkpoint; speed-ups only where the interval of the ratio excludes 1.
+
+    `not_made` names schemes whose checkpoint could not be made, with the reason.
+    """
     from rich.table import Table
 
     by_scheme: dict[str, list[Record]] = {}

@@ -63,8 +63,10 @@ def test_a_hang_is_killed(base: Path, tmp_path: Path) -> None:
     from core.engine import Options
 
     (base / "fake.json").write_text(json.dumps({"fail": "hang"}))
-    session.prepare("fake", tmp_path)
-    found = session.run(base, "fake", Options(), [], tmp_path / "log", 0.5, lambda step: None)
+    session.prepare("fake", [], tmp_path)
+    found = session.run(
+        base, "fake", Options(), [], tmp_path, tmp_path / "log", 0.5, lambda step: None
+    )
     assert found.reason is not None and "no progress" in found.reason
 
 

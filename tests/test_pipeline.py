@@ -10,7 +10,8 @@ from core import records
 from core.errors import UserError
 from tests import models
 
-FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8)
+QUIET = ("--tasks", "none", "--text", "none")
+FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8, *QUIET)
 
 
 def test_choice_of_schemes() -> None:

@@ -11,6 +11,7 @@ import pytest
 from core.records import Record, load_all
 from tests.conftest import ROOT
 
+DOCUMENTS = 60  # of each task
 CALIBRATION = ("--num_calibration_samples", "16", "--max_sequence_length", "128")
 
 
@@ -22,10 +23,15 @@ class RealRun:
     output: str
     exit_code: int
     records: list[Record]
+    quality: list[Record]
 
     def of(self, scheme: str) -> dict[str, Record]:
-        """Records of one scheme by measure."""
+        """Performance records of one scheme by measure."""
         return {r.measure: r for r in self.records if r.subject.scheme == scheme}
+
+    def quality_of(self, scheme: str) -> dict[str, Record]:
+        """Quality records of one scheme by measure."""
+        return {r.measure: r for r in self.quality if r.subject.scheme == scheme}
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +40,10 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> RealRun:
     folder = tmp_path_factory.mktemp("real")
     line = [
         sys.executable, str(ROOT / "pipeline.py"), "--model_id", "demo", "--schemes", "every",
-        *CALIBRATION, "--enforce_eager", "--max_model_len", "512", "--prompt_tokens", "32",
+        *CALIBRATION, "--enforce_eager", "--max_model_len", "1024", "--prompt_tokens", "32",
         "--max_new_tokens", "16", "--num_prompts", "2", "--batch_sizes", "4", "--repeats", "2",
+        "--limit", str(DOCUMENTS), "--divergence_tokens", "8192",
     ]  # fmt: skip
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, env={**os.environ})
-    found = load_all(folder / "perf_results") if (folder / "perf_results").exists() else []
-    return RealRun(folder, done.stdout + done.stderr, done.returncode, found)
+    found = [load_all(folder / name) for name in ("perf_results", "eval_results")]
+    return RealRun(folder, done.stdout + done.stderr, done.returncode, *found)

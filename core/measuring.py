@@ -1,0 +1,129 @@
+"""A checkpoint's records: measure it on one load and save what each measure found."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core import checkpoint, models, plugins, records, session
+from core.engine import Options
+from core.machine import probe
+from core.records import Record, Subject
+from core.session import Job
+
+LOGS = Path("build/logs")
+TIMEOUT_S = 3600.0  # without a sign of life
+
+
+def measure(
+    identity: models.Identity,
+    engine: str,
+    options: Options,
+    wanted: list[Job],
+    results: dict[str, Path],
+    run_id: str,
+    allow_fallback: bool,
+    progress: Callable[[str], None],
+) -> list[Record]:
+    """Measure a checkpoint and save a record per job, failed ones with their reason.
+
+    `results` are the folders of performance and quality records; a measure's own files go to the
+    latter. Raises `UserError` when the folder cannot be read. Everything later becomes a record.
+    """
+    subject = _subject(identity)
+    make = _maker(subject, engine, options, run_id)
+
+    def save(record: Record) -> Record:
+        records.save(record, results[record.kind])
+        return record
+
+    refusal = session.impossible(identity, engine, allow_fallback)
+    if refusal:
+        return [save(make(job, status="unsupported", reason=refusal)) for job in wanted]
+    session.prepare(engine, wanted, LOGS)
+    log = LOGS / f"{identity.model}-{identity.scheme}-{run_id}.log"
+    output = records.folder(subject, results["quality"])
+    found = session.run(identity.path, engine, options, wanted, output, log, TIMEOUT_S, progress)
+    reason = f"{found.reason} (log: {log})" if found.reason else "was not reached"
+    done, broken = dict(found.finished), dict(found.failed)
+    return [
+        save(make(job, raw=done[job], served=found.description))
+        if job in done
+        else save(
+            make(job, status="failed", reason=broken.get(job, reason), served=found.description)
+        )
+        for job in wanted
+    ]
+
+
+def _subject(identity: models.Identity) -> Subject:
+    files = checkpoint.read(identity.path)
+    download = identity.path / "download.json"
+    revision = checkpoint.read_json(download).get("commit") if download.is_file() else None
+    return Subject(
+        model=identity.model,
+        scheme=identity.scheme,
+        path=identity.path.name,
+        fingerprint=files.fingerprint,
+        bytes=files.nbytes,
+        format=files.format,
+        revision=revision,
+        manifest=identity.manifest,
+    )
+
+
+def _maker(subject: Subject, engine: str, options: Options, run_id: str) -> Callable[..., Record]:
+    """Builds this run's records: what they share is filled in, figures come from the raw values."""
+    started = records.now().isoformat()
+    machine = probe().as_json()
+
+    def make(
+        job: Job, status: Any = "ok", reason: str | None = None,
+        raw: dict[str, Any] | None = None, served: dict[str, Any] | None = None,
+    ) -> Record:  # fmt: skip
+        name, settings = job
+        chosen = plugins.load("measures", name)
+        figures: dict[str, Any] = {}
+        try:
+            units = (chosen.units_of(raw) if raw is not None else {}) | chosen.units
+            for figure, value in (chosen.figures(raw) if raw is not None else {}).items():
+                unit = units[figure]
+                shown = {"unit": unit.unit, "better": unit.better, **asdict(value)}
+                figures[figure] = records.Figure.model_validate(shown)
+        except (ArithmeticError, ValueError) as problem:  # the raw values are kept all the same
+            status, reason, figures = "failed", f"no figures could be made: {problem}", {}
+        return records.Record(
+            run_id=run_id, kind=chosen.kind, measure=name, status=status, reason=reason,
+            subject=subject, engine=engine, options=asdict(options), served=served,
+            settings=asdict(settings), figures=figures, raw=raw, machine=machine,
+            command=records.command(), started=started, ended=records.now().isoformat(),
+        )  # fmt: skip
+
+    return make
+
+
+def earlier(
+    identity: models.Identity, engine: str, options: Options, wanted: list[Job], results: Path
+) -> dict[Job, Record]:
+    """The newest finished record of each job that was made with these very settings and weights.
+
+    A divergence needs the reference file that its record goes with.
+    """
+    subject = _subject(identity)
+    found: dict[Job, Record] = {}
+    for record in records.load_checkpoint(subject, results):
+        if record.subject.fingerprint != subject.fingerprint or record.status != "ok":
+            continue
+        if record.engine != engine or record.options != asdict(options):
+            continue
+        for job in wanted:
+            same = record.measure == job[0] and _plain(record.settings) == _plain(asdict(job[1]))
+            if same and Path(getattr(job[1], "reference", ".")).exists():
+                found[job] = record
+    return found
+
+
+def _plain(settings: dict[str, Any]) -> Any:
+    """As it comes back from JSON, which has no tuples."""
+    return json.loads(json.dumps(settings))

@@ -1,0 +1,127 @@
+"""lm-eval's tasks by name: found quickly, built with their data, refused in a sentence.
+
+lm-eval reads all of its 14,000 task files to find one (9 s), so the folders that mention the
+wanted names are found by their text first, and only these are read.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from core import task_data
+from core.corpus import quiet_libraries
+from core.errors import UserError
+from core.plugins import ROOT
+from core.quality import DEMO_TASKS, Tasks
+
+OURS = ROOT / "tasks"
+NAME = re.compile(rb"""^(?:(?:task|group|tag):|\s*-)[ \t]*["']?([\w.\-]+)["']?[ \t]*$""", re.M)
+
+
+def expand(text: str) -> tuple[str, ...]:
+    """Task names of a comma list; `demo` stands for the demo model's four."""
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if not names:
+        raise UserError("--tasks names no task")
+    every = [n for name in names for n in (DEMO_TASKS if name == "demo" else (name,))]
+    return tuple(dict.fromkeys(every))
+
+
+def build(settings: Tasks) -> dict[str, Any]:
+    """The tasks and groups of `settings` with their documents, as lm-eval's `evaluate` takes them.
+
+    Raises `UserError` for a name that does not exist, a file that cannot be read as a task, data
+    that is not there, and shots that there is no data for.
+    """
+    from lm_eval.tasks import TaskManager
+
+    quiet_libraries()
+    folders = _folders(settings)
+    with task_data.local(Path(settings.data_dir)):
+        manager = TaskManager(include_path=[str(f) for f in folders], include_defaults=False)
+        built = [item for name in settings.names for item in _build(manager, name, settings)]
+    return dict(manager.load(built))
+
+
+def _build(manager: Any, name: str, settings: Tasks) -> list[Any]:
+    try:
+        loaded = manager.load([name])
+    except UserError:
+        raise
+    except Exception as problem:  # whatever a task's own YAML, code or data set raises
+        raise UserError(_why(manager, name, problem, settings)) from problem
+    for task in loaded["tasks"].values():
+        _set_shots(task, settings)
+    top = [group for group in loaded["groups"].values() if group.name == name]
+    return top or list(loaded["tasks"].values())
+
+
+def _why(manager: Any, name: str, problem: Exception, settings: Tasks) -> str:
+    said = str(problem).strip().splitlines()
+    reason = f"{type(problem).__name__}: {said[0] if said else 'no message'}"
+    if name not in manager.task_index:
+        return f"{name}: its file cannot be read as an lm-eval task ({reason})"
+    if isinstance(problem, ConnectionError | FileNotFoundError):
+        return (
+            f"the data of {name} is not in {settings.data_dir} and could not be fetched: "
+            "`python download_model.py --datasets` fetches it, or --data_dir names a folder with "
+            f"its files, or --tasks none leaves it out ({reason})"
+        )
+    return f"{name}: the task cannot be built ({reason})"
+
+
+def _set_shots(task: Any, settings: Tasks) -> None:
+    """As lm-eval's `simple_evaluate` does. Raises `UserError` for a wanted split that is empty."""
+    own = task.get_config("num_fewshot")
+    shots = own if own == 0 or settings.num_fewshot is None else settings.num_fewshot
+    task.set_config(key="num_fewshot", value=shots or 0)
+    task.set_fewshot_seed(seed=settings.seed)
+    source = task.config.fewshot_split or task.config.training_split
+    if not len(task.eval_docs):
+        raise UserError(f"{task.task_name}: there is no document to ask in {settings.data_dir}")
+    if shots and source and not len(task.dataset[source]):
+        raise UserError(
+            f"{task.task_name}: its {shots} shots come from the {source} split, which is not in "
+            f"{settings.data_dir}; --num_fewshot 0 needs none"
+        )
+
+
+def _folders(settings: Tasks) -> list[Path]:
+    """Folders whose task files mention the wanted names; ours and the user's come last and win.
+
+    Raises `UserError` for a name that no file mentions.
+    """
+    import lm_eval.tasks
+
+    own = [OURS, *([Path(settings.include_path)] if settings.include_path else [])]
+    for folder in own:
+        if not folder.is_dir():
+            raise UserError(f"--include_path {folder}: there is no such folder")
+    wanted = {name.encode() for name in settings.names}
+    missing = wanted - {name for folder in own for _, name in _mentions(folder)}
+    found: set[Path] = set()
+    known: set[bytes] = set()
+    if missing:
+        for file, name in _mentions(Path(lm_eval.tasks.__file__).parent):
+            known.add(name)
+            if name in missing:
+                found.add(file.parent)
+    unknown = sorted(name.decode() for name in missing - known)
+    if unknown:
+        raise UserError(_unknown(unknown[0], [n.decode() for n in known] + list(DEMO_TASKS)))
+    return [*sorted(found), *own]
+
+
+def _mentions(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every task file under a folder with each name it may define or list."""
+    for file in sorted(folder.rglob("*.yaml")):
+        for match in NAME.finditer(file.read_bytes()):
+            yield file, match[1]
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(set(known)), n=3)
+    hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    return f"There is no lm-eval task {name!r}.{hint} `lm_eval ls tasks` lists them all."

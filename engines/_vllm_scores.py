@@ -1,0 +1,121 @@
+"""Log-probabilities out of vLLM: of the tokens themselves, and of whole distributions.
+
+The tokens' own come through vLLM's interface. Distributions do not: it gives each checkpoint its
+own likeliest tokens, where a divergence needs both checkpoints' values for the same ones, and makes
+Python objects of each. So the model's logits are listened to where every runner of vLLM asks for
+them, and only what was asked for leaves the worker, as arrays.
+"""
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.engine import Scores, TokenIds
+
+ROWS = 256  # of logits that are made float32 at once
+
+
+def token_scores(llm: Any, sequences: list[TokenIds]) -> list[Scores]:
+    """All sequences at once. A rank of 1 means that no token was likelier.
+
+    In eager mode the counting of ranks is not compiled either: that takes seconds in every process.
+    """
+    import numpy as np
+    import torch
+    from vllm import SamplingParams
+
+    wanted = SamplingParams(
+        max_tokens=1, temperature=0.0, prompt_logprobs=0, flat_logprobs=True, detokenize=False
+    )
+    inputs = [{"prompt_token_ids": sequence} for sequence in sequences]
+    eager = llm.llm_engine.vllm_config.model_config.enforce_eager
+    with torch.compiler.set_stance("force_eager" if eager else "default"):
+        answers = llm.generate(inputs, wanted, use_tqdm=False)
+    return [
+        Scores(
+            logprobs=np.asarray(answer.prompt_logprobs.logprobs, np.float32),
+            greedy=np.asarray(answer.prompt_logprobs.ranks) == 1,
+        )
+        for answer in answers
+    ]
+
+
+def distribution(llm: Any, sequence: TokenIds, top_k: int, at: Any) -> Scores:
+    """One sequence, listened to.
+
+    Raises RuntimeError when what was heard is not what vLLM itself says of the sequence's tokens.
+    """
+    import numpy as np
+
+    tokens = np.asarray(sequence[1:])[:, None]
+    columns = tokens if at is None else np.concatenate([tokens, at], axis=1)
+    llm.apply_model(functools.partial(_listen, top_k=top_k, columns=columns))
+    try:
+        scores = token_scores(llm, [sequence])[0]
+    finally:
+        heard = next(found for found in llm.apply_model(_collect) if found)
+    if len(heard["at"]) < len(tokens):
+        raise RuntimeError(f"{len(heard['at'])} of {len(tokens)} places were heard")
+    top_ids, top, own = (heard[name][: len(tokens)] for name in ("top_ids", "top", "at"))
+    if not np.allclose(own[:, 0], scores.logprobs, atol=1e-3, equal_nan=True):
+        raise RuntimeError("the logits that were heard are not those of the sequence")
+    return Scores(
+        logprobs=own[:, 0],
+        greedy=scores.greedy,
+        top_ids=top_ids,
+        top_logprobs=top,
+        at_logprobs=None if at is None else own[:, 1:],
+    )
+
+
+@dataclass
+class _Heard:
+    """What one model has computed since it is listened to: parts of rows, in order."""
+
+    top_k: int
+    columns: Any
+    rows: int = 0
+    parts: list[tuple[Any, Any, Any]] = field(default_factory=list)
+
+    def take(self, logits: Any) -> None:
+        import torch
+
+        for part in logits.split(ROWS):
+            asked = self.columns[self.rows : self.rows + len(part)]
+            part = part[: len(asked)]  # a runner may compute the place after the last token too
+            if not len(part):
+                return
+            logprobs = torch.log_softmax(part.float(), dim=-1)
+            ids = torch.as_tensor(asked, device=logprobs.device)
+            top = logprobs.topk(min(self.top_k, logprobs.shape[-1]), dim=-1)
+            self.parts.append(
+                (top.indices.int().cpu(), top.values.cpu(), logprobs.gather(-1, ids).cpu())
+            )
+            self.rows += len(part)
+
+
+def _listen(model: Any, top_k: int, columns: Any) -> None:
+    """In the worker: hear every logit of more than one place (a lone one is the next token's)."""
+    heard, compute = _Heard(top_k, columns), model.compute_logits
+
+    @functools.wraps(compute)
+    def computing(*arguments: Any, **options: Any) -> Any:
+        logits = compute(*arguments, **options)
+        if logits is not None and len(logits) > 1:
+            heard.take(logits)
+        return logits
+
+    model.compute_logits = computing
+    model.heard = heard
+
+
+def _collect(model: Any) -> dict[str, Any] | None:
+    """In the worker: stop listening; arrays of what was heard, None where there was nothing."""
+    import torch
+
+    heard = model.heard
+    del model.compute_logits, model.heard
+    if not heard.parts:
+        return None
+    whole = [torch.cat(part).numpy() for part in zip(*heard.parts, strict=True)]
+    return dict(zip(("top_ids", "top", "at"), whole, strict=True))

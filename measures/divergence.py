@@ -1,0 +1,146 @@
+"""How far a checkpoint's distributions are from its base's, on the same tokens.
+
+The base writes the likeliest tokens of every place to a file once; every checkpoint reads its own
+values for these very tokens. What the base keeps of its mass in them is `covered_mass`; the rest is
+one more token to both, so the divergence is exact for a covered mass of 1 and a lower bound below.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.measure import Loaded, Measure, Raw, Unit
+from core.quality import Divergence
+from core.stats import Estimate, estimate
+from measures import _windows
+
+NANO = 1e-9  # nats: divergences are kept in whole numbers of these
+REST = 1e-6  # a mass outside the likeliest tokens below this is rounding
+
+
+class NotFinite(Exception):
+    """The model's log-probabilities are not numbers, so there is nothing to compare."""
+
+
+def run(loaded: Loaded, settings: Divergence) -> Raw:
+    """Divergences per place and sums per window.
+
+    Raises `UserError` when the base has not written its distribution of these very windows.
+    """
+    windows = _windows.cut(loaded.engine, settings.text)
+    if settings.is_base:
+        _write(loaded, settings, windows)
+    kept = _read(Path(settings.reference), windows)
+    rows = []
+    for number, window in enumerate(windows):
+        ids, logprobs, own = (kept[f"{name}{number}"] for name in ("ids", "logprobs", "own"))
+        scores = loaded.engine.score_distribution(window.ids, 1, ids)
+        rows.append(_compare(window.first - 1, logprobs, own, scores))
+        loaded.tick()
+    return {
+        "kl_nanonats": [row["kl"] for row in rows],
+        **{name: [row[name] for row in rows] for name in rows[0] if name != "kl"},
+        "top_k": int(kept["ids0"].shape[1]),
+    }
+
+
+def _write(loaded: Loaded, settings: Divergence, windows: list[_windows.Window]) -> None:
+    """Keep the base's likeliest tokens of every place; 8 bytes each."""
+    import numpy as np
+
+    arrays: dict[str, Any] = {}
+    for number, window in enumerate(windows):
+        scores = loaded.engine.score_distribution(window.ids, settings.top_k)
+        arrays[f"ids{number}"] = scores.top_ids
+        arrays[f"logprobs{number}"] = scores.top_logprobs
+        arrays[f"own{number}"] = scores.logprobs
+        arrays[f"tokens{number}"] = np.asarray(window.ids, np.int32)
+        loaded.tick()
+    final = Path(settings.reference)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_suffix(".partial.npz")
+    np.savez(temporary, **arrays)
+    temporary.rename(final)
+
+
+def _read(path: Path, windows: list[_windows.Window]) -> Any:
+    import numpy as np
+
+    if not path.is_file():
+        raise UserError(f"the base's distribution ({path}) is not there: the base comes first")
+    kept = np.load(path, allow_pickle=False)
+    same = f"tokens{len(windows)}" not in kept and all(
+        f"tokens{n}" in kept and np.array_equal(kept[f"tokens{n}"], window.ids)
+        for n, window in enumerate(windows)
+    )
+    if not same:
+        raise UserError(
+            f"the base read other tokens than this checkpoint ({path}): is its tokenizer another?"
+        )
+    return kept
+
+
+def _compare(skip: int, logprobs: Any, own: Any, scores: Any) -> dict[str, Any]:
+    """One window. Raises `NotFinite`.
+
+    The base's likeliest token is the checkpoint's too where nothing is likelier: in bfloat16 the
+    first place is often shared.
+    """
+    import numpy as np
+
+    p, q = logprobs[skip:].astype("float64"), scores.at_logprobs[skip:].astype("float64")
+    if not (np.isfinite(p).all() and np.isfinite(q).all()):
+        raise NotFinite("a log-probability is not a finite number")
+    divergence = (np.exp(p) * (p - q)).sum(axis=1)
+    rest_p, rest_q = (np.maximum(1 - np.exp(x).sum(axis=1), 0) for x in (p, q))
+    told = rest_p > REST
+    divergence[told] += rest_p[told] * np.log(rest_p[told] / np.maximum(rest_q[told], REST))
+    divergence = np.maximum(divergence, 0)
+    base, mine = own[skip:].astype("float64"), scores.logprobs[skip:].astype("float64")
+    change = np.exp(mine) - np.exp(base)
+    return {
+        "kl": " ".join(str(round(value / NANO)) for value in divergence),
+        "tokens": len(divergence),
+        "kl_sum": float(divergence.sum()),
+        "same_top": int((scores.at_logprobs[skip:, 0] >= scores.top_logprobs[skip:, 0]).sum()),
+        "delta_p_sum": float(change.sum()),
+        "nll": -float(mine.sum()),
+        "base_nll": -float(base.sum()),
+        "covered_sum": float(np.exp(p).sum()),
+    }
+
+
+def figures(raw: Raw) -> dict[str, Estimate]:
+    """Means over places; intervals draw windows with replacement, whose places hang together."""
+    from core.paired import Interval, quantile_of_groups, ratio_of_sums
+
+    def mean(name: str) -> Interval:
+        return ratio_of_sums(raw[name], raw["tokens"])
+
+    excess = [a - b for a, b in zip(raw["nll"], raw["base_nll"], strict=True)]
+    places = [[int(v) * NANO for v in text.split()] for text in raw["kl_nanonats"]]
+    found = {
+        "kl_mean": mean("kl_sum"),
+        "kl_p99": quantile_of_groups(places, 0.99),
+        "top1_agreement": mean("same_top"),
+        "delta_p_mean": mean("delta_p_sum"),
+        "perplexity_ratio": ratio_of_sums(excess, raw["tokens"]).exp(),
+        "covered_mass": mean("covered_sum"),
+    }
+    return {name: estimate([v]).within(low, high) for name, (v, low, high) in found.items()}
+
+
+MEASURE = Measure(
+    summary="divergence of the next-token distributions from the base's",
+    kind="quality",
+    units={
+        "kl_mean": Unit(unit="nats", better="lower"),
+        "kl_p99": Unit(unit="nats", better="lower"),
+        "top1_agreement": Unit(unit="fraction", better="higher"),
+        "delta_p_mean": Unit(unit="fraction", better="none"),
+        "perplexity_ratio": Unit(unit="1", better="lower"),
+        "covered_mass": Unit(unit="fraction", better="none"),
+    },
+    run=run,
+    figures=figures,
+)

@@ -1,0 +1,159 @@
+"""lm-evaluation-harness tasks on the engine that is loaded already.
+
+Task files, prompts, filters and metrics are lm-eval's. Its own result files are left beside the
+record, and the record keeps the score of every document, so that checkpoints can be compared in
+pairs.
+"""
+
+import hashlib
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from core import tasks
+from core.errors import UserError
+from core.measure import Loaded, Measure, Raw, Unit
+from core.quality import Tasks
+from core.stats import Estimate, mean_of
+
+EMPTY_ALLOWED = 0.05  # share of generated answers
+BOOTSTRAP = 1000  # for the standard errors in lm-eval's own files
+
+
+class Broken(Exception):
+    """The answers show that something is broken, so their score means nothing."""
+
+
+def run(loaded: Loaded, settings: Tasks) -> Raw:
+    """Ask every task. Raises `Broken` for empty answers, `NotFinite` for NaN."""
+    import random
+
+    import numpy as np
+    from lm_eval.evaluator import evaluate
+
+    from measures._harness_lm import LoadedLM
+
+    random.seed(settings.seed)
+    np.random.seed(settings.seed)
+    chat = settings.apply_chat_template
+    if chat and loaded.engine.render_chat([{"role": "user", "content": ""}]) is None:
+        raise UserError("--apply_chat_template: the model has no chat template")
+    model = LoadedLM(loaded, settings.add_bos_token and not chat)
+    started = datetime.now(UTC)
+    results: Any = evaluate(
+        model, tasks.build(settings), limit=settings.limit, bootstrap_iters=BOOTSTRAP,
+        log_samples=True, apply_chat_template=chat, fewshot_as_multiturn=chat,
+    )  # fmt: skip
+    if model.empty > EMPTY_ALLOWED * model.generated:
+        raise Broken(f"{model.empty} of {model.generated} generated answers are empty")
+    samples = results.pop("samples")
+    raw = {
+        "tasks": {name: _documents(name, samples[name], results) for name in samples},
+        "generated": model.generated,
+        "empty": model.empty,
+    }
+    return raw | {"files": _save(loaded, settings, results, samples, started)}
+
+
+def _documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any]) -> Raw:
+    """Scores per document of each `metric,filter`, in the documents' order."""
+    scores: dict[str, list[float]] = {}
+    documents: dict[int, str] = {}
+    for sample in samples:
+        key = sample["prompt_hash"] + sample["doc_hash"] + sample["target_hash"]
+        documents[sample["doc_id"]] = hashlib.sha256(key.encode()).hexdigest()[:12]
+        for metric in sample["metrics"]:
+            value = sample[metric]
+            if isinstance(value, bool | int | float):
+                scores.setdefault(f"{metric},{sample['filter']}", []).append(float(value))
+    better = {
+        metric: bool(results["higher_is_better"][name].get(metric.partition(",")[0], True))
+        for metric in scores
+    }
+    aggregated = {
+        metric: float(value)
+        for metric, value in results["results"][name].items()
+        if "," in metric and "_stderr" not in metric and isinstance(value, int | float)
+        and math.isfinite(value)
+    }  # fmt: skip
+    return {
+        "primary": primary(list(scores)),
+        "n_shot": results["n-shot"].get(name),
+        "version": results["versions"].get(name),
+        "documents": list(documents.values()),
+        "scores": scores,
+        "higher_is_better": better,
+        "aggregated": aggregated,
+    }
+
+
+def primary(metrics: list[str]) -> str | None:
+    """The metric a task is judged by: acc_norm, else acc, else strict exact match, else the first.
+
+    Length-normalised accuracy is what published HellaSwag, PIQA and ARC figures mostly are.
+    """
+    order = ("acc_norm,", "acc,", "exact_match,strict", "exact_match,")
+    ranked = [metric for start in order for metric in metrics if metric.startswith(start)]
+    return next(iter(ranked + metrics), None)
+
+
+def _save(
+    loaded: Loaded, settings: Tasks, results: dict[str, Any], samples: dict[str, Any], started: Any
+) -> list[str]:
+    """Leave lm-eval's own files, written by lm-eval; returns their names."""
+    from lm_eval.loggers import EvaluationTracker
+
+    results["config"] = {
+        "model": loaded.description.engine,
+        "model_args": f"pretrained={loaded.output.name},add_bos_token={settings.add_bos_token}",
+        "limit": settings.limit,
+        "bootstrap_iters": BOOTSTRAP,
+        "fewshot_seed": settings.seed,
+    }
+    results["date"] = started.timestamp()
+    tracker = EvaluationTracker(output_path=str(loaded.output.parent))
+    tracker.general_config_tracker.log_experiment_args(
+        model_source=loaded.description.engine, model_args=results["config"]["model_args"],
+        system_instruction=None, chat_template=None, fewshot_as_multiturn=False,
+    )  # fmt: skip
+    before = set(loaded.output.glob("*.json*"))
+    tracker.save_results_aggregated(results=results, samples=samples)
+    if settings.log_samples:
+        for name in samples:
+            tracker.save_results_samples(task_name=name, samples=samples[name])
+    return sorted(file.name for file in set(loaded.output.glob("*.json*")) - before)
+
+
+def figures(raw: Raw) -> dict[str, Estimate]:
+    """Every task's metrics over its documents, with the 95 % interval of a mean."""
+    found = {}
+    for task, told in raw["tasks"].items():
+        for metric, value in told["aggregated"].items():
+            scores = told["scores"].get(metric)
+            mean = scores and mean_of(scores)
+            same = mean and math.isclose(mean.value, value, rel_tol=1e-6, abs_tol=1e-9)
+            found[f"{task}/{metric}"] = mean if mean and same else mean_of([value])
+    return found
+
+
+def units_of(raw: Raw) -> dict[str, Unit]:
+    """Shares of documents are fractions; what lm-eval says about the direction is kept."""
+    return {
+        f"{task}/{metric}": Unit(
+            unit="fraction" if 0 <= value <= 1 else "1",
+            better="higher" if told["higher_is_better"].get(metric, True) else "lower",
+        )
+        for task, told in raw["tasks"].items()
+        for metric, value in told["aggregated"].items()
+    }
+
+
+MEASURE = Measure(
+    summary="lm-eval tasks, one score per document",
+    kind="quality",
+    units={},
+    run=run,
+    figures=figures,
+    units_of=units_of,
+    modules=("lm_eval.evaluator", "lm_eval.tasks", "lm_eval.loggers", "measures._harness_lm"),
+)

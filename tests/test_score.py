@@ -1,0 +1,176 @@
+"""`score.py` through the fake engine: records, pairs, reuse of the base, bad input."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from core import records
+from core.errors import UserError
+from core.quality import read_pairs, window
+from tests import models
+
+TEXT = "The quick brown fox jumps over the lazy dog. " * 60
+
+
+def asks_lm_eval(arguments: tuple[object, ...], sentence: str) -> object:
+    """A case that imports lm-eval, which takes seconds."""
+    return pytest.param(arguments, sentence, marks=pytest.mark.real)
+
+
+FAKE = ("--engine", "fake", "--text", "text.txt", "--divergence_tokens", 2000, "--window", 128)
+
+
+@pytest.fixture
+def world(tmp_path: Path, base: Path) -> Path:
+    """A base, a checkpoint with noisy distributions, a text and prompts."""
+    made = models.write_compressed(tmp_path / "tiny-INT4-W4A16", base, "INT4-W4A16")
+    (made / "fake.json").write_text(json.dumps({"error": 0.3}))
+    (tmp_path / "text.txt").write_text(TEXT)
+    pairs = [{"prompt": f"What is {n}?", "reference": f"It is {n}."} for n in range(5)]
+    (tmp_path / "prompts.json").write_text(json.dumps(pairs))
+    (tmp_path / "length.py").write_text("def score(generated, reference): return len(generated)")
+    return tmp_path
+
+
+def figures(world: Path, scheme: str, measure: str) -> dict[str, float]:
+    found = [
+        r for r in records.load_all(world / "eval_results")
+        if (r.subject.scheme, r.measure, r.status) == (scheme, measure, "ok")
+    ]  # fmt: skip
+    return {name: figure.value for name, figure in found[-1].figures.items()}
+
+
+def test_texts(command, world: Path) -> None:
+    asked = ("--tasks", "none", *FAKE)
+    done = command("score.py", "--model", "tiny-INT4-W4A16", *asked)
+    assert done.returncode == 0, done.stderr
+    base, mine = (figures(world, s, "divergence") for s in ("BASE", "INT4-W4A16"))
+    assert (base["kl_mean"], base["kl_p99"]) == (0, 0)
+    assert (base["top1_agreement"], base["perplexity_ratio"]) == (1, 1)
+    assert base["covered_mass"] == pytest.approx(1, abs=1e-5)
+    assert mine["kl_mean"] > 0.01 and mine["kl_p99"] > mine["kl_mean"]
+    assert mine["top1_agreement"] < 1
+    perplexity = figures(world, "INT4-W4A16", "perplexity")
+    assert perplexity["scored_tokens"] == len(TEXT) - 1
+    ratio = perplexity["perplexity"] / figures(world, "BASE", "perplexity")["perplexity"]
+    assert ratio == pytest.approx(mine["perplexity_ratio"], rel=0.01)  # fewer tokens there
+    again = command("score.py", "--model", "tiny-INT4-W4A16", *asked, "--json")
+    told = json.loads(again.stdout.splitlines()[-1])
+    assert told[0]["quality"]["perplexity_ratio"][0] == pytest.approx(ratio)
+    saved = [r.subject.scheme for r in records.load_all(world / "eval_results")]
+    assert (saved.count("BASE"), saved.count("INT4-W4A16")) == (2, 4)  # the base was kept
+
+
+@pytest.mark.real
+def test_answers(command, world: Path) -> None:
+    asked = ("--tasks", "none", "--prompts_file", "prompts.json", "--metric", "length.py")
+    done = command("score.py", "--model", "tiny-INT4-W4A16", *asked, *FAKE, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])[0]["quality"]["same_answers"] == 1.0
+    mine = figures(world, "INT4-W4A16", "references")
+    assert mine["length"] == 128 and 0 <= mine["rouge_l"] < 0.2 and 0 <= mine["bleu"] < 5
+
+
+@pytest.mark.real
+def test_tasks(command, world: Path) -> None:
+    asked = ("--tasks", "demo_gsm8k,demo_piqa", "--limit", 12, "--text", "none", "--num_fewshot", 1)
+    done = command(
+        "score.py", "--model", "tiny", "--model", "tiny-INT4-W4A16", "--engine", "fake", *asked
+    )
+    assert done.returncode == 0, done.stderr
+    assert "undecided" in done.stdout or "fail" in done.stdout
+    found = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
+    base, mine = (found[s].raw["tasks"] for s in ("BASE", "INT4-W4A16"))
+    assert list(base) == ["demo_gsm8k", "demo_piqa"]
+    assert base["demo_piqa"]["primary"] == "acc_norm,none"
+    assert base["demo_gsm8k"]["n_shot"] == 1 and base["demo_piqa"]["n_shot"] == 0
+    assert base["demo_piqa"]["documents"] == mine["demo_piqa"]["documents"]
+    assert len(set(base["demo_gsm8k"]["documents"])) == 12
+    figure = found["BASE"].figures["demo_piqa/acc,none"]
+    assert figure.value == pytest.approx(math.fsum(base["demo_piqa"]["scores"]["acc,none"]) / 12)
+    assert figure.low is not None and 0 <= figure.low < figure.value
+    folder = world / "eval_results" / "tiny-BASE"
+    left = found["BASE"].raw["files"]
+    assert {name.split("_2")[0] for name in left} == {
+        "results", "samples_demo_gsm8k", "samples_demo_piqa"
+    }  # fmt: skip
+    theirs = json.loads((folder / left[0]).read_text())
+    assert theirs["results"]["demo_piqa"]["acc,none"] == pytest.approx(figure.value)
+    assert theirs["n-samples"]["demo_gsm8k"]["effective"] == 12
+
+
+@pytest.mark.parametrize(
+    ("broken", "arguments", "sentence"),
+    [
+        ({"nan": True}, ("--tasks", "none"), "not a finite number"),
+        pytest.param(
+            {"silent": True},
+            ("--tasks", "demo_gsm8k", "--limit", 4),
+            "answers are empty",
+            marks=pytest.mark.real,
+        ),
+    ],
+)
+def test_broken_answers_are_a_failed_record(
+    command, world: Path, broken: dict[str, bool], arguments: tuple[object, ...], sentence: str
+) -> None:
+    (world / "tiny-INT4-W4A16" / "fake.json").write_text(json.dumps(broken))
+    done = command("score.py", "--model", "tiny-INT4-W4A16", *FAKE, *arguments)
+    assert done.returncode == 1, done.stderr
+    failed = [r for r in records.load_all(world / "eval_results") if r.status == "failed"]
+    assert failed and {r.subject.scheme for r in failed} == {"INT4-W4A16"}
+    assert any(sentence in (r.reason or "") for r in failed), [r.reason for r in failed]
+    assert not any(r.figures for r in failed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--model", "absent"), "there is no model folder"),
+        asks_lm_eval(("--model", "tiny", "--tasks", "demo_gsm9k"), "Did you mean demo_gsm8k"),
+        asks_lm_eval(
+            ("--model", "tiny", "--tasks", "bad", "--include_path", "bad"), "cannot be read as"
+        ),
+        asks_lm_eval(
+            ("--model", "tiny", "--tasks", "gsm8k", "--data_dir", "data"), "5 shots come from the"
+        ),
+        (("--model", "tiny", "--tasks", "none", "--text", "absent.txt"), "no such file"),
+        (("--model", "tiny", "--tasks", "none", "--text", "none"), "nothing is asked"),
+        (("--model", "tiny", "--tasks", "none", "--window", 513), "does not fit 512 tokens"),
+        (("--model", "tiny", "--tasks", "none", "--metric", "length.py"), "not given"),
+        (("--model", "tiny", "--tasks", "none", "--prompts_file", "text.txt"), "not a JSON file"),
+        (("--model", "tiny", "--margin", "lots"), "--margin wants points"),
+        (("--model", "tiny-INT4-W4A16", "--base", "other"), "other weights than other"),
+        (("--model", "foreign", "--base", "wide"), "hidden_size is 256 and 128"),
+        (("--model", "foreign"), "does not say what it was made from"),
+    ],
+)
+def test_bad_input(command, world: Path, arguments: tuple[object, ...], sentence: str) -> None:
+    models.write_model(world / "other", models.llama_shapes(layers=2))
+    models.write_model(world / "wide", models.llama_shapes(), hidden_size=256)
+    declared = {"quant_method": "gptq", "bits": 4}
+    models.write_model(world / "foreign", quantization_config=declared)
+    (world / "bad").mkdir()
+    (world / "bad" / "bad.yaml").write_text("task: bad\noutput_type: [generate\n")
+    (world / "data").mkdir()
+    row = {"question": "1+1?", "answer": "#### 2"}
+    (world / "data" / "gsm8k_test.jsonl").write_text(json.dumps(row))
+    done = command("score.py", "--engine", "fake", "--text", "text.txt", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert sentence in " ".join(done.stderr.split()), done.stderr
+    assert not (world / "eval_results").exists()
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '[{"prompt": "x"}]', '["x"]', "["])
+def test_prompts_that_are_none(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"prompts\.json"):
+        read_pairs(path)
+
+
+def test_windows_fit_the_context() -> None:
+    assert [window(None, longest) for longest in (512, 513, 1024, 8192)] == [256, 512, 512, 2048]
+    assert window(300, 301) == 300
