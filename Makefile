@@ -1,5 +1,5 @@
 # The two commands: `make demo` and `make test`. Both set up .venv by themselves.
-PYTHON_FILES = *.py core schemes corpora engines measures reporting scripts tests
+PYTHON_FILES = *.py core schemes corpora engines measures reporting scripts tasks tests
 RUN = .venv/bin/python
 
 .PHONY: demo test test-fast lint format setup lock demo-model docs
@@ -7,7 +7,8 @@ RUN = .venv/bin/python
 demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
 	    --num_calibration_samples 128 --max_sequence_length 512 \
-	    --batch_sizes 8,32 --max_new_tokens 64 --max_model_len 1024
+	    --batch_sizes 8,32 --max_new_tokens 64 --max_model_len 1024 \
+	    --prompts_file demo/data/prompts.json
 
 test: test-fast
 	$(RUN) -m pytest -m "real and not gpu"
@@ -18,7 +19,7 @@ test-fast: setup
 lint: setup
 	$(RUN) -m ruff format --check $(PYTHON_FILES)
 	$(RUN) -m ruff check $(PYTHON_FILES)
-	$(RUN) -m mypy *.py core schemes corpora engines measures reporting scripts
+	$(RUN) -m mypy *.py core schemes corpora engines measures reporting scripts tasks
 
 format: setup
 	$(RUN) -m ruff format $(PYTHON_FILES)

@@ -91,6 +91,14 @@ def test_chats_alternate_and_begin_with_their_prompt() -> None:
         assert chat["messages"][0]["content"] == chat["prompt"]
 
 
+def test_prompts_are_not_calibrated_on() -> None:
+    pairs = json.loads((DATA / "prompts.json").read_text(encoding="utf-8"))
+    prompts = {pair["prompt"] for pair in pairs}
+    assert len(prompts) == len(pairs) == 100
+    assert all(pair["reference"] for pair in pairs)
+    assert not prompts & {chat["prompt"] for chat in read("ultrachat_calibration.jsonl")}
+
+
 def value(expression: str) -> Fraction:
     """Evaluate ``a+b`` and its like without ``eval``."""
     left, operator, right = re.fullmatch(r"(\d+)([-+*/])(\d+)", expression).groups()

@@ -1,4 +1,4 @@
-"""Write the demo model's held-out sets, calibration chats and perplexity text.
+"""Write the demo model's held-out sets, calibration chats, prompts and perplexity text.
 
 The training text itself is streamed by ``scripts/train_demo_model.py`` and never written.
 
@@ -20,6 +20,7 @@ FEW_SHOT_DOCUMENTS = 80
 CALIBRATION_CHATS = 640
 SHORTEST_CHAT_MESSAGES = 6  # short chats calibrate badly
 PERPLEXITY_DOCUMENTS = 1000
+PROMPTS = 100
 FILES = {
     "arithmetic": "gsm8k_{}.jsonl test",
     "hellaswag": "hellaswag_{}.jsonl validation",
@@ -42,7 +43,11 @@ def write_corpus(corpus: Corpus, folder: Path) -> list[Path]:
         for split, count in (("held_out", HELD_OUT_DOCUMENTS), ("train", FEW_SHOT_DOCUMENTS)):
             path = folder / file_name(family, split)
             written.append(_write_lines(path, corpus.records(family, split, count)))
-    written.append(_write_lines(folder / "ultrachat_calibration.jsonl", _calibration(corpus)))
+    calibration = _calibration(corpus)
+    written.append(_write_lines(folder / "ultrachat_calibration.jsonl", calibration))
+    written.append(folder / "prompts.json")
+    pairs = _prompts(corpus, {chat["prompt"] for chat in calibration})
+    written[-1].write_text(json.dumps(pairs, indent=1, ensure_ascii=False) + "\n", "utf-8")
     text = "\n\n".join(islice(corpus.held_out_documents(), PERPLEXITY_DOCUMENTS))
     (folder / "perplexity.txt").write_text(text + "\n", encoding="utf-8")
     return [*written, folder / "perplexity.txt"]
@@ -56,6 +61,17 @@ def _calibration(corpus: Corpus) -> list[dict[str, Any]]:
         if len(chat["messages"]) >= SHORTEST_CHAT_MESSAGES:
             chats.setdefault(chat["prompt"], chat)
     return list(chats.values())
+
+
+def _prompts(corpus: Corpus, taken: set[str]) -> list[dict[str, str]]:
+    """First questions of chats with their answers, none of them in the calibration chats."""
+    rng = corpus.rng("prompts")
+    pairs: dict[str, str] = {}
+    while len(pairs) < PROMPTS:
+        question, answer = corpus.chats.chat(rng, held_out=True)["messages"][:2]
+        if question["content"] not in taken:
+            pairs.setdefault(question["content"], answer["content"])
+    return [{"prompt": prompt, "reference": answer} for prompt, answer in pairs.items()]
 
 
 def _write_lines(path: Path, records: Iterable[dict[str, Any]]) -> Path:
