@@ -7,7 +7,6 @@ Each checkpoint is loaded once for everything. The base is scored first where it
 there yet. Each measure leaves a record in eval_results/, beside lm-eval's own files.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,46 +37,6 @@ if TYPE_CHECKING:
 RESULTS = Path("eval_results")
 DIVERGENCE_TOKENS = 16384
 DIVERGENCE_WINDOW = 512
-ALIKE = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A checkpoint and its base, which may be itself."""
-
-    mine: models.Identity
-    base: models.Identity
-
-
-def pair(model: str, base: str | None) -> Pair:
-    """Find a checkpoint's base: as named, or the model that it says it was made from.
-
-    Raises `UserError` when there is none or it is another model's.
-    """
-    mine = models.identify(model)
-    if mine.scheme == "BASE" and base is None:
-        return Pair(mine=mine, base=mine)
-    found = models.identify(base or _made_from(mine))
-    if found.scheme != "BASE":
-        raise UserError(f"{found.path.name} is compressed ({found.scheme}) and cannot be a base")
-    made_from = mine.manifest.get("base", {}).get("fingerprint")
-    files, theirs = checkpoint.read(mine.path), checkpoint.read(found.path)
-    if made_from and made_from != theirs.fingerprint:
-        raise UserError(f"{mine.path.name} was made from other weights than {found.path.name} has")
-    for key in ALIKE:
-        if files.config.get(key) != theirs.config.get(key):
-            raise UserError(
-                f"{found.path.name} is not the base of {mine.path.name}: {key} is "
-                f"{theirs.config.get(key)} and {files.config.get(key)}"
-            )
-    return Pair(mine=mine, base=found)
-
-
-def _made_from(mine: models.Identity) -> str:
-    if not mine.ours:
-        raise UserError(f"{mine.path.name} does not say what it was made from: name it with --base")
-    beside = mine.path.parent / mine.model
-    return str(beside) if mine.model != models.DEMO and beside.is_dir() else mine.model
 
 
 def ask(
@@ -140,7 +99,7 @@ def _check_metrics(metrics: tuple[Path, ...], prompts: bool) -> None:
 
 
 def score(
-    pairs: list[Pair], asked: Questions, engine: str, options: Options, results: Path,
+    pairs: list[models.Pair], asked: Questions, engine: str, options: Options, results: Path,
     allow_fallback: bool, progress: "Callable[[str], None]",
 ) -> "list[Scored]":  # fmt: skip
     """Score checkpoints, each on one load, its base before it.
@@ -180,7 +139,7 @@ def score(
     return found
 
 
-def check(options: Options, engine: str, pairs: list[Pair]) -> None:
+def check(options: Options, engine: str, pairs: list[models.Pair]) -> None:
     """Raise `UserError` for what the engine would refuse only after minutes."""
     from core import session
 
@@ -246,7 +205,7 @@ def main(
         kv_cache_memory_bytes=kv_cache_memory_bytes, trust_remote_code=trust_remote_code,
     )  # fmt: skip
     margins = parse_margins(margin)
-    pairs = [pair(name, base) for name in dict.fromkeys(model)]
+    pairs = [models.pair(name, base) for name in dict.fromkeys(model)]
     check(options, engine, pairs)
     asked = ask(
         pairs[0].base.path, options, tasks=tasks, num_fewshot=num_fewshot, limit=limit,

@@ -15,6 +15,7 @@ from core.plugins import ROOT
 DEMO = "demo"
 DEMO_PATH = ROOT / "demo" / "model"
 MANIFEST = "compression.json"
+ALIKE = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")  # in both of a pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,3 +87,42 @@ def identify(path_or_model: str) -> Identity:
         manifest={},
         ours=base,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A checkpoint and its base, which may be itself."""
+
+    mine: Identity
+    base: Identity
+
+
+def pair(model: str, base: str | None) -> Pair:
+    """Find a checkpoint's base: as named, or the model that it says it was made from.
+
+    Raises `UserError` when there is none or it is another model's.
+    """
+    mine = identify(model)
+    if mine.scheme == "BASE" and base is None:
+        return Pair(mine=mine, base=mine)
+    found = identify(base or _made_from(mine))
+    if found.scheme != "BASE":
+        raise UserError(f"{found.path.name} is compressed ({found.scheme}) and cannot be a base")
+    made_from = mine.manifest.get("base", {}).get("fingerprint")
+    files, theirs = checkpoint.read(mine.path), checkpoint.read(found.path)
+    if made_from and made_from != theirs.fingerprint:
+        raise UserError(f"{mine.path.name} was made from other weights than {found.path.name} has")
+    for key in ALIKE:
+        if files.config.get(key) != theirs.config.get(key):
+            raise UserError(
+                f"{found.path.name} is not the base of {mine.path.name}: {key} is "
+                f"{theirs.config.get(key)} and {files.config.get(key)}"
+            )
+    return Pair(mine=mine, base=found)
+
+
+def _made_from(mine: Identity) -> str:
+    if not mine.ours:
+        raise UserError(f"{mine.path.name} does not say what it was made from: name it with --base")
+    beside = mine.path.parent / mine.model
+    return str(beside) if mine.model != DEMO and beside.is_dir() else mine.model
