@@ -8,7 +8,7 @@ demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
 	    --num_calibration_samples 128 --max_sequence_length 512 \
 	    --batch_sizes 8,32 --max_new_tokens 64 --max_model_len 1024 \
-	    --prompts_file demo/data/prompts.json
+	    --limit 200 --perplexity_tokens 32768 --prompts_file demo/data/prompts.json
 
 test: test-fast
 	$(RUN) -m pytest -m "real and not gpu"

@@ -249,12 +249,13 @@ def main(
     allow_fallback: arguments.AllowFallback = False,
     trust_remote_code: arguments.TrustRemoteCode = False,
     tasks: arguments.TaskNames = None,
-    num_fewshot: arguments.NumFewshot = 5,
+    num_fewshot: arguments.NumFewshot = None,
     limit: arguments.Limit = 250,
     apply_chat_template: arguments.ApplyChatTemplate = False,
     include_path: arguments.IncludePath = None,
     data_dir: arguments.DataDir = Path(Tasks.data_dir),
     text: arguments.TextSource = None,
+    perplexity_tokens: arguments.PerplexityTokens = 0,
     divergence_tokens: arguments.DivergenceTokens = score.DIVERGENCE_TOKENS,
     prompts_file: arguments.PromptsFile = None,
     margin: arguments.Margin = "1",
@@ -288,7 +289,8 @@ def main(
     asked = score.ask(
         models.folder(model_id), options, tasks=tasks, num_fewshot=num_fewshot, limit=limit,
         apply_chat_template=apply_chat_template, include_path=include_path, data_dir=data_dir,
-        text=text, divergence_tokens=divergence_tokens, prompts_file=prompts_file,
+        text=text, perplexity_tokens=perplexity_tokens, divergence_tokens=divergence_tokens,
+        prompts_file=prompts_file,
     )  # fmt: skip
     wanted = benchmark.jobs(workload, sizes)
     with performance.progress(model_id) as step:

@@ -40,11 +40,11 @@ DIVERGENCE_WINDOW = 512
 
 
 def ask(
-    base: Path, options: Options, *, tasks: str | None, num_fewshot: int, limit: int,
+    base: Path, options: Options, *, tasks: str | None, num_fewshot: int | None, limit: int,
     apply_chat_template: bool, include_path: Path | None, data_dir: Path, text: str | None,
-    divergence_tokens: int, prompts_file: Path | None, add_bos_token: bool = True,
-    log_samples: bool = True, window_tokens: int | None = None, stride: int | None = None,
-    metrics: tuple[Path, ...] = (), max_new_tokens: int = Prompts.max_new_tokens,
+    perplexity_tokens: int, divergence_tokens: int, prompts_file: Path | None,
+    add_bos_token: bool = True, log_samples: bool = True, window_tokens: int | None = None,
+    stride: int | None = None, metrics: tuple[Path, ...] = (), max_new_tokens: int = Prompts.max_new_tokens,
 ) -> Questions:  # fmt: skip
     """What to ask a base and its checkpoints, everything named being there.
 
@@ -71,7 +71,7 @@ def ask(
     if source != "none":
         corpus.text(source)
     whole = Text(source=source, window=length, stride=stride or length - 1,
-                 add_bos_token=add_bos_token)  # fmt: skip
+                 tokens=perplexity_tokens or None, add_bos_token=add_bos_token)  # fmt: skip
     short = min(DIVERGENCE_WINDOW, length)
     part = Text(source=source, window=short, stride=short - 1, tokens=divergence_tokens,
                 add_bos_token=add_bos_token)  # fmt: skip
@@ -157,7 +157,7 @@ def main(
         str | None, typer.Option("--base", help="their base; by default what they were made from")
     ] = None,
     tasks: arguments.TaskNames = None,
-    num_fewshot: arguments.NumFewshot = 5,
+    num_fewshot: arguments.NumFewshot = None,
     limit: arguments.Limit = 250,
     add_bos_token: Annotated[
         bool, typer.Option("--add_bos_token/--no_add_bos_token", help="begin every text with BOS")
@@ -175,6 +175,7 @@ def main(
     stride: Annotated[
         int | None, typer.Option("--stride", help="tokens between windows; by default no overlap")
     ] = None,
+    perplexity_tokens: arguments.PerplexityTokens = 0,
     divergence_tokens: arguments.DivergenceTokens = DIVERGENCE_TOKENS,
     prompts_file: arguments.PromptsFile = None,
     metric: Annotated[
@@ -210,7 +211,8 @@ def main(
     asked = ask(
         pairs[0].base.path, options, tasks=tasks, num_fewshot=num_fewshot, limit=limit,
         apply_chat_template=apply_chat_template, include_path=include_path, data_dir=data_dir,
-        text=text, divergence_tokens=divergence_tokens, prompts_file=prompts_file,
+        text=text, perplexity_tokens=perplexity_tokens, divergence_tokens=divergence_tokens,
+        prompts_file=prompts_file,
         add_bos_token=add_bos_token, log_samples=log_samples, window_tokens=window_tokens,
         stride=stride, metrics=tuple(metric or ()), max_new_tokens=max_new_tokens,
     )  # fmt: skip

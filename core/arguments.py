@@ -62,7 +62,9 @@ TaskNames = Annotated[
     str | None,
     _option("tasks", "lm-eval tasks like gsm8k,mmlu; `demo` for the demo model's, or none"),
 ]
-NumFewshot = Annotated[int, _option("num_fewshot", "shots; a task that says 0 keeps it", min=0)]
+NumFewshot = Annotated[
+    int | None, _option("num_fewshot", "shots; by default what the task says, else 5", min=0)
+]
 Limit = Annotated[int, _option("limit", "documents of each task; 0 is all", min=0)]
 ApplyChatTemplate = Annotated[
     bool, _option("apply_chat_template", "ask tasks as chats, as the model's template writes them")
@@ -71,6 +73,9 @@ IncludePath = Annotated[Path | None, _option("include_path", "a folder with furt
 DataDir = Annotated[Path, _option("data_dir", "data sets as downloaded or as published")]
 TextSource = Annotated[
     str | None, _option("text", "text for perplexity and divergence: wikitext, demo, a file, none")
+]
+PerplexityTokens = Annotated[
+    int, _option("perplexity_tokens", "tokens of the text to use; 0 is all", min=0)
 ]
 DivergenceTokens = Annotated[
     int, _option("divergence_tokens", "tokens to compare distributions on; 0 for none", min=0)

@@ -17,19 +17,21 @@ DEFAULT_TASKS = ("gsm8k", "hellaswag", "piqa", "arc_easy")
 DEMO_TASKS = ("demo_gsm8k", "demo_hellaswag", "demo_piqa", "demo_arc_easy")
 REFERENCES = "build/references"  # the bases' distributions
 MAX_WINDOW = 2048
+SHOTS = 5  # where neither the task nor the user says
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tasks:
     """lm-eval tasks, as its command line takes them.
 
-    `limit` documents of each task (None: all). A task that says 0 shots in its own file keeps
-    them. `data_dir` holds data sets as `download_model.py --datasets` or their publishers lay them
-    out; `include_path` further task files.
+    `limit` documents of each task (None: all). Without `num_fewshot` a task gets the shots that its
+    file says, else 5; one that says 0 keeps 0 in any case. `data_dir` holds data sets as
+    `download_model.py --datasets` or their publishers lay them out; `include_path` further task
+    files.
     """
 
     names: tuple[str, ...] = DEFAULT_TASKS
-    num_fewshot: int | None = 5
+    num_fewshot: int | None = None
     limit: int | None = 250
     add_bos_token: bool = True
     apply_chat_template: bool = False

@@ -14,7 +14,7 @@ from core import task_data
 from core.corpus import quiet_libraries
 from core.errors import UserError
 from core.plugins import ROOT
-from core.quality import DEMO_TASKS, Tasks
+from core.quality import DEMO_TASKS, SHOTS, Tasks
 
 OURS = ROOT / "tasks"
 NAME = re.compile(rb"""^(?:(?:task|group|tag):|\s*-)[ \t]*["']?([\w.\-]+)["']?[ \t]*$""", re.M)
@@ -73,10 +73,11 @@ def _why(manager: Any, name: str, problem: Exception, settings: Tasks) -> str:
 
 
 def _set_shots(task: Any, settings: Tasks) -> None:
-    """As lm-eval's `simple_evaluate` does. Raises `UserError` for a wanted split that is empty."""
+    """Shots and their seed. Raises `UserError` for a wanted split that is empty."""
     own = task.get_config("num_fewshot")
-    shots = own if own == 0 or settings.num_fewshot is None else settings.num_fewshot
-    task.set_config(key="num_fewshot", value=shots or 0)
+    asked = settings.num_fewshot
+    shots = own if own == 0 else asked if asked is not None else SHOTS if own is None else own
+    task.set_config(key="num_fewshot", value=shots)
     task.set_fewshot_seed(seed=settings.seed)
     source = task.config.fewshot_split or task.config.training_split
     if not len(task.eval_docs):

@@ -40,7 +40,7 @@ def theirs(model: str, limit: int, folder: Path) -> float:
     arguments = f"pretrained={model},add_bos_token=True,enforce_eager=True,max_model_len={LENGTH}"
     line = [
         sys.executable, "-m", "lm_eval", "run", "--model", "vllm", "--model_args", arguments,
-        "--tasks", "demo_gsm8k,demo_hellaswag,demo_piqa,demo_arc_easy", "--num_fewshot", "5",
+        "--tasks", "demo_gsm8k,demo_hellaswag,demo_piqa,demo_arc_easy",
         "--limit", str(limit), "--batch_size", "auto", "--include_path", str(ROOT / "tasks"),
         "--output_path", str(folder / "theirs"), "--log_samples",
     ]  # fmt: skip

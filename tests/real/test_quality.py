@@ -127,7 +127,7 @@ def by_lm_eval() -> dict[str, list[float]]:
     manager = TaskManager(include_path=str(ROOT / "tasks"), include_defaults=False)
     arguments = f"pretrained={models.DEMO_PATH},dtype=float32,add_bos_token=True,max_length=1023"
     results: Any = simple_evaluate(
-        model="hf", model_args=arguments, tasks=list(DEMO_TASKS), num_fewshot=5, limit=DOCUMENTS,
+        model="hf", model_args=arguments, tasks=list(DEMO_TASKS), limit=DOCUMENTS,
         batch_size=16, device="cpu", task_manager=manager, bootstrap_iters=0,
     )  # fmt: skip
     found = {}
