@@ -44,7 +44,8 @@ def ask(
     apply_chat_template: bool, include_path: Path | None, data_dir: Path, text: str | None,
     perplexity_tokens: int, divergence_tokens: int, prompts_file: Path | None,
     add_bos_token: bool = True, log_samples: bool = True, window_tokens: int | None = None,
-    stride: int | None = None, metrics: tuple[Path, ...] = (), max_new_tokens: int = Prompts.max_new_tokens,
+    stride: int | None = None, metrics: tuple[Path, ...] = (),
+    max_new_tokens: int = Prompts.max_new_tokens,
 ) -> Questions:  # fmt: skip
     """What to ask a base and its checkpoints, everything named being there.
 
