@@ -35,7 +35,7 @@ def application(command: Callable[..., Any]) -> typer.Typer:
         try:
             return command(*args, **options)
         except UserError as problem:
-            err.print(f"[red]error:[/red] {escape(str(problem))}", highlight=False)
+            err.print(f"[red]error:[/red] {escape(printable(str(problem)))}", highlight=False)
             sys.exit(BAD_INPUT)
         except KeyboardInterrupt:
             err.print("interrupted: nothing unfinished was kept under its final name")
@@ -49,6 +49,11 @@ def application(command: Callable[..., Any]) -> typer.Typer:
 def _underscores(token: str) -> str:
     """`--max-new-tokens` is `--max_new_tokens`: options are spelled with underscores."""
     return token.replace("-", "_")
+
+
+def printable(text: str) -> str:
+    """What a stranger's file may call things, safe for a terminal: control characters escaped."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def say(message: str, style: Literal["", "dim", "bold", "red", "green", "yellow"] = "") -> None:

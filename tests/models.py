@@ -13,6 +13,18 @@ CONFIG = {
     "tie_word_embeddings": False,
 }
 
+FP8_GROUP = {
+    "targets": ["Linear"],
+    "weights": {"num_bits": 8, "type": "float", "strategy": "channel", "dynamic": False},
+    "input_activations": {"num_bits": 8, "type": "float", "strategy": "token", "dynamic": True},
+}
+FP8_DECLARED = {
+    "quant_method": "compressed-tensors",
+    "format": "float-quantized",
+    "config_groups": {"group_0": FP8_GROUP},
+    "ignore": ["lm_head"],
+}
+
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 
 
@@ -62,8 +74,7 @@ def write_compressed(folder: Path, base: Path, scheme: str = "FP8-W8A8") -> Path
             shapes[name + "_scale"] = ("BF16", (shape[0], 1))
         else:
             shapes[name] = (dtype, shape)
-    declared = {"quant_method": "compressed-tensors", "format": "float-quantized"}
-    write_model(folder, shapes, quantization_config=declared)
+    write_model(folder, shapes, quantization_config=FP8_DECLARED)
     manifest = {
         "model": base.name,
         "scheme": scheme,

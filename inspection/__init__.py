@@ -1,0 +1,1 @@
+"""Rooms never import each other; this one looks into checkpoints."""
