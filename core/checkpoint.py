@@ -15,7 +15,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.headers import DTYPE_BITS, Tensor, read_header
-from core.strict_json import Damaged
+from core.strict_json import Damaged as Damaged
 from core.strict_json import read_json as read_json
 
 MAX_TENSORS = 400_000

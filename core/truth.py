@@ -6,32 +6,15 @@ that what was looked at is as declared; it does not say that the weights are any
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from core import layouts, scale_values
+from core import consistency, layouts, scale_values
 from core.checkpoint import Checkpoint
-from core.declared import Declaration, Group, declaration
+from core.consistency import HEADS, Finding
+from core.declared import Declaration, Group
 from core.headers import Tensor
-from core.modules import FUSED, KV_SCALES, MARKS, Module, blocks, modules, size, stored_shape
-
-HEADS = ("lm_head", "embed_out", "output", "head", "score", "classifier")
-UNTYING = "the config ties the output layer to the embedding"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is not as declared. `kind` is for programs, `reason` for people.
-
-    `module` is empty for what concerns the whole checkpoint.
-    """
-
-    kind: str
-    module: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.module}: {self.reason}" if self.module else self.reason
+from core.methods import declaration
+from core.modules import FUSED, KV_SCALES, MARKS, Module, modules, size, stored_shape
 
 
 class Layers(NamedTuple):
@@ -67,41 +50,21 @@ def examine(these: Layers, base: dict[str, tuple[int, int]] | None = None) -> li
     """
     sizes = base or {}
     findings = [
-        *_index(these.found),
+        *consistency.index(these.found),
         *_undeclared(these),
         *_targets(these),
         *(f for module in these.modules.values() for f in _module(these, module, sizes)),
         *_fused(these),
         *_kv_cache(these),
-        *_tied(these.found),
+        *consistency.tied(these.found),
     ]
-    missing = [name for name in sizes if name not in these.modules and not _head(name)]
+    missing = [
+        name for name in sizes if name not in these.modules and name.rpartition(".")[2] not in HEADS
+    ]
     return findings + [
         Finding("missing", name, "the base has this layer, the checkpoint has not")
         for name in missing
     ]
-
-
-def _index(found: Checkpoint) -> Iterator[Finding]:
-    seen: dict[str, str] = {}
-    for tensor in found.tensors:
-        if tensor.name in seen:
-            yield Finding(
-                "index", tensor.name, f"in {seen[tensor.name]} and again in {tensor.file}"
-            )
-        seen[tensor.name] = tensor.file
-    if found.index is None:
-        return
-    for name in [name for name in found.index if name not in seen]:
-        yield Finding("index", name, f"the index says it is in {found.index[name]}: it is not")
-    for name, file in seen.items():
-        if name not in found.index:
-            yield Finding("index", name, f"in {file}, but the index does not name it")
-        elif found.index[name] != file:
-            yield Finding("index", name, f"in {file}, the index says {found.index[name]}")
-    named = set(found.index.values())
-    for extra in sorted(f.name for f in found.path.glob("*.safetensors") if f.name not in named):
-        yield Finding("index", "", f"{extra} is in the folder, but the index does not name it")
 
 
 def _undeclared(these: Layers) -> Iterator[Finding]:
@@ -261,26 +224,3 @@ def _kv_cache(these: Layers) -> Iterator[Finding]:
                 yield Finding("missing", parent, f"has no {suffix} although a KV cache is declared")
             else:
                 yield from _scales(these.found, parent, suffix, tensor)
-
-
-def _head(name: str) -> bool:
-    return name.rpartition(".")[2] in HEADS
-
-
-def _tied(found: Checkpoint) -> Iterator[Finding]:
-    """A tied output layer is the embedding; an untied one must be there."""
-    tied = found.config.get("tie_word_embeddings")
-    heads = [t for t in found.tensors if t.name in ("lm_head.weight", "embed_out.weight")]
-    tables = [t for t in found.tensors if t.name.endswith(("embed_tokens.weight", "wte.weight"))]
-    if tied is True and len(heads) == 1 and len(tables) == 1:
-        head, table = heads[0], tables[0]
-        if (head.dtype, head.shape) != (table.dtype, table.shape):
-            yield Finding(
-                "tied", "lm_head", f"{UNTYING}, but it is {head.dtype} {list(head.shape)}"
-            )
-        elif any(a != b for a, b in zip(blocks(found, head), blocks(found, table), strict=True)):
-            yield Finding("tied", "lm_head", f"{UNTYING}, but stores other weights for it")
-    names = {n.split(".")[-2] for n in found.by_name if "." in n}
-    architectures = str(found.config.get("architectures"))
-    if tied is False and "ForCausalLM" in architectures and not names & set(HEADS):
-        yield Finding("tied", "", "no output layer is stored, and the config does not tie it")

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core import checkpoint, layouts
+from core.consistency import Finding
 from core.declared import Declaration, Group
 from core.headers import Tensor
 from core.modules import Module, parameters, size
 from core.strict_json import Damaged
-from core.truth import Finding, Layers
+from core.truth import Layers
 
 SHOWN_CONFIG = ("architectures", "hidden_size", "num_hidden_layers", "num_attention_heads",
                 "num_key_value_heads", "intermediate_size", "vocab_size", "max_position_embeddings",
@@ -150,7 +151,7 @@ def _group_words(group: Group) -> str:
     if activations is None:
         how = "activations stay 16-bit"
     else:
-        when = "as they come" if activations.dynamic else "by stored scales"
+        when = "scaled as they come" if activations.dynamic else "by stored scales"
         how = f"activations {activations.words} {when}"
     return f"{group.name}: weights {group.weights.words}, {how} ({group.format})"
 
@@ -236,13 +237,13 @@ def hints(declared: Declaration | None) -> list[str]:
         weights, activations = group.weights, group.activations
         if activations is None:
             said.append(
-                f"{group.name} is weight-only: less memory and faster answers for few users; "
-                "under full load weights are unpacked to 16 bits before every multiplication"
+                f"{group.name} is weight-only: less memory, faster for few users; under full load "
+                "unpacking costs"
             )
         elif not activations.dynamic:
             said.append(f"{group.name}: activation scales are stored, from calibration text")
         else:
-            said.append(f"{group.name}: activations are scaled as they come, no text was needed")
+            said.append(f"{group.name}: activations are scaled as they come, nothing is stored")
         if group.format in ("int-quantized", "naive-quantized") and weights.bits < 8:
             said.append(f"{weights.bits}-bit weights take a byte each: pack-quantized halves that")
     return list(dict.fromkeys(said))
