@@ -74,10 +74,10 @@ def inspect(name: str, settings: Settings, progress: Progress) -> dict[str, Any]
         return result
     result["overview"] = found.as_json()
     result["findings"] += [asdict(problem) for problem in problems]
-    if settings.target:
-        result["targets"] = [_target(these, settings, result)]
     if base is not None and not result["findings"]:
         _compare(result, these, base, settings, progress)
+    if settings.target:
+        result["targets"] = [_target(these, settings, result)]
     if settings.engine:
         _run(result, these, settings, progress)
     return result

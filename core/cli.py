@@ -62,6 +62,7 @@ def say(message: str, style: Literal["", "dim", "bold", "red", "green", "yellow"
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on one line of stdout."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    """One JSON document on one line of stdout; half characters of a stranger's file are escaped."""
+    text = json.dumps(document, ensure_ascii=False)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()

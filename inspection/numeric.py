@@ -78,7 +78,7 @@ def _layer(
     w2, v2, product, error2 = (float(n) for n in sums)
     return LayerError(
         module=module.name, weights=math.prod(original.shape),
-        relative_error=math.sqrt(error2 / w2) if w2 else math.inf,
+        relative_error=math.sqrt(error2 / w2) if w2 else float(error2 > 0),
         sqnr_db=10 * math.log10(w2 / error2) if w2 and error2 else None,
         cosine=product / math.sqrt(w2 * v2) if w2 and v2 else 0.0,
         unused_levels=unused, saturated=saturated,

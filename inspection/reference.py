@@ -24,7 +24,9 @@ class Reference:
     def __init__(self, base: Path, rows: TokenRows, trust_remote_code: bool) -> None:
         import torch
         from transformers import AutoModelForCausalLM
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         self.device = torch.accelerator.current_accelerator() or torch.device("cpu")
         model: Any = AutoModelForCausalLM.from_pretrained(
             base, dtype="auto", trust_remote_code=trust_remote_code

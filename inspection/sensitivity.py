@@ -7,6 +7,7 @@ nothing inside can be exchanged, and only the whole is measured.
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -35,6 +36,13 @@ class Unit:
     kl: float
     extra_bytes: int
     sqnr_db: float | None = None
+
+    @property
+    def ignore(self) -> list[str]:
+        """What compress.py's `--ignore` must be given to leave them as they are."""
+        if all(layer.startswith(self.name + ".") for layer in self.layers):
+            return [f"re:{re.escape(self.name)}\\."]
+        return self.layers
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -76,6 +84,7 @@ class Sensitivity:
             "units": [unit.as_json() for unit in self.units], "total_kl": self.total,
             "tokens": self.tokens, "leave": [unit.layers for unit in leave],
             "leave_extra_bytes": extra, "leave_share": extra / max(self.checkpoint_bytes, 1),
+            "ignore": [entry for unit in leave for entry in unit.ignore],
         }  # fmt: skip
 
 

@@ -167,23 +167,27 @@ def _sensitivity(found: dict[str, Any], everything: bool) -> None:
     units = found["units"]
     line(f"Sensitivity: KL to the base on {found['tokens']:,} tokens, one unit at a time", "bold")
     whole = sum(unit["kl"] for unit in units)
-    shown = table("  compressed alone", "KL nats/token", "share", "output SQNR dB", "16-bit costs")
+    outputs = any(unit["sqnr_db"] is not None for unit in units)
+    shown = table(
+        "  compressed alone", "KL nats/token", "share", "16-bit costs",
+        *(["outputs SQNR dB"] if outputs else []),
+    )  # fmt: skip
     for unit in units if everything else units[:FEW]:
-        sqnr = "-" if unit["sqnr_db"] is None else f"{unit['sqnr_db']:.2f}"
-        row(
-            shown, f"  {unit['name']}", f"{unit['kl']:.2e}", f"{unit['kl'] / (whole or 1):.0%}",
-            sqnr, f"+{size(unit['extra_bytes'])}",
-        )  # fmt: skip
-    cli.out.print(shown)
+        cells = [f"{unit['kl']:.2e}", f"{unit['kl'] / (whole or 1):.0%}"]
+        cells.append(f"+{size(unit['extra_bytes'])}")
+        if outputs:
+            cells.append("equal" if unit["sqnr_db"] is None else f"{unit['sqnr_db']:.2f}")
+        row(shown, f"  {unit['name']}", *cells)
+    if units:
+        cli.out.print(shown)
     line(f"  all layers together: {found['total_kl']:.2e} nats a token")
     if found["leave"]:
-        names = [name for layers in found["leave"] for name in layers]
         mine = [unit["kl"] for unit in units if unit["layers"] in found["leave"]]
         line(
             f"  leave at 16 bits: {found['leave_share']:.0%} more bytes "
             f"(+{size(found['leave_extra_bytes'])}) spare {sum(mine) / (whole or 1):.0%} of it:"
         )
-        line("    compress.py ... " + " ".join(f"--ignore {name}" for name in names))
+        line("    compress.py ... " + " ".join(f"--ignore '{name}'" for name in found["ignore"]))
 
 
 def _targets(found: list[dict[str, Any]], everything: bool) -> None:
@@ -195,8 +199,6 @@ def _targets(found: list[dict[str, Any]], everything: bool) -> None:
             f"Target {escape(one['target'])}{split}: [bold {how}]{word}[/bold {how}], "
             f"{escape(one['reason'])} (kernels of {escape(one['alike'])})", highlight=False,
         )  # fmt: skip
-        for problem in one["problems"]:
-            line(f"  ! {problem}", "red")
         if one["parsed_by"] and not one["problems"]:
             line(f"  its config is taken by {one['parsed_by']}")
 

@@ -1,0 +1,260 @@
+"""`analyze.py` without an engine or a library: what it prints, its exit codes, what it refuses."""
+
+import json
+import os
+import pickle
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import analyze
+from core.errors import UserError
+from tests import models
+
+DOWN = "model.layers.0.mlp.down_proj"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command in this process, in the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(analyze.app, list(arguments))
+
+
+@pytest.fixture
+def int4(tmp_path: Path) -> Path:
+    shapes, values = models.int4_shapes()
+    return models.write_model(
+        tmp_path / "tiny-INT4", shapes, values, quantization_config=models.INT4_DECLARED
+    )
+
+
+def test_one_good_checkpoint(command, int4: Path) -> None:
+    done = command("analyze.py", "tiny-INT4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("tiny-INT4  as declared")
+    assert "W4A16: weights INT4 group 128, activations stay 16-bit" in done.stdout
+    assert len(done.stdout.splitlines()) < 25
+
+
+def test_json_has_the_figures(run, int4: Path) -> None:
+    (result,) = json.loads(run("tiny-INT4", "--json").stdout)
+    found = result["overview"]
+    weights = 4 * 128 * 128 + 3 * 128 * 256
+    packed = weights // 2 + weights // 128 * 2 + 7 * 16
+    rest = 2 * (32 * 128 * 2 + 128)
+    assert found["nbytes"] == packed + rest
+    assert found["quantized_bits_per_weight"] == pytest.approx(packed * 8 / weights)
+    assert found["bytes_by_dtype"]["I32"] == weights // 2
+    assert found["compression"] == pytest.approx((2 * weights + rest) / (packed + rest))
+    assert result["findings"] == []
+
+
+def test_a_broken_one_is_named(run, int4: Path) -> None:
+    file = int4 / "model.safetensors"
+    file.write_bytes(file.read_bytes().replace(b"q_proj.weight_scale", b"q_proj.weight_scola"))
+    done = run("tiny-INT4")
+    assert done.exit_code == 1
+    assert "model.layers.0.self_attn.q_proj: has no weight_scale" in done.stdout
+
+
+def test_a_truncated_shard_is_named(run, int4: Path) -> None:
+    file = int4 / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    done = run("tiny-INT4")
+    assert done.exit_code == 1 and "model.safetensors: truncated" in done.stdout
+
+
+def test_without_arguments_all_are_listed(run, base: Path, int4: Path, tmp_path: Path) -> None:
+    (tmp_path / "no_checkpoint").mkdir()
+    (int4 / "config.json").write_text("{")
+    done = run()
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["tiny", "tiny-INT4", "demo"]
+    assert "not valid JSON" in done.stdout
+
+
+def test_same_findings_share_a_line_unless_all_are_asked(run, tmp_path: Path) -> None:
+    models.write_model(tmp_path / "m", quantization_config=models.INT4_DECLARED)
+    done = run("m")
+    assert "and 6 more: stored as BF16, declared W4A16, INT4 group 128" in done.stdout
+    assert run("m", "--all").stdout.count("stored as BF16") == 7
+
+
+def test_the_base_s_shapes_and_size(run, base: Path, tmp_path: Path) -> None:
+    models.write_model(tmp_path / "c", {"lm_head.weight": ("BF16", (32, 128))})
+    done = run("c", "--base", "tiny")
+    assert done.exit_code == 1
+    assert "the base has this layer, the checkpoint has not" in done.stdout
+
+
+TARGETS = [
+    ("INT8-W8A8", "sm_80", 0, "native"),
+    ("INT8-W8A8", "sm_100", 1, "no kernel"),
+    ("FP8-W8A8", "sm_80", 0, "fallback"),
+    ("int4_w4afp8", "sm_90a", 0, "native"),
+    ("INT4-W4A16", "cpu", 0, "native"),
+    ("INT8-W8A16", "cpu", 1, "no kernel"),
+]
+
+
+@pytest.mark.parametrize(("scheme", "target", "code", "word"), TARGETS)
+def test_targets_of_schemes(run, scheme: str, target: str, code: int, word: str) -> None:
+    done = run(scheme, "--target", target)
+    assert (done.exit_code, f": {word}," in done.stdout) == (code, True), done.stdout
+
+
+BAD_INPUT = [
+    (["nowhere"], "no model folder"),
+    (["tiny", "--base", "nowhere"], "no model folder"),
+    (["tiny", "--sensitivity"], "give it with --base"),
+    (["tiny", "--target", "h100"], "there is no target 'h100'"),
+    (["tiny", "--engine", "vlm"], "Did you mean vllm"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), BAD_INPUT)
+def test_bad_input(run, base: Path, arguments: list[str], sentence: str) -> None:
+    done = run(*arguments)
+    assert done.exit_code == 2, done.stdout + done.stderr
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch exploded",)
+
+
+def test_pickles_are_refused_and_never_opened(run, base: Path, tmp_path: Path) -> None:
+    (base / "model.safetensors").unlink()
+    (base / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb()))
+    done = run("tiny")
+    assert done.exit_code == 2 and "pickles can run code" in done.stderr
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_terminal_codes_in_names_are_not_sent_to_the_terminal(command, tmp_path: Path) -> None:
+    declared = {"quant_method": "\x1b]0;owned\x07[red]"}
+    models.write_model(tmp_path / "m", quantization_config=declared, architectures=["\ud800\x1b"])
+    done = command("analyze.py", "m")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout and "\x07" not in done.stdout and "\\x1b]0;" in done.stdout
+    assert json.loads(command("analyze.py", "m", "--json").stdout)
+
+
+def link_config_outside(folder: Path) -> None:
+    (folder.parent / "secret.json").write_text('{"model_type": "secret"}')
+    (folder / "config.json").unlink()
+    (folder / "config.json").symlink_to("../secret.json")
+
+
+def link_weights_outside(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder.parent / "elsewhere.safetensors")
+    (folder / "model.safetensors").symlink_to("../elsewhere.safetensors")
+
+
+def link_to_itself(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to("model.safetensors")
+
+
+def link_to_a_device(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    (folder / "config.json").symlink_to("/dev/zero")
+
+
+def a_pipe(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(folder / "model.safetensors")
+
+
+def huge_header(folder: Path) -> None:
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", 10 << 30))
+        file.truncate((10 << 30) + 8)
+
+
+def huge_config(folder: Path) -> None:
+    with (folder / "config.json").open("wb") as file:
+        file.truncate(10 << 30)
+
+
+def many_brackets(folder: Path) -> None:
+    text = b'{"a":[' + b"[]," * 4_000_000 + b"[]]}"
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
+
+
+def deep(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type":' + "[" * 500_000 + "]" * 500_000 + "}")
+
+
+def twice(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "llama", "model_type": "qwen2"}')
+
+
+def many_digits(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "llama", "a": ' + "9" * 100_000 + "}")
+
+
+def overlap(folder: Path) -> None:
+    entry = {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}
+    text = json.dumps({"a": entry, "b": {**entry, "data_offsets": [2, 6]}}).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + b"abcdef")
+
+
+def index_of(name: str):
+    def breaking(folder: Path) -> None:
+        index = {"weight_map": {"a": name}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    return breaking
+
+
+HOSTILE = {
+    "config elsewhere": (link_config_outside, "leads out of the checkpoint's folder"),
+    "weights elsewhere": (link_weights_outside, "leads out of the checkpoint's folder"),
+    "link to itself": (link_to_itself, "has no *.safetensors"),
+    "device": (link_to_a_device, "has no config.json"),
+    "pipe": (a_pipe, "has no *.safetensors"),
+    "10 GB header": (huge_header, "a header of 10,737,418,240 bytes"),
+    "10 GB config": (huge_config, "bytes, at most"),
+    "brackets": (many_brackets, "more objects and values"),
+    "deep": (deep, "not valid JSON"),
+    "twice": (twice, "the key 'model_type' is given twice"),
+    "digits": (many_digits, "not valid JSON"),
+    "overlap": (overlap, "'b' overlaps the one before it"),
+    "path in index": (index_of("../../etc/passwd"), "'../../etc/passwd'"),
+    "absolute index": (index_of("/etc/passwd.safetensors"), "of its own folder"),
+    "pickle in index": (index_of("pytorch_model.bin"), "of its own folder"),
+    "long index": (index_of("a" * 5000 + ".safetensors"), "that are not there"),
+    "odd index": (index_of("\ud800.safetensors"), "that are not there"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_folders(base: Path, name: str) -> None:
+    breaking, sentence = HOSTILE[name]
+    breaking(base)
+    try:
+        result = analyze.inspect(str(base), analyze.Settings(), lambda *_: None)
+        said = result["findings"][0]["reason"]
+    except UserError as problem:
+        said = str(problem)
+    assert sentence in said and len(said) < 2000
+
+
+def test_a_hub_cache_is_links_and_is_read(base: Path, tmp_path: Path) -> None:
+    snapshot = tmp_path / "hub" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (tmp_path / "hub" / "blobs").mkdir()
+    for file in base.iterdir():
+        blob = tmp_path / "hub" / "blobs" / f"blob-{file.name}"
+        blob.write_bytes(file.read_bytes())
+        (snapshot / file.name).symlink_to(f"../../blobs/{blob.name}")
+    result = analyze.inspect(str(snapshot), analyze.Settings(), lambda *_: None)
+    assert result["findings"] == []

@@ -1,0 +1,243 @@
+"""Mutated checkpoints: every one ends in findings or one sentence, soon, in little memory.
+
+`make fuzz` runs ten thousand; here a few hundred keep the fast tests fast. While a checkpoint is
+read, an audit hook sees every file that is opened, every process and every unpickling.
+"""
+
+import json
+import os
+import pickle
+import resource
+import shutil
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import analyze
+from core import cli, plugins
+from core.errors import UserError
+from reporting import analysis
+from tests import models, test_methods
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
+MAX_GROWTH_KIB = 500 * 1024
+FORBIDDEN = ("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn",
+             "os.remove", "os.rename", "os.mkdir", "os.rmdir", "socket.connect")  # fmt: skip
+WHERE = ["header", "config.json", "model.safetensors.index.json", "generation_config.json"]
+
+
+LIBRARIES = tuple(os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, plugins.ROOT))
+
+
+class Watch:
+    """What the process did while `folder` is set."""
+
+    folder: str | None = None
+    seen: tuple[str, ...] = ()
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if Watch.folder is None:
+        return
+    if event in FORBIDDEN:
+        Watch.seen += (event,)
+    if event == "open" and isinstance(arguments[0], str):
+        path, writes = os.path.realpath(arguments[0]), bool(arguments[2] & os.O_ACCMODE)
+        library = path.startswith(LIBRARIES)
+        if writes or not (path.startswith(Watch.folder) or library):
+            Watch.seen += (f"open {path}",)
+
+
+sys.addaudithook(_hook)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Good checkpoints of several kinds to mutate."""
+    top = tmp_path_factory.mktemp("good")
+    shapes, values = models.int4_shapes()
+    base = models.write_model(top / "base")
+    made = [
+        base,
+        models.write_compressed(top / "fp8", base),
+        models.write_model(top / "int4", shapes, values, quantization_config=models.INT4_DECLARED),
+        *(test_methods.write(top / method.replace(" ", "_"), method)
+          for method in ("gptq", "awq", "bitsandbytes", "modelopt")),
+    ]  # fmt: skip
+    for folder in made:
+        names = list(_header(folder / "model.safetensors")[0])
+        index = {"weight_map": dict.fromkeys(names, "model.safetensors")}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        (folder / "generation_config.json").write_text('{"temperature": 0.6}')
+    return made
+
+
+def _header(path: Path) -> tuple[dict[str, Any], bytes]:
+    content = path.read_bytes()
+    length = struct.unpack("<Q", content[:8])[0]
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+WORDS = ["re:(a+)+$", "re:(", "../../etc/passwd", "F8_E4M3", "I32", "BF16", "Linear", "float",
+         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b["]  # fmt: skip
+NAMES = st.text(max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | NAMES
+    | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=6,
+)  # fmt: skip
+
+
+def _paths(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a document."""
+    if path:
+        yield path
+    if isinstance(tree, dict | list):
+        for key in tree if isinstance(tree, dict) else range(len(tree)):
+            yield from _paths(tree[key], (*path, key))
+
+
+def _change(tree: Any, draw: st.DataObject) -> None:
+    """One place of a document replaced, removed, renamed or copied elsewhere."""
+    places = list(_paths(tree))
+    if not places:
+        return
+    *above, key = draw.draw(st.sampled_from(places))
+    parent = tree
+    for step in above:
+        parent = parent[step]
+    how = draw.draw(st.sampled_from(["replace", "remove", "rename", "number", "copy"]))
+    if how == "remove":
+        del parent[key]
+    elif how == "rename" and isinstance(parent, dict):
+        parent[draw.draw(st.text(max_size=12))] = parent.pop(key)
+    elif how == "number" and isinstance(parent[key], int):
+        parent[key] = draw.draw(st.sampled_from([0, 1, -1, 2**31, 2**62, 2**63, 2**64, 10**30]))
+    elif how == "copy" and isinstance(parent, dict):
+        parent[key] = json.loads(json.dumps(draw.draw(st.sampled_from([*parent.values()]))))
+    else:
+        parent[key] = draw.draw(JSON)
+
+
+def _load(folder: Path, where: str) -> tuple[Any, bytes]:
+    if where == "header":
+        return _header(folder / "model.safetensors")
+    return json.loads((folder / where).read_text()), b""
+
+
+def _save(folder: Path, where: str, text: bytes, data: bytes, length: int | None = None) -> None:
+    if where == "header":
+        claimed = len(text) if length is None else length
+        (folder / "model.safetensors").write_bytes(struct.pack("<Q", claimed) + text + data)
+    else:
+        (folder / where).write_bytes(text)
+
+
+def values(folder: Path, draw: st.DataObject) -> None:
+    """A document with some values changed."""
+    where = draw.draw(st.sampled_from(WHERE))
+    tree, data = _load(folder, where)
+    for _ in range(draw.draw(st.integers(1, 3))):
+        _change(tree, draw)
+    _save(folder, where, json.dumps(tree).encode(), data)
+
+
+def text(folder: Path, draw: st.DataObject) -> None:
+    """A document whose text is damaged: cut, doubled, a key twice, deep, bytes changed."""
+    where = draw.draw(st.sampled_from(WHERE))
+    tree, data = _load(folder, where)
+    whole = json.dumps(tree).encode()
+    place = draw.draw(st.integers(0, len(whole)))
+    other = draw.draw(st.integers(0, len(whole)))
+    made = {
+        "cut": lambda: whole[:place],
+        "splice": lambda: whole[:place] + whole[other : other + 40] + whole[place:],
+        "noise": lambda: whole[:place] + draw.draw(st.binary(max_size=8)) + whole[place + 4 :],
+        "twice": lambda: b'{"a":1,"a":2,' + whole[1:],
+        "deep": lambda: b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        "digits": lambda: b'{"a":' + b"9" * 5_000 + b"}",
+    }
+    _save(folder, where, made[draw.draw(st.sampled_from(sorted(made)))](), data)
+
+
+def lengths(folder: Path, draw: st.DataObject) -> None:
+    """A header length that lies, a file that ends early or late."""
+    tree, data = _load(folder, "header")
+    whole = json.dumps(tree).encode()
+    length = draw.draw(st.sampled_from([0, 1, 2**63, 2**64 - 1, 10 << 30, len(whole) + len(data)])
+                       | st.integers(0, 2 * len(whole)))  # fmt: skip
+    end = draw.draw(st.integers(0, len(data)))
+    _save(folder, "header", whole, data[:end] + draw.draw(st.binary(max_size=4)), length)
+
+
+def weights(folder: Path, draw: st.DataObject) -> None:
+    """Other values in the data: scales, zero points, stored shapes, bitsandbytes' JSON."""
+    tree, data = _load(folder, "header")
+    name = draw.draw(st.sampled_from(sorted(tree)))
+    begin, end = tree[name]["data_offsets"]
+    new = draw.draw(st.binary(min_size=1, max_size=16))[: end - begin]
+    changed = data[:begin] + new + data[begin + len(new) :]
+    _save(folder, "header", json.dumps(tree).encode(), changed)
+
+
+def files(folder: Path, draw: st.DataObject) -> None:
+    """Files replaced by links, pickles, folders, nothing."""
+    name = draw.draw(st.sampled_from(["model.safetensors", *WHERE[1:]]))
+    file = folder / name
+    file.unlink()
+    how = draw.draw(
+        st.sampled_from(["gone", "folder", "link", "loop", "device", "pickle", "empty"])
+    )
+    if how == "folder":
+        file.mkdir()
+    elif how in ("link", "loop", "device"):
+        file.symlink_to({"link": "/etc/passwd", "loop": name, "device": "/dev/zero"}[how])
+    elif how in ("pickle", "empty"):
+        file.write_bytes(pickle.dumps(Bomb()) if how == "pickle" else b"")
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Callable[..., int], tuple[str]]:
+        return os.system, ("false",)
+
+
+CHANGES = ["gone", "folder", "link", "loop", "device", "pickle", "empty"]
+MUTATIONS = [values, values, text, lengths, weights, files]
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=timedelta(seconds=5),
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
+)
+@given(draw=st.data())
+def test_mutated_checkpoints(good: list[Path], draw: st.DataObject) -> None:
+    top = good[0].parent.parent / "mutated"
+    shutil.rmtree(top, ignore_errors=True)
+    folder = top / "m"
+    shutil.copytree(draw.draw(st.sampled_from(good)), folder)
+    draw.draw(st.sampled_from(MUTATIONS))(folder, draw)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Watch.seen, Watch.folder = (), str(top)
+    try:
+        result = analyze.inspect(str(folder), analyze.Settings(), lambda *_: None)
+        with cli.out.capture() as said:
+            analysis.show(result, everything=False)
+        assert said.get().encode() and json.dumps(result)
+    except UserError as problem:
+        assert str(problem) and "\n" not in str(problem) and len(str(problem)) < 3000
+    finally:
+        Watch.folder = None
+    assert Watch.seen == ()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MAX_GROWTH_KIB
+    assert [path.name for path in top.iterdir()] == ["m"]
