@@ -4,7 +4,9 @@
 read, an audit hook sees every file that is opened, every process and every unpickling.
 """
 
+import copy
 import json
+import math
 import os
 import pickle
 import resource
@@ -30,6 +32,9 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
 MAX_GROWTH_KIB = 500 * 1024
 FORBIDDEN = ("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn",
              "os.remove", "os.rename", "os.mkdir", "os.rmdir", "socket.connect")  # fmt: skip
+SUFFIXES = ["weight", "weight_packed", "weight_scale", "weight_shape", "weight_zero_point",
+            "qweight", "scales", "qzeros", "bias", "input_scale", "k_scale", "SCB", "weight.absmax",
+            "weight.quant_state.bitsandbytes__nf4", "blocks", "weight_global_scale"]  # fmt: skip
 WHERE = ["header", "config.json", "model.safetensors.index.json", "generation_config.json"]
 
 
@@ -188,6 +193,40 @@ def weights(folder: Path, draw: st.DataObject) -> None:
     _save(folder, "header", json.dumps(tree).encode(), changed)
 
 
+def tensors(folder: Path, draw: st.DataObject) -> None:
+    """Tensors of other names, dtypes and shapes in a file that is whole, so that all is read."""
+    tree, _ = _load(folder, "header")
+    entries = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in tree.items()}
+    for _ in range(draw.draw(st.integers(1, 4))):
+        name = draw.draw(st.sampled_from(sorted(entries)))
+        dtype, shape = entries.pop(name)
+        how = draw.draw(st.sampled_from(["drop", "rename", "dtype", "shape", "double"]))
+        other = name.rpartition(".")[0] + "." + draw.draw(st.sampled_from(SUFFIXES))
+        if how in ("rename", "double"):
+            entries[other] = (dtype, shape)
+        if how == "dtype":
+            entries[name] = (draw.draw(st.sampled_from(sorted(models.BYTES))), shape)
+        if how == "shape":
+            entries[name] = (dtype, tuple(draw.draw(st.lists(st.integers(0, 65), max_size=5))))
+        if how == "double":
+            entries[name] = (dtype, shape)
+    if sum(math.prod(shape) for _, shape in entries.values()) < 1 << 20:
+        models.write_safetensors(folder / "model.safetensors", entries)
+        (folder / "model.safetensors.index.json").unlink()
+
+
+def declared(folder: Path, draw: st.DataObject) -> None:
+    """Another declaration for the same tensors: values changed, or that of another method."""
+    tree = json.loads((folder / "config.json").read_text())
+    choices = [entry[0] for entry in test_methods.STORED.values()] + [models.INT4_DECLARED]
+    if draw.draw(st.booleans()):
+        tree["quantization_config"] = copy.deepcopy(draw.draw(st.sampled_from(choices)))
+    inner = {"quantization_config": tree.get("quantization_config")}
+    for _ in range(draw.draw(st.integers(0, 3))):
+        _change(inner, draw)
+    (folder / "config.json").write_text(json.dumps({**tree, **inner}))
+
+
 def files(folder: Path, draw: st.DataObject) -> None:
     """Files replaced by links, pickles, folders, nothing."""
     name = draw.draw(st.sampled_from(["model.safetensors", *WHERE[1:]]))
@@ -210,7 +249,7 @@ class Bomb:
 
 
 CHANGES = ["gone", "folder", "link", "loop", "device", "pickle", "empty"]
-MUTATIONS = [values, values, text, lengths, weights, files]
+MUTATIONS = [values, text, lengths, weights, files, tensors, tensors, declared, declared]
 
 
 @settings(
