@@ -133,8 +133,14 @@ def _text(base: Path, settings: Settings) -> list[list[int]]:
 
 
 def _run(result: dict[str, Any], these: "Layers", settings: Settings, progress: Progress) -> None:
+    from core import session
     from inspection import runtime
 
+    identity = models.identify(result["name"])
+    refusal = session.impossible(identity, str(settings.engine), allow_fallback=True)
+    if refusal:
+        result["findings"].append({"kind": "runtime", "module": "", "reason": refusal})
+        return
     options = Options(
         enforce_eager=True, max_model_len=settings.max_model_len,
         tensor_parallel_size=settings.tensor_parallel_size,

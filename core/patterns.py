@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import UserError
+from core.strict_json import Damaged
 
 LIMIT_S = 2.0  # for all modules of a checkpoint together; honest patterns take milliseconds
 MAX_LENGTH = 2_000
@@ -37,11 +37,11 @@ class Patterns:
         self.names = {entry for entry in entries if not entry.startswith("re:")}
         texts = [entry[3:] for entry in entries if entry.startswith("re:")]
         if len(texts) > MAX_PATTERNS or any(len(text) > MAX_LENGTH for text in texts):
-            raise UserError("quantization_config: more or longer patterns than any config has")
+            raise Damaged("quantization_config: more or longer patterns than any config has")
         self.expressions = [_compiled(text) for text in texts]
 
     def match(self, module: str) -> bool:
-        """Whether any entry fits. Raises `UserError` when the patterns take too long."""
+        """Whether any entry fits. Raises `Damaged` when the patterns take too long."""
         if module in self.names:
             return True
         if not self.expressions:
@@ -51,7 +51,7 @@ class Patterns:
             left = max(LIMIT_S - self.budget.spent_s, 0.001)
             return any(e.match(module, timeout=left) is not None for e in self.expressions)
         except TimeoutError:
-            raise UserError(
+            raise Damaged(
                 "quantization_config: a pattern takes too long to match a layer's name"
             ) from None
         finally:
@@ -63,12 +63,12 @@ def _compiled(text: str) -> Any:
 
     repeats = [int(n) for pair in re.findall(r"{(\d*),?(\d*)}", text) for n in pair if n]
     if math.prod(n or 1 for n in repeats) > MAX_REPEATS:
-        raise UserError(f"quantization_config: {text[:100]!r} repeats more than any name is long")
+        raise Damaged(f"quantization_config: {text[:100]!r} repeats more than any name is long")
     try:
         re.compile(text)  # refuses what only `regex` has, such as recursion
         return regex.compile(text)
     except (re.error, regex.error, RecursionError, OverflowError, MemoryError) as problem:
         why = str(problem)[:100]
-        raise UserError(
+        raise Damaged(
             f"quantization_config: {text[:100]!r} is not a regular expression ({why})"
         ) from problem

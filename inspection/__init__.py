@@ -1,1 +1,1 @@
-"""Rooms never import each other; this one looks into checkpoints."""
+"""Looks into checkpoints: what they are made of, how far from their base, where they run."""

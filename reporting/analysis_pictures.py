@@ -6,6 +6,8 @@ from typing import Any
 from core.errors import UserError
 
 WIDTH, DPI = 9.0, 144  # inches, dots per inch
+SPAN_DB = 6.0  # at least one bit from bottom to top, or noise would look like a difference
+SMALL = 0.01  # dtypes below this share of every checkpoint are put together
 
 
 def draw(results: list[dict[str, Any]], folder: Path) -> list[Path]:
@@ -33,16 +35,29 @@ def _bytes(results: list[dict[str, Any]], path: Path) -> Path:
     seen = [r for r in results if r.get("overview")]
     names = [Path(r["name"]).name for r in seen]
     figure, axes = pyplot.subplots(figsize=(WIDTH, 1.2 + 0.4 * len(seen)))
-    dtypes = dict.fromkeys(d for r in seen for d in r["overview"]["bytes_by_dtype"])
     left = [0.0] * len(seen)
-    for dtype in dtypes:
-        wide = [r["overview"]["bytes_by_dtype"].get(dtype, 0) / (1 << 20) for r in seen]
+    for dtype, sizes in _by_dtype([r["overview"]["bytes_by_dtype"] for r in seen]).items():
+        wide = [number / (1 << 20) for number in sizes]
         axes.barh(names, wide, left=left, label=dtype)
         left = [a + b for a, b in zip(left, wide, strict=True)]
+    axes.margins(x=0.02)
     axes.invert_yaxis()
     axes.set_xlabel("MiB on disk")
     axes.legend(title="dtype", bbox_to_anchor=(1.01, 1), loc="upper left", frameon=False)
     return _save(pyplot, figure, path)
+
+
+def _by_dtype(found: list[dict[str, int]]) -> dict[str, list[int]]:
+    """Bytes of every checkpoint by dtype, small ones as `other`."""
+    dtypes = dict.fromkeys(dtype for one in found for dtype in one)
+    made = {dtype: [one.get(dtype, 0) for one in found] for dtype in dtypes}
+    totals = [max(sum(one.values()), 1) for one in found]
+    small = [
+        dtype for dtype, sizes in made.items()
+        if all(size < SMALL * total for size, total in zip(sizes, totals, strict=True))
+    ]  # fmt: skip
+    other = [sum(column) for column in zip(*(made.pop(dtype) for dtype in small), strict=True)]
+    return {**made, "other": other} if small else made
 
 
 def _sqnr(results: list[dict[str, Any]], path: Path) -> Path:
@@ -56,6 +71,9 @@ def _sqnr(results: list[dict[str, Any]], path: Path) -> Path:
         for kind, points in sorted(_by_kind(result["numeric"]["layers"]).items()):
             depth, decibel = zip(*sorted(points), strict=True)
             axes.plot(depth, decibel, marker="o", markersize=3, linewidth=1, label=kind)
+        low, high = axes.get_ylim()
+        if high - low < SPAN_DB:
+            axes.set_ylim((low + high - SPAN_DB) / 2, (low + high + SPAN_DB) / 2)
         axes.set_title(Path(result["name"]).name, loc="left", fontsize=10)
         axes.set_ylabel("SQNR dB")
         axes.grid(alpha=0.3)

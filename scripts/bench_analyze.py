@@ -24,7 +24,7 @@ from core.headers import DTYPE_BITS  # noqa: E402
 SHAPES = {"8B": (32, 4096, 14336, 1024), "70B": (80, 8192, 28672, 1024)}
 SHARD = 5 << 30  # bytes a file has at the most
 Header = dict[str, tuple[str, tuple[int, ...]]]
-INT4 = {
+INT4: dict[str, object] = {
     "quant_method": "compressed-tensors", "format": "pack-quantized", "ignore": ["lm_head"],
     "config_groups": {"group_0": {
         "targets": ["Linear"],
@@ -77,7 +77,7 @@ def write(folder: Path, name: str, tensors: Header, declared: dict[str, object] 
         if sum(map(_bytes, shards[-1].values())) + _bytes(entry) > SHARD:
             shards.append({})
         shards[-1][tensor] = entry
-    index = {}
+    index: dict[str, str] = {}
     for number, shard in enumerate(shards):
         file = f"model-{number + 1:05}-of-{len(shards):05}.safetensors"
         _write_shard(folder / file, shard, linears(name))

@@ -12,7 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-COMMANDS = ("compress.py", "download_model.py", "benchmark.py", "pipeline.py", "vllm_test.py")
+COMMANDS = ("compress.py", "download_model.py", "benchmark.py", "pipeline.py", "analyze.py",
+            "vllm_test.py")  # fmt: skip
 
 SCHEMES_HEAD = """# Schemes
 

@@ -1,5 +1,6 @@
 """`analyze.py` without an engine or a library: what it prints, its exit codes, what it refuses."""
 
+import copy
 import json
 import os
 import pickle
@@ -12,8 +13,10 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import analyze
+from core import checkpoint, truth
 from core.errors import UserError
-from tests import models
+from inspection import target
+from tests import models, test_methods
 
 DOWN = "model.layers.0.mlp.down_proj"
 
@@ -107,6 +110,47 @@ TARGETS = [
 def test_targets_of_schemes(run, scheme: str, target: str, code: int, word: str) -> None:
     done = run(scheme, "--target", target)
     assert (done.exit_code, f": {word}," in done.stdout) == (code, True), done.stdout
+
+
+SPLITS = [
+    (1, None),
+    (2, "down_proj (1 layers): 256 inputs over 2 GPUs are 128, no multiple of 256"),
+    (3, "8 attention heads do not divide by 3"),
+    (8, "o_proj (1 layers): 128 inputs over 8 GPUs are 16, no multiple of 128"),
+]
+
+
+@pytest.mark.parametrize(("parts", "sentence"), SPLITS)
+def test_groups_over_gpus(int4: Path, parts: int, sentence: str | None) -> None:
+    declared = copy.deepcopy(models.INT4_DECLARED)
+    if parts == 2:
+        declared["config_groups"]["group_0"]["weights"]["group_size"] = 256
+    config = {**models.CONFIG, "num_attention_heads": 8, "quantization_config": declared}
+    (int4 / "config.json").write_text(json.dumps(config))
+    problems = list(target.split_problems(truth.layers(checkpoint.read(int4)), parts))
+    assert sentence in problems if sentence else problems == []
+
+
+FOREIGN = [
+    ("gptq", "INT4-W4A16"), ("awq", "INT4-W4A16-AWQ"), ("fp8 blocks", "FP8-W8A8-BLOCK"),
+    ("fp8 static", "FP8-W8A8"), ("fbgemm", "FP8-W8A8"), ("modelopt", "NVFP4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "scheme"), FOREIGN)
+def test_others_checkpoints_have_the_kernels_of_ours(
+    tmp_path: Path, method: str, scheme: str
+) -> None:
+    these = truth.layers(checkpoint.read(test_methods.write(tmp_path / "c", method)))
+    answer = target.answer(these, "sm_90", 1)
+    assert answer.alike == scheme and answer.runs
+
+
+def test_a_scheme_is_nearest_to_itself(tmp_path: Path) -> None:
+    base = models.write_model(tmp_path / "b")
+    these = truth.layers(checkpoint.read(models.write_compressed(tmp_path / "c", base)))
+    assert these.declared is not None
+    assert target.nearest(these.declared.groups[0]) == "FP8-W8A8"
 
 
 BAD_INPUT = [

@@ -88,3 +88,12 @@ def test_what_runs_in_the_engine(real_run: RealRun) -> None:
     assert len(found["runtime"]["answers"]) == len(found["runtime"]["base_answers"]) == 3
     assert found["runtime"]["agreement"] > 0.2
     assert found["targets"][0]["parsed_by"].startswith("compressed-tensors ")
+
+
+def test_pictures(against_base: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    from reporting import analysis_pictures
+
+    made = analysis_pictures.draw(list(against_base.values()), tmp_path / "pictures")
+    assert [path.name for path in made] == ["bytes_by_dtype.png", "sqnr_by_layer.png"]
+    for path in made:
+        assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 10_000
