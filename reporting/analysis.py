@@ -204,10 +204,12 @@ def _runtime(found: dict[str, Any], everything: bool) -> None:
         )
         for kind, kernels in served["kernels"].items():
             line(f"  {kind:<14} {', '.join(kernels)}")
-    for mine, base in zip(found["answers"], found["base_answers"] or [], strict=False):
+    bases = found["base_answers"] or []
+    for number, mine in enumerate(found["answers"]):
         line(f"  > {mine['prompt']}", "bold")
         line(f"    this: {' '.join(mine['text'].split())[:110]}")
-        line(f"    base: {' '.join(base['text'].split())[:110]}")
+        if number < len(bases):
+            line(f"    base: {' '.join(bases[number]['text'].split())[:110]}")
     if found["agreement"] is not None:
         line(f"  {found['agreement']:.0%} of the tokens are the base's up to the first difference")
 
