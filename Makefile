@@ -1,8 +1,8 @@
 # The two commands: `make demo` and `make test`. Both set up .venv by themselves.
-PYTHON_FILES = *.py core schemes corpora engines measures reporting scripts tasks tests
+PYTHON_FILES = *.py core schemes corpora engines measures inspection reporting scripts tasks tests
 RUN = .venv/bin/python
 
-.PHONY: demo test test-fast lint format setup lock demo-model docs
+.PHONY: demo test test-fast fuzz lint format setup lock demo-model docs
 
 demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
@@ -16,10 +16,13 @@ test: test-fast
 test-fast: setup
 	$(RUN) -m pytest -m "not gpu and not real" --numprocesses auto --dist loadfile
 
+fuzz: setup
+	FUZZ_EXAMPLES=10000 $(RUN) -m pytest tests/test_fuzz.py
+
 lint: setup
 	$(RUN) -m ruff format --check $(PYTHON_FILES)
 	$(RUN) -m ruff check $(PYTHON_FILES)
-	$(RUN) -m mypy *.py core schemes corpora engines measures reporting scripts tasks
+	$(RUN) -m mypy *.py core schemes corpora engines measures inspection reporting scripts tasks
 
 format: setup
 	$(RUN) -m ruff format $(PYTHON_FILES)

@@ -1,15 +1,12 @@
 """Reading a checkpoint folder without loading weights: config, safetensors headers, fingerprint.
 
-A safetensors file is 8 bytes (little-endian length), a JSON header of that length, then the data
-(https://github.com/huggingface/safetensors#format). Headers alone tell every tensor's name, dtype,
-shape and place, and whether the file is whole.
+Folders come from strangers: nothing outside the folder is opened, no pickle ever is, and whatever
+is broken ends in one sentence.
 """
 
 import hashlib
 import json
-import math
 import re
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.headers import DTYPE_BITS, Tensor, read_header
+from core.strict_json import Damaged as Damaged
+from core.strict_json import read_json as read_json
 
-DTYPE_BITS = {
-    "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4, "I16": 16,
-    "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64,
-    "F64": 64,
-}  # fmt: skip
-MAX_HEADER = 100_000_000  # the limit safetensors itself sets
+MAX_TENSORS = 400_000
+SMALL = 16 << 20  # bytes a config may have; they have kilobytes
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 EMBEDDING = re.compile(r"embed(?!_out)|(^|\.)wte\.|(^|\.)wpe\.|word_embeddings|position")
 SAMPLE_BYTES = 65_536
@@ -31,75 +27,19 @@ SAMPLES_PER_FILE = 32
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """One tensor as a safetensors header declares it."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    nbytes: int
-    file: str
-
-
-def _fail(path: Path, why: str) -> UserError:
-    return UserError(f"{path}: {why}")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; anything else is a `UserError` that says where it breaks."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise _fail(path, f"not valid JSON ({problem})") from problem
-    if not isinstance(document, dict):
-        raise _fail(path, "not a JSON object")
-    return document
-
-
-def read_header(path: Path) -> list[Tensor]:
-    """The tensors of one safetensors file. Raises `UserError` for a damaged or truncated file."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else None
-        if length is None or length > min(MAX_HEADER, size - 8):
-            raise _fail(path, f"truncated or not a safetensors file ({size:,} bytes)")
-        try:
-            header = json.loads(file.read(length))
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise _fail(path, f"the safetensors header is broken ({problem})") from problem
-    if not isinstance(header, dict):
-        raise _fail(path, "the safetensors header is not an object")
-    header.pop("__metadata__", None)
-    tensors = [_tensor(path, name, entry) for name, entry in header.items()]
-    end = max((t[1] for t in tensors), default=0)
-    if 8 + length + end != size:
-        raise _fail(path, f"truncated: {size:,} bytes, its header promises {8 + length + end:,}")
-    return [t[0] for t in tensors]
-
-
-def _tensor(path: Path, name: str, entry: Any) -> tuple[Tensor, int]:
-    """A header entry and where its data ends; the shape must fill the range exactly."""
-    try:
-        dtype, shape = str(entry["dtype"]), tuple(int(n) for n in entry["shape"])
-        begin, end = (int(n) for n in entry["data_offsets"])
-        bits = DTYPE_BITS[dtype]
-    except (KeyError, TypeError, ValueError) as problem:
-        raise _fail(path, f"the header entry of {name!r} is broken ({problem!r})") from problem
-    nbytes = math.prod(shape) * bits // 8
-    if begin < 0 or any(n < 0 for n in shape) or end - begin != nbytes:
-        raise _fail(path, f"{name!r} ({dtype} {list(shape)}) does not fit its place in the file")
-    return Tensor(name, dtype, shape, nbytes, path.name), end
-
-
-@dataclass(frozen=True)
 class Checkpoint:
-    """A folder of weights: its config and every tensor's header. Make one with `read`."""
+    """A folder of weights: its config and every tensor's header. Make one with `read`.
+
+    `index` maps tensors to files as `model.safetensors.index.json` says, None without that file;
+    `modelopt` is the `quantization` of `hf_quant_config.json`, where ModelOpt declares it.
+    """
 
     path: Path
     config: dict[str, Any]
     files: tuple[Path, ...]
     tensors: tuple[Tensor, ...]
+    index: dict[str, str] | None = None
+    modelopt: dict[str, Any] | None = None
 
     @cached_property
     def by_name(self) -> dict[str, Tensor]:
@@ -115,7 +55,9 @@ class Checkpoint:
     def quantization(self) -> dict[str, Any] | None:
         """`quantization_config` as the checkpoint declares it, None when it is not compressed."""
         declared = self.config.get("quantization_config")
-        return declared if isinstance(declared, dict) and declared else None
+        if isinstance(declared, dict) and declared:
+            return declared
+        return {"quant_method": "modelopt", **self.modelopt} if self.modelopt else None
 
     @property
     def format(self) -> str:
@@ -135,7 +77,9 @@ class Checkpoint:
         if value is None:
             return default
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise _fail(self.path / "config.json", f"{key} is {value!r}, not a number")
+            raise Damaged(
+                f"{self.path / 'config.json'}: {key} is {str(value)[:50]!r}, not a number"
+            )
         return value
 
     @property
@@ -192,37 +136,81 @@ def _spread(size: int) -> Iterable[int]:
 
 
 def read(path: Path) -> Checkpoint:
-    """Open a checkpoint folder. Raises `UserError` when it is none, is damaged or holds pickles."""
+    """Open a checkpoint folder.
+
+    Raises `UserError` when it is none or holds pickles, `Damaged` when a file of it is broken.
+    """
     if not path.is_dir():
-        raise _fail(path, "there is no such folder")
+        raise UserError(f"{path}: there is no such folder")
     if not (path / "config.json").is_file():
-        raise _fail(path, "not a model: it has no config.json")
-    config = read_json(path / "config.json")
+        raise UserError(f"{path}: not a model: it has no config.json")
+    config = read_part(path, "config.json")
     if not isinstance(config.get("model_type"), str):
-        raise _fail(path / "config.json", "has no model_type, so nothing knows the architecture")
-    files = _weight_files(path)
-    tensors = tuple(tensor for file in files for tensor in read_header(file))
-    return Checkpoint(path, config, files, tensors)
+        where = path / "config.json"
+        raise Damaged(f"{where}: has no model_type, so nothing knows the architecture")
+    index = _index(path)
+    files = tuple(inside(path, file) for file in _weight_files(path, index))
+    tensors: list[Tensor] = []
+    for file in files:
+        tensors += read_header(file)
+        if len(tensors) > MAX_TENSORS:
+            raise Damaged(f"{path}: more than {MAX_TENSORS:,} tensors")
+    modelopt = None
+    if (path / "hf_quant_config.json").is_file():
+        declared = read_part(path, "hf_quant_config.json").get("quantization")
+        modelopt = declared if isinstance(declared, dict) else None
+    return Checkpoint(path, config, files, tuple(tensors), index, modelopt)
 
 
-def _weight_files(path: Path) -> tuple[Path, ...]:
+def read_part(folder: Path, name: str) -> dict[str, Any]:
+    """A small JSON file of a checkpoint folder, such as its generation config."""
+    return read_json(inside(folder, folder / name), SMALL)
+
+
+def inside(folder: Path, file: Path) -> Path:
+    """The file, if it lies in the folder (or, linked by the hub's cache, among its blobs)."""
+    real, home = file.resolve(), folder.resolve()
+    cache = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
+    if real.is_relative_to(home) or real.is_relative_to(cache):
+        return file
+    raise Damaged(f"{file}: a link that leads out of the checkpoint's folder; it is not followed")
+
+
+def _index(path: Path) -> dict[str, str] | None:
+    """Tensor to file as the index says. Raises `Damaged` for one that names anything else."""
+    file = path / "model.safetensors.index.json"
+    if not file.is_file():
+        return None
+    mapped = read_json(inside(path, file)).get("weight_map")
+    if not isinstance(mapped, dict) or not all(isinstance(name, str) for name in mapped.values()):
+        raise Damaged(f"{file}: has no weight_map of tensors to files")
+    named = sorted(set(mapped.values()))
+    odd = [n for n in named if not re.fullmatch(r"[^/\\\0]+\.safetensors", n)]
+    if odd:
+        why = "names files that are not *.safetensors of its own folder"
+        raise Damaged(f"{file}: {why}: {', '.join(repr(n[:100]) for n in odd[:5])}")
+    there = {found.name for found in path.iterdir() if found.is_file()}
+    missing = [name for name in named if name not in there]
+    if missing:
+        shown = ", ".join(repr(n[:100]) for n in missing[:5])
+        raise Damaged(f"{file}: names files that are not there: {shown}")
+    return mapped
+
+
+def _weight_files(path: Path, index: dict[str, str] | None) -> list[Path]:
     """The safetensors files, those the index names where there is one."""
-    index = path / "model.safetensors.index.json"
-    found = sorted(path.glob("*.safetensors"))
-    if index.is_file():
-        weight_map = read_json(index).get("weight_map")
-        if not isinstance(weight_map, dict):
-            raise _fail(index, "has no weight_map")
-        named = sorted({str(file) for file in weight_map.values()})
-        outside = [file for file in named if Path(file).name != file]
-        missing = [file for file in named if not (path / file).is_file()]
-        if outside or missing:
-            raise _fail(index, f"names files that are not there: {', '.join(outside + missing)}")
-        return tuple(path / file for file in named)
+    if index is not None:
+        return [path / name for name in sorted(set(index.values()))]
+    found = sorted(file for file in path.glob("*.safetensors") if file.is_file())
     if not found:
-        pickled = [f.name for pattern in PICKLES for f in path.glob(pattern)]
+        pickled = pickles(path)
         why = "it has no *.safetensors"
         if pickled:
             why = f"its weights are pickled ({pickled[0]}), and pickles can run code: convert them"
-        raise _fail(path, why)
-    return tuple(found)
+        raise UserError(f"{path}: {why}")
+    return found
+
+
+def pickles(path: Path) -> list[str]:
+    """Names of pickled weight files in the folder, which are never opened."""
+    return sorted(f.name for pattern in PICKLES for f in path.glob(pattern))

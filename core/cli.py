@@ -35,7 +35,7 @@ def application(command: Callable[..., Any]) -> typer.Typer:
         try:
             return command(*args, **options)
         except UserError as problem:
-            err.print(f"[red]error:[/red] {escape(str(problem))}", highlight=False)
+            err.print(f"[red]error:[/red] {escape(printable(str(problem)))}", highlight=False)
             sys.exit(BAD_INPUT)
         except KeyboardInterrupt:
             err.print("interrupted: nothing unfinished was kept under its final name")
@@ -51,12 +51,18 @@ def _underscores(token: str) -> str:
     return token.replace("-", "_")
 
 
+def printable(text: str) -> str:
+    """What a stranger's file may call things, safe for a terminal: control characters escaped."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 def say(message: str, style: Literal["", "dim", "bold", "red", "green", "yellow"] = "") -> None:
     """One line of progress on stderr."""
     err.print(escape(message), style=style or None, highlight=False)
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on one line of stdout."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    """One JSON document on one line of stdout; half characters of a stranger's file are escaped."""
+    text = json.dumps(document, ensure_ascii=False)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()

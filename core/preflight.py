@@ -14,9 +14,9 @@ from typing import Any
 from core.checkpoint import Checkpoint
 from core.errors import UserError
 from core.machine import Machine
+from core.modules import FUSED
 from core.scheme import Scheme, Verdict
 
-FUSED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 GIB = 1 << 30
 

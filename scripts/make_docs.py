@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 COMMANDS = (
-    "compress.py", "download_model.py", "benchmark.py", "score.py", "pipeline.py", "vllm_test.py",
+    "compress.py", "download_model.py", "benchmark.py", "score.py", "pipeline.py", "analyze.py",
+    "vllm_test.py",
 )  # fmt: skip
 
 SCHEMES_HEAD = """# Schemes

@@ -111,7 +111,7 @@ BROKEN_FOLDERS = [
     (no_folder, "no such folder"),
     (no_config, "has no config.json"),
     (broken_config, "not valid JSON"),
-    (list_config, "not a JSON object"),
+    (list_config, "not an object"),
     (pickles_only, "pickled"),
     (no_weights, r"has no \*.safetensors"),
     (index_elsewhere, "passwd"),

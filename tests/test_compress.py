@@ -75,7 +75,7 @@ GOOD = {
     "model.layers.0.mlp.down_proj.weight_scale": ("BF16", (128, 1)),
     "lm_head.weight": ("BF16", (32, 128)),
 }
-DECLARED = {"quant_method": "compressed-tensors", "format": "float-quantized"}
+DECLARED = models.FP8_DECLARED
 
 
 def write(folder: Path, shapes: models.Shapes, declared=DECLARED) -> Path:
@@ -102,8 +102,9 @@ BROKEN = [
     (GOOD, {**DECLARED, "format": "int-quantized"}, "declared as int-quantized"),
     (change("weight", ("BF16", (128, 256))), DECLARED, "weight is BF16, not F8_E4M3"),
     (change("weight_scale", None), DECLARED, "has no weight_scale"),
-    (change("weight", ("F8_E4M3", (128, 200))), DECLARED, "bits per weight on disk"),
-    ({**GOOD, "lm_head.weight_scale": ("BF16", (32, 1))}, DECLARED, "lm_head: compressed although"),
+    (change("weight", ("F8_E4M3", (128, 200))), DECLARED, "weight is [128, 200], not [128, 256]"),
+    (change("weight_scale", ("BF16", (4, 1))), DECLARED, "weight_scale is [4, 1], not [128, 1]"),
+    ({**GOOD, "lm_head.weight_scale": ("BF16", (32, 1))}, DECLARED, "lm_head: stored as BF16 with"),
 ]
 
 

@@ -15,7 +15,7 @@ from core.measure import Measure
 from core.scheme import Scheme
 
 ROOT = plugins.ROOT
-ROOMS = ("schemes", "corpora", "engines", "measures", "reporting")
+ROOMS = ("schemes", "corpora", "engines", "measures", "inspection", "reporting")
 COMMANDS = sorted(f.name for f in ROOT.glob("*.py"))
 HEAVY = ("torch", "transformers", "vllm", "llmcompressor", "datasets", "lm_eval", "numpy", "scipy")
 

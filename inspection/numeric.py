@@ -1,0 +1,163 @@
+"""How far the weights of a checkpoint are from the base's, layer by layer.
+
+Relative error is ||w - v|| / ||w||, SQNR 20 log10 of its inverse, cosine that of the angle between
+them. Of the levels the format has, how many are never used, and how many weights sit on the
+outermost ones. One chunk of rows is in memory at a time.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.checkpoint import Checkpoint
+from core.declared import Group
+from core.errors import UserError
+from core.headers import Tensor
+from core.modules import Module
+from core.truth import Layers
+from inspection import decompress
+from inspection.decompress import Codec
+
+Progress = Callable[[str, int, int], None]
+NORM_TOLERANCE = 0.01  # relative; a norm converted from FP32 to BF16 differs by less
+FP8_LEVELS, FP8_TOP = 253, (0x7E, 0xFE)  # E4M3: 256 codes less two NaN and a second zero
+FP4_LEVELS, FP4_TOP = 15, (7, 15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerError:
+    """One layer against the base's; shares are of 1. `sqnr_db` is None where they are equal."""
+
+    module: str
+    weights: int
+    relative_error: float
+    sqnr_db: float | None
+    cosine: float
+    unused_levels: float
+    saturated: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def compare(these: Layers, base: Checkpoint, progress: Progress) -> list[LayerError]:
+    """Every compressed layer against the base, worst first. Raises `UserError` where it cannot."""
+    codecs = decompress.codecs(these)
+    todo = [
+        (module, group) for module in these.modules.values()
+        if module.compressed and (group := these.group_of(module)) is not None
+    ]  # fmt: skip
+    found = []
+    for number, (module, group) in enumerate(todo):
+        progress(module.name, number, len(todo))
+        found.append(_layer(these, base, module, group, codecs[group]))
+    return sorted(found, key=lambda layer: -layer.relative_error)
+
+
+def _layer(
+    these: Layers, base: Checkpoint, module: Module, group: Group, codec: Codec
+) -> LayerError:
+    import torch
+
+    original = base.by_name.get(f"{module.name}.weight")
+    if original is None:
+        raise UserError(f"{base.path} has no {module.name}: it is not the base of this checkpoint")
+    sums = torch.zeros(4, dtype=torch.float64)  # of w², v², wv, (w-v)²
+    counts = torch.zeros(256, dtype=torch.int64)
+    for start, state in decompress.chunks(these, module, group, codec):
+        restored = codec.compressor.decompress(state, codec.scheme)["weight"].float()
+        wanted = decompress.read_rows(base, original, start, start + len(restored)).float()
+        if wanted.shape != restored.shape:
+            sizes = f"{list(restored.shape)} and {list(wanted.shape)}"
+            raise UserError(f"{module.name} has another shape than the base's: {sizes}")
+        sums += _sums(wanted, restored)
+        counts += _codes(state, group)
+    unused, saturated = _levels(counts, group)
+    w2, v2, product, error2 = (float(n) for n in sums)
+    return LayerError(
+        module=module.name, weights=math.prod(original.shape),
+        relative_error=math.sqrt(error2 / w2) if w2 else float(error2 > 0),
+        sqnr_db=10 * math.log10(w2 / error2) if w2 and error2 else None,
+        cosine=product / math.sqrt(w2 * v2) if w2 and v2 else 0.0,
+        unused_levels=unused, saturated=saturated,
+    )  # fmt: skip
+
+
+def _sums(wanted: Any, restored: Any) -> Any:
+    import torch
+
+    pairs = ((wanted, wanted), (restored, restored), (wanted, restored))
+    found = [(a * b).sum(dtype=torch.float64) for a, b in pairs]
+    return torch.stack([*found, (wanted - restored).square().sum(dtype=torch.float64)])
+
+
+def _codes(state: dict[str, Any], group: Group) -> Any:
+    """How often each code is stored; integers counted from the lowest level."""
+    import torch
+
+    bits = group.weights.bits
+    if "weight_packed" in state and state["weight_packed"].dtype == torch.int32:
+        from compressed_tensors.compressors.pack_quantized.helpers import unpack_from_int32
+
+        codes = unpack_from_int32(state["weight_packed"], bits, state["weight_shape"])
+        codes = codes.int() + (1 << (bits - 1))
+    elif "weight_packed" in state:
+        packed = state["weight_packed"].int()
+        codes = torch.stack([packed & 15, packed >> 4])
+    elif group.weights.kind == "int":
+        codes = state["weight"].int() + (1 << (bits - 1))
+    else:
+        codes = state["weight"].view(torch.uint8).int()
+    return torch.bincount(codes.flatten().clamp(0, 255), minlength=256)
+
+
+def _levels(counts: Any, group: Group) -> tuple[float, float]:
+    """Share of levels never used, and of weights on the outermost levels."""
+    total = max(int(counts.sum()), 1)
+    if group.weights.kind == "int":
+        levels, top = 1 << group.weights.bits, (0, (1 << group.weights.bits) - 1)
+        used = int((counts > 0).sum())
+    else:
+        four = group.weights.bits == 4
+        levels, top = (FP4_LEVELS, FP4_TOP) if four else (FP8_LEVELS, FP8_TOP)
+        zeros = int(counts[0] > 0) + int(counts[8 if four else 0x80] > 0)
+        used = int((counts > 0).sum()) - (zeros == 2)
+    return 1 - used / levels, sum(int(counts[code]) for code in top) / total
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Why weights cannot be compared one by one. Rotated ones only agree at the very end."""
+
+    reason: str
+    rotated: bool
+
+
+def folded(these: Layers, base: Checkpoint) -> Folded | None:
+    """Whether a method moved scales or rotations into neighbouring layers; None: it did not.
+
+    SmoothQuant and AWQ divide a norm's weights by what they multiply the next layer's inputs with;
+    rotations change the embedding too, and then nothing inside the model can be compared.
+    """
+    norm = None
+    for tensor in these.found.tensors:
+        other = base.by_name.get(tensor.name)
+        table = tensor.name.endswith(("embed_tokens.weight", "wte.weight"))
+        vector = len(tensor.shape) == 1 and tensor.name.endswith(".weight")
+        if other is None or other.shape != tensor.shape or not (vector or table):
+            continue
+        if _differ(these.found, tensor, base, other):
+            if table:
+                return Folded(f"{tensor.name} differs from the base's: it was rotated", True)
+            norm = norm or f"{tensor.name} differs from the base's: scales were folded into it"
+    return Folded(norm, False) if norm else None
+
+
+def _differ(found: Checkpoint, tensor: Tensor, base: Checkpoint, other: Tensor) -> bool:
+    """Whether the first numbers of two tensors differ by more than a change of dtype explains."""
+    rows = 4096 if len(tensor.shape) == 1 else 16
+    mine = decompress.read_rows(found, tensor, 0, rows).float()
+    theirs = decompress.read_rows(base, other, 0, rows).float()
+    return bool((mine - theirs).abs().max() > NORM_TOLERANCE * theirs.abs().max())

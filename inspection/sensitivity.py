@@ -1,0 +1,170 @@
+"""Which layers hurt most: the divergence each one's error causes on calibration text.
+
+One unit at a time (layers that engines fuse go together) takes the checkpoint's version while all
+others stay the base's. Where a method folded scales into neighbours, layers depend on each other:
+a unit is a whole decoder layer then, and its outputs are compared as well. In a rotated model
+nothing inside can be exchanged, and only the whole is measured.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.errors import UserError
+from core.modules import FUSED, Module, size
+from core.truth import Layers
+from inspection import decompress
+from inspection.numeric import Folded
+from inspection.reference import Reference
+
+Progress = Callable[[str, int, int], None]
+SHARE, BUDGET = 0.5, 0.10  # of the divergence to remove; of the checkpoint's bytes to pay
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """Compressed layers that go together, and what they do alone: `kl` in nats per token.
+
+    `extra_bytes` is what leaving them at 16 bits would cost on disk; `sqnr_db` of the decoder
+    layer's outputs (None where they are equal or the unit is no whole decoder layer).
+    """
+
+    name: str
+    layers: list[str]
+    kl: float
+    extra_bytes: int
+    sqnr_db: float | None = None
+
+    @property
+    def ignore(self) -> list[str]:
+        """What compress.py's `--ignore` must be given to leave them as they are."""
+        if all(layer.startswith(self.name + ".") for layer in self.layers):
+            return [f"re:{re.escape(self.name)}\\."]
+        return self.layers
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensitivity:
+    """All units, worst first; `total` is the divergence with every layer replaced at once."""
+
+    units: list[Unit]
+    total: float
+    tokens: int
+    checkpoint_bytes: int
+
+    def suggestion(self) -> list[Unit]:
+        """Units worth leaving at 16 bits: the most divergence for the fewest bytes.
+
+        At least one; until half of the summed divergence is gone or a tenth more bytes are used.
+        """
+        worth = sorted(self.units, key=lambda unit: -unit.kl / max(unit.extra_bytes, 1))
+        whole = sum(unit.kl for unit in self.units)
+        taken: list[Unit] = []
+        for unit in worth:
+            cost = sum(one.extra_bytes for one in [*taken, unit])
+            if taken and (
+                sum(one.kl for one in taken) >= SHARE * whole
+                or cost > BUDGET * self.checkpoint_bytes
+            ):
+                break
+            taken.append(unit)
+        return taken if whole > 0 else []
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        leave = self.suggestion()
+        extra = sum(unit.extra_bytes for unit in leave)
+        return {
+            "units": [unit.as_json() for unit in self.units], "total_kl": self.total,
+            "tokens": self.tokens, "leave": [unit.layers for unit in leave],
+            "leave_extra_bytes": extra, "leave_share": extra / max(self.checkpoint_bytes, 1),
+            "ignore": [entry for unit in leave for entry in unit.ignore],
+        }  # fmt: skip
+
+
+def measure(
+    these: Layers, reference: Reference, folded: Folded | None, progress: Progress
+) -> Sensitivity:
+    """Rank the units. Raises `UserError` for a checkpoint that is rotated while it runs."""
+    if (these.found.quantization or {}).get("transform_config"):
+        raise UserError(
+            f"{these.found.path} is rotated while it runs (transform_config): "
+            "its layers cannot be compared with the base's here"
+        )
+    codecs = decompress.codecs(these)
+    grouped = _units(these, reference) if folded is None else _decoder_units(these, reference)
+    if folded is not None and folded.rotated:
+        grouped = []
+    units = []
+    for number, (name, owner, names) in enumerate(grouped):
+        progress(name, number, len(grouped) + 1)
+        with reference.with_layers(names, these, codecs):
+            units.append(_unit(these, reference, name, owner, names))
+    progress("all together", len(grouped), len(grouped) + 1)
+    everything = [name for name in these.modules if _there(reference, name)]
+    with reference.with_layers(everything, these, codecs):
+        total = max(reference.divergence(next(iter(reference.layers))), 0.0)
+    return Sensitivity(
+        units=sorted(units, key=lambda unit: -unit.kl), total=total,
+        tokens=sum(row.shape[1] for row in reference.rows),
+        checkpoint_bytes=sum(tensor.nbytes for tensor in these.found.tensors),
+    )  # fmt: skip
+
+
+def _unit(these: Layers, reference: Reference, name: str, owner: str, names: list[str]) -> Unit:
+    """One unit, which is in the reference's model now."""
+    sqnr = None
+    if name == owner:
+        error, norm = reference.output_error(owner)
+        sqnr = 10 * math.log10(norm / error) if error and norm else None
+    compressed = [n for n in names if these.modules[n].compressed]
+    extra = sum(_extra(these, these.modules[n]) for n in compressed)
+    kl = max(reference.divergence(owner), 0.0)
+    return Unit(name=name, layers=compressed, kl=kl, extra_bytes=extra, sqnr_db=sqnr)
+
+
+def _units(these: Layers, reference: Reference) -> list[tuple[str, str, list[str]]]:
+    """(name, decoder layer, modules) of everything that is compressed; fused ones together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, module in these.modules.items():
+        owner = next((layer for layer in reference.layers if name.startswith(layer + ".")), None)
+        if module.compressed and owner is not None and _there(reference, name):
+            parent, _, last = name.rpartition(".")
+            fused = next((group[0] for group in FUSED if last in group), last)
+            found.setdefault((owner, f"{parent}.{fused}"), []).append(name)
+    return [
+        (f"{first.rpartition('.')[0]}.{'+'.join(n.rpartition('.')[2] for n in sorted(names))}",
+         owner, sorted(names))
+        for (owner, first), names in found.items()
+    ]  # fmt: skip
+
+
+def _decoder_units(these: Layers, reference: Reference) -> list[tuple[str, str, list[str]]]:
+    return [
+        (
+            layer,
+            layer,
+            [n for n in these.modules if n.startswith(layer + ".") and _there(reference, n)],
+        )
+        for layer in reference.layers
+    ]
+
+
+def _there(reference: Reference, name: str) -> bool:
+    try:
+        reference.model.get_submodule(name)
+    except AttributeError:
+        return False
+    return bool(name)
+
+
+def _extra(these: Layers, module: Module) -> int:
+    """Bytes a layer would take more at 16 bits."""
+    shape = size(these.found, module, these.bits_of(module)) if module.compressed else None
+    return 2 * shape[0] * shape[1] - module.nbytes if shape else 0

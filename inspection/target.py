@@ -1,0 +1,190 @@
+"""Will it run there? A static answer for one kind of device, before anything is copied to it.
+
+Kernels as `core.scheme.Serving` knows them for vLLM; the config as the installed compressed-tensors
+parses it, which is what the server does first; group sizes against the split over GPUs.
+"""
+
+import importlib.metadata
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from core import plugins
+from core.checkpoint import Checkpoint
+from core.declared import Group
+from core.errors import UserError
+from core.machine import probe
+from core.modules import size
+from core.scheme import Capability, Scheme, Verdict
+from core.truth import Layers
+from inspection.decompress import parse_config
+
+# engines split these over their inputs, all other matrices over their outputs
+ROW_PARALLEL = ("o_proj", "down_proj", "out_proj", "c_proj", "fc2", "dense", "dense_4h_to_h", "wo",
+                "w2")  # fmt: skip
+# who serves what others wrote: (format, bits) -> the scheme of ours with the same kernels
+ALIKE = {
+    ("gptq", 4): "INT4-W4A16", ("gptq", 8): "INT8-W8A16", ("awq", 4): "INT4-W4A16-AWQ",
+    ("fbgemm-fp8", 8): "FP8-W8A8", ("modelopt-fp8", 8): "FP8-W8A8-STATIC",
+    ("modelopt-nvfp4", 4): "NVFP4", ("mxfp4", 4): "MXFP4",
+}  # fmt: skip
+NO_METHOD = {"bitsandbytes": "vLLM has had no bitsandbytes of its own since 0.28, only a plugin"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Native, a fallback, or none; `reason` says why, `problems` what stands in the way besides."""
+
+    target: str
+    kind: Literal["native", "fallback", "none"]
+    reason: str
+    alike: str
+    problems: list[str] = field(default_factory=list)
+    tensor_parallel_size: int = 1
+    parsed_by: str | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it can be served there at all."""
+        return self.kind != "none" and not self.problems
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**asdict(self), "runs": self.runs}
+
+
+def capability(target: str) -> Capability | None:
+    """`sm_90` as (9, 0), None for a CPU. Raises `UserError` for anything else."""
+    if target == "cpu":
+        return None
+    match = re.fullmatch(r"sm_?(\d{1,2})(\d)[af]?", target)
+    if not match:
+        raise UserError(
+            f"there is no target {target!r}; there are: cpu, sm_80, sm_89, sm_90, sm_100"
+        )
+    return int(match.group(1)), int(match.group(2))
+
+
+def answer(these: Layers, target: str, tensor_parallel_size: int) -> Answer:
+    """For a checkpoint: the worst verdict of its groups of layers."""
+    where = capability(target)
+    declared = these.declared
+    problems = list(split_problems(these, tensor_parallel_size))
+    parsed_by = None
+    if declared is not None and declared.method == "compressed-tensors":
+        parsed_by = f"compressed-tensors {importlib.metadata.version('compressed-tensors')}"
+        problems += config_problems(these.found)
+    if declared is not None and (not declared.understood or declared.method in NO_METHOD):
+        reason = NO_METHOD.get(declared.method, f"{declared.method[:50]!r} is not known here")
+        return Answer(target=target, kind="none", reason=reason, alike="-", problems=problems,
+                      tensor_parallel_size=tensor_parallel_size, parsed_by=parsed_by)  # fmt: skip
+    names = [nearest(group) for group in declared.groups] if declared else ["BASE"]
+    found = [(name, _verdict(plugins.load("schemes", name), where)) for name in names or ["BASE"]]
+    name, verdict = min(found, key=lambda one: ("none", "fallback", "native").index(one[1].kind))
+    return Answer(
+        target=target, kind=verdict.kind, reason=verdict.reason, alike=name, problems=problems,
+        tensor_parallel_size=tensor_parallel_size, parsed_by=parsed_by,
+    )  # fmt: skip
+
+
+def scheme_answer(name: str, target: str, tensor_parallel_size: int) -> Answer:
+    """For a scheme of the registry by name, whatever the model."""
+    shown = plugins.shown("schemes", plugins.find("schemes", name))
+    verdict = _verdict(plugins.load("schemes", name), capability(target))
+    return Answer(
+        target=target, kind=verdict.kind, reason=verdict.reason, alike=shown,
+        tensor_parallel_size=tensor_parallel_size,
+    )  # fmt: skip
+
+
+def _verdict(scheme: Scheme, where: Capability | None) -> Verdict:
+    """`cpu` is a processor like this machine's."""
+    return scheme.verdict(where, probe().cpu_flags)
+
+
+def nearest(group: Group) -> str:
+    """The scheme of the registry that needs the same kernels as a group of layers."""
+    if group.format == "fp8":
+        return "FP8-W8A8-BLOCK" if group.weights.block else "FP8-W8A8"
+    alike = ALIKE.get((group.format, group.weights.bits))
+    if alike:
+        return alike
+    found = [
+        (_distance(scheme, name, group), name)
+        for name in map(_shown, plugins.names("schemes"))
+        if (scheme := plugins.load("schemes", name)).storage.format == group.format
+    ]
+    if not found:
+        raise UserError(f"nothing is known about serving {group.words} ({group.format[:50]!r})")
+    return min(found)[1]
+
+
+def _shown(stem: str) -> str:
+    return plugins.shown("schemes", stem)
+
+
+def _distance(scheme: Scheme, name: str, group: Group) -> tuple[int, ...]:
+    """How far a scheme is from a group: bits first, then activations, then what is shared."""
+    weights, activations = group.weights, group.activations
+    shared: Any = weights.group or weights.block or weights.strategy
+    bits = activations.bits if activations else 16
+    floating = activations is not None and activations.kind == "float"
+    static = activations is not None and not activations.dynamic
+    return (
+        abs(scheme.weight_bits - weights.bits),
+        abs(scheme.activation_bits - bits),
+        int(("FP" in name) != floating),
+        int(("STATIC" in name) != static),
+        int(scheme.storage.group != shared),
+        len(name),
+    )
+
+
+def config_problems(found: Checkpoint) -> list[str]:
+    """What the server's first look at the config would refuse."""
+    problems = []
+    try:
+        config = parse_config(found)
+    except UserError as problem:
+        return [str(problem)]
+    declared = found.quantization or {}
+    if declared.get("sparsity_config"):
+        problems.append("it has a sparsity_config, which vLLM refuses since 2:4 was removed")
+    cache = config.kv_cache_scheme
+    if cache is not None and (cache.num_bits, cache.type, cache.symmetric) != (8, "float", True):
+        problems.append("vLLM takes KV-cache scales of symmetric FP8 only")
+    return problems
+
+
+def split_problems(these: Layers, parts: int) -> Iterator[str]:
+    """What does not divide over `parts` GPUs."""
+    if parts == 1:
+        return
+    heads = these.found.number("num_attention_heads", 0)
+    if heads % parts:
+        yield f"{heads} attention heads do not divide by {parts}"
+    worst: dict[tuple[str, str], int] = {}
+    for module in these.modules.values():
+        group = these.group_of(module)
+        shape = size(these.found, module, these.bits_of(module)) if module.linear else None
+        if shape is not None and (group is not None or module.compressed):
+            why = _indivisible(module.kind, shape, group, parts)
+            if why:
+                worst[module.kind, why] = worst.get((module.kind, why), 0) + 1
+    for (kind, why), count in worst.items():
+        yield f"{kind} ({count} layers): {why}"
+
+
+def _indivisible(kind: str, shape: tuple[int, int], group: Group | None, parts: int) -> str | None:
+    rows, columns = shape
+    over, length = ("inputs", columns) if kind in ROW_PARALLEL else ("outputs", rows)
+    if length % parts:
+        return f"{length:,} {over} do not divide by {parts} GPUs"
+    if group is None:
+        return None
+    block = group.weights.block or (1, group.weights.group or 1)
+    unit = block[1] if over == "inputs" else block[0]
+    if length // parts % unit:
+        return f"{length:,} {over} over {parts} GPUs are {length // parts:,}, no multiple of {unit}"
+    return None
