@@ -15,6 +15,8 @@ from core.plugins import ROOT
 DEMO = "demo"
 DEMO_PATH = ROOT / "demo" / "model"
 MANIFEST = "compression.json"
+RANDOM_WEIGHTS = "random_weights.json"  # scripts/make_model.py leaves it in what it makes
+NO_QUALITY = "random weights: no quality figure"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,8 @@ class Identity:
     """What a checkpoint folder is: model, scheme, and how it was made.
 
     `scheme` is one of ours where `ours`; of a checkpoint made by others it is the declared method.
+    `manifest` is `compression.json`; in it, and in that of a base made by scripts/make_model.py,
+    `random_weights` tells that there is no quality to measure.
     """
 
     path: Path
@@ -83,6 +87,12 @@ def identify(path_or_model: str) -> Identity:
         path=path,
         model=model_name(path_or_model),
         scheme="BASE" if base else found.format,
-        manifest={},
+        manifest=random_mark(path),
         ours=base,
     )
+
+
+def random_mark(path: Path) -> dict[str, Any]:
+    """`random_weights` with what marks a folder's weights as random (`note`, shape), or nothing."""
+    mark = path / RANDOM_WEIGHTS
+    return {"random_weights": checkpoint.read_json(mark)} if mark.is_file() else {}
