@@ -2,7 +2,7 @@
 PYTHON_FILES = *.py core schemes corpora engines measures reporting scripts tests
 RUN = .venv/bin/python
 
-.PHONY: demo test test-fast lint format setup lock demo-model docs
+.PHONY: demo test test-fast test-gpu bundle lint format setup lock demo-model docs
 
 demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
@@ -14,6 +14,14 @@ test: test-fast
 
 test-fast: setup
 	$(RUN) -m pytest -m "not gpu and not real" --numprocesses auto --dist loadfile
+
+# every test a machine with an NVIDIA GPU can run besides; without one they skip
+test-gpu: setup
+	$(RUN) -m pytest -m gpu tests/gpu
+
+# what a host without network needs; BUNDLE="--torch host --host_torch 2.11.0 --part_size 60M"
+bundle: setup
+	$(RUN) scripts/bundle.py build/bundle $(BUNDLE)
 
 lint: setup
 	$(RUN) -m ruff format --check $(PYTHON_FILES)
