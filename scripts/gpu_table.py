@@ -85,7 +85,7 @@ def prefill_share(record: Record, of: Sizes, rates: dict[str, float]) -> float |
     if rate is None or record.raw is None:
         return None
     seconds = prefill_seconds(record.figures["ttft_s"].value, record)
-    tokens = users(record) * record.settings["prompt_tokens"]
+    tokens: int = users(record) * record.settings["prompt_tokens"]
     return 2 * of.block_parameters * tokens / seconds / rate
 
 
