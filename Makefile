@@ -2,7 +2,7 @@
 PYTHON_FILES = *.py core schemes corpora engines measures inspection reporting scripts tasks tests
 RUN = .venv/bin/python
 
-.PHONY: demo test test-fast fuzz lint format setup lock demo-model docs
+.PHONY: demo test test-fast test-gpu fuzz bundle lint format setup lock demo-model docs
 
 demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
@@ -18,6 +18,14 @@ test-fast: setup
 
 fuzz: setup
 	FUZZ_EXAMPLES=10000 $(RUN) -m pytest tests/test_fuzz.py
+
+# every test a machine with an NVIDIA GPU can run besides; without one they skip
+test-gpu: setup
+	$(RUN) -m pytest -m gpu tests/gpu
+
+# what a host without network needs; BUNDLE="--torch host --host_torch 2.11.0 --part_size 60M"
+bundle: setup
+	$(RUN) scripts/bundle.py build/bundle $(BUNDLE)
 
 lint: setup
 	$(RUN) -m ruff format --check $(PYTHON_FILES)

@@ -154,6 +154,7 @@ def _manifest(
         text = {"source": calibration.source, "samples": len(calibration.rows),
                 "tokens": calibration.tokens, "fingerprint": calibration.fingerprint}  # fmt: skip
     return {
+        **models.random_mark(base.path),
         "schema_version": 1,
         "model": models.model_name(model_id),
         "scheme": name,

@@ -55,6 +55,10 @@ def ask(
     from core import corpus
     from core import tasks as lm_eval_tasks
 
+    if models.random_mark(base) and (tasks, text, prompts_file) != ("none", "none", None):
+        raise UserError(
+            f"{base.name}: {models.NO_QUALITY}; --tasks none --text none measures speed"
+        )
     demo = base == models.DEMO_PATH
     names: tuple[str, ...] = DEMO_TASKS if demo else DEFAULT_TASKS
     if tasks not in (None, "none"):

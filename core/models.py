@@ -16,6 +16,8 @@ DEMO = "demo"
 DEMO_PATH = ROOT / "demo" / "model"
 MANIFEST = "compression.json"
 ALIKE = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")  # in both of a pair
+RANDOM_WEIGHTS = "random_weights.json"  # scripts/make_model.py leaves it in what it makes
+NO_QUALITY = "random weights: no quality figure"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,8 @@ class Identity:
     """What a checkpoint folder is: model, scheme, and how it was made.
 
     `scheme` is one of ours where `ours`; of a checkpoint made by others it is the declared method.
+    `manifest` is `compression.json`; in it, and in that of a base made by scripts/make_model.py,
+    `random_weights` tells that there is no quality to measure.
     """
 
     path: Path
@@ -84,7 +88,7 @@ def identify(path_or_model: str) -> Identity:
         path=path,
         model=model_name(path_or_model),
         scheme="BASE" if base else found.format,
-        manifest={},
+        manifest=random_mark(path),
         ours=base,
     )
 
@@ -126,3 +130,9 @@ def _made_from(mine: Identity) -> str:
         raise UserError(f"{mine.path.name} does not say what it was made from: name it with --base")
     beside = mine.path.parent / mine.model
     return str(beside) if mine.model != DEMO and beside.is_dir() else mine.model
+
+
+def random_mark(path: Path) -> dict[str, Any]:
+    """`random_weights` with what marks a folder's weights as random (`note`, shape), or nothing."""
+    mark = path / RANDOM_WEIGHTS
+    return {"random_weights": checkpoint.read_json(mark)} if mark.is_file() else {}

@@ -45,7 +45,9 @@ def prepare(
     names = dict.fromkeys(name for name, _ in jobs)
     modules = [m for name in names for m in plugins.load("measures", name).modules]
     child.start_server(
-        (*chosen.modules, *modules, *libraries), chosen.environment(), logs / "fork_server.log"
+        (*chosen.modules, *modules, *libraries),
+        {**chosen.environment(), "LLM_COMPRESSOR_LOG_LEVEL": "ERROR"},
+        logs / "fork_server.log",
     )
 
 

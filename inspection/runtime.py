@@ -42,7 +42,7 @@ def run(path: Path, engine: str, options: Options, log: Path) -> Runtime:
         else:
             found.answers.append(event[1])
 
-    session.prepare(engine, log.parent)
+    session.prepare(engine, [], log.parent)
     found.failed = child.run(serve, (str(path), engine, options), log, TIMEOUT_S, on_event)
     return found
 

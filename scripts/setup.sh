@@ -4,6 +4,7 @@
 # another than python3). Does nothing when .venv already holds what is locked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ -f .venv/.bundle ]; then exit 0; fi # made by a bundle's install.sh: there is no network
 
 UV_VERSION=0.13.9
 kind=${KIND:-cpu}

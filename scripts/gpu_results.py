@@ -1,0 +1,245 @@
+"""All numbers of one GPU in one command, step by step, going on where it stopped.
+
+    scripts/gpu_results.sh                             # the Llama-3-8B shape, random weights
+    scripts/gpu_results.sh --minutes 60 --model_id llama3_8b
+    scripts/gpu_results.sh --dry_run                   # the demo model, also on a CPU
+
+Steps: roofline, model, then per scheme compress and measure, most telling schemes first. A finished
+step leaves `steps/NAME.json`; the next run starts after it and retries what failed. No step starts
+after `--minutes`. A checkpoint is removed once measured, so that little disk suffices.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
+
+import benchmark
+import pipeline
+from compress import Settings
+from core import arguments, cli, machine, measuring, models, plugins, records, session
+from core.engine import Options
+from core.errors import UserError
+from core.measure import Workload
+from core.plugins import ROOT
+from scripts import gpu_table
+
+# One scheme per kernel first, by round to nearest, which takes seconds and serves as fast as the
+# others; then the methods whose time to compress is of interest.
+ORDER = (
+    "BASE", "FP8-W8A8", "INT4-W4A16-RTN", "INT8-W8A8-RTN", "INT8-W8A16-RTN", "FP8-W8A8-KV8",
+    "NVFP4A16", "FP8-W8A8-BLOCK", "INT4-W4A16", "INT8-W8A8", "INT8-W8A16", "INT4-W4A16-AWQ",
+)  # fmt: skip
+CALIBRATION = str(ROOT / "demo" / "data" / "ultrachat_calibration.jsonl")  # needs no network
+DEMO = {"schemes": "BASE,INT4-W4A16-RTN", "workloads": "32:8", "batch_sizes": "2,4"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is measured: schemes in order, loads as (tokens in, tokens out), batch sizes."""
+
+    model_id: str
+    schemes: list[str]
+    workloads: list[tuple[int, int]]
+    batch_sizes: list[int]
+    repeats: int
+    num_prompts: int
+    settings: Settings
+    options: Options
+
+    @property
+    def jobs(self) -> list[Any]:
+        """Every measure of one load of a checkpoint: load first, memory last."""
+        found: list[Any] = []
+        for read, made in self.workloads:
+            load = Workload(requests=self.num_prompts, prompt_tokens=read, max_new_tokens=made,
+                            repeats=self.repeats)  # fmt: skip
+            found += benchmark.jobs(load, self.batch_sizes)
+        return [found[0], *(job for job in found if job[0] not in ("load", "memory")), found[-1]]
+
+
+def parse_workloads(text: str) -> list[tuple[int, int]]:
+    """`1024:128,128:1024` as pairs. Raises `UserError` for anything else."""
+    try:
+        pairs = [tuple(int(n) for n in part.split(":")) for part in text.split(",")]
+    except ValueError:
+        pairs = []
+    if not pairs or any(len(p) != 2 or min(p) < 1 for p in pairs):
+        raise UserError(f"--workloads wants tokens in:out like 1024:128,128:1024, not {text!r}")
+    return [(p[0], p[1]) for p in pairs]
+
+
+def steps(plan: Plan, shape: str | None, device: str) -> list[tuple[str, Callable[[], Any]]]:
+    """Every step by name, in order. They run in the results folder."""
+    found: list[tuple[str, Callable[[], Any]]] = [("roofline", lambda: _roofline())]
+    if shape:
+        found.append(("model", lambda: _make_model(plan.model_id, shape, device)))
+    for scheme in plan.schemes:
+        found.append((scheme, lambda scheme=scheme: scheme_step(plan, scheme)))  # type: ignore[misc]
+    return found
+
+
+def _roofline() -> dict[str, Any]:
+    _script("roofline.py", "--output", "roofline.json")
+    return {}
+
+
+def _make_model(name: str, shape: str, device: str) -> dict[str, Any]:
+    if not Path(name).is_dir():
+        _script("make_model.py", "--shape", shape, "--device", device, name)
+    return {}
+
+
+def _script(name: str, *parts: str) -> None:
+    """A script in a process of its own, so that none here ever holds the GPU."""
+    line = [sys.executable, str(ROOT / "scripts" / name), *parts]
+    done = subprocess.run(line, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
+
+
+def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
+    """Compress, measure, keep the manifest, remove the checkpoint; returns what happened."""
+    run_id = records.new_run_id()
+    path = models.checkpoint_path(plan.model_id, scheme, Path())
+    refusal = _refusal(scheme)
+    if refusal:
+        return {"unsupported": refusal}
+    if scheme != "BASE":
+        pipeline.check(plan.model_id, [scheme], plan.settings, Path(), named=True)
+        lost = pipeline.compress_missing(
+            plan.model_id, [scheme], plan.settings, Path(), run_id, _progress
+        )
+        if lost:
+            raise RuntimeError(lost[0].reason)
+        Path("compressed").mkdir(exist_ok=True)
+        shutil.copyfile(path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
+    made = measuring.measure(
+        models.identify(plan.model_id if scheme == "BASE" else str(path)), "vllm", plan.options,
+        plan.jobs, dict.fromkeys(("performance", "quality"), benchmark.RESULTS), run_id, False,
+        lambda step: _progress(f"{scheme}: {step}"),
+    )  # fmt: skip
+    broken = [f"{r.measure}: {r.reason}" for r in made if r.status != "ok"]
+    if len(broken) == len(made):
+        raise RuntimeError(broken[0])
+    if scheme != "BASE":
+        shutil.rmtree(path)
+    return {"records": len(made), "failed": broken}
+
+
+def _refusal(scheme: str) -> str | None:
+    here = machine.probe()
+    found = plugins.load("schemes", scheme).verdict(here.compute_capability, here.cpu_flags)
+    return None if found.kind == "native" else str(found.reason)
+
+
+def _progress(text: str) -> None:
+    cli.err.print(f"  {text}", end="\r", highlight=False)
+
+
+def run(found: list[tuple[str, Callable[[], Any]]], minutes: float) -> bool:
+    """Run the steps not done yet until the time is up; returns whether none failed."""
+    begun, whole = time.monotonic(), True
+    Path("steps").mkdir(exist_ok=True)
+    for name, work in found:
+        mark = Path("steps") / f"{name}.json"
+        if mark.is_file() and "error" not in json.loads(mark.read_text()):
+            cli.say(f"{name}: done before")
+            continue
+        if time.monotonic() - begun > minutes * 60:
+            cli.say(
+                f"{name}: not started, the {minutes:g} minutes are over; run it again", "yellow"
+            )
+            continue
+        started = time.monotonic()
+        try:
+            outcome = work()
+        except (UserError, RuntimeError, OSError) as problem:
+            outcome, whole = {"error": str(problem)}, False
+        outcome = {**outcome, "seconds": round(time.monotonic() - started, 1)}
+        mark.write_text(json.dumps(outcome) + "\n", encoding="utf-8")
+        cli.say(f"{name}: {json.dumps(outcome)}")
+        if name in ("roofline", "model") and "error" in outcome:
+            return False
+    return whole
+
+
+def main(
+    out: Annotated[Path, typer.Option("--out", help="folder for everything")] = ROOT
+    / "build"
+    / "gpu_results",
+    model_id: Annotated[
+        str | None, typer.Option("--model_id", help="a model folder; by default one is made")
+    ] = None,
+    shape: Annotated[str, typer.Option("--shape", help="shape to make")] = "llama3-8b",
+    schemes: Annotated[str, typer.Option("--schemes", help="names with commas")] = ",".join(ORDER),
+    workloads: Annotated[
+        str, typer.Option("--workloads", help="tokens in:out")
+    ] = "1024:128,128:1024",
+    batch_sizes: arguments.BatchSizes = "8,32,128,256",
+    repeats: arguments.Repeats = 3,
+    num_prompts: arguments.NumPrompts = 2,
+    num_calibration_samples: arguments.Samples = 64,
+    max_sequence_length: arguments.Length = 512,
+    enforce_eager: arguments.EnforceEager = False,
+    minutes: Annotated[
+        float, typer.Option("--minutes", help="no step starts after so many", min=0)
+    ] = 15,
+    dry_run: Annotated[
+        bool, typer.Option("--dry_run", help="the demo model with a small load, on any machine")
+    ] = False,
+) -> None:
+    """Measure base and schemes on this machine and print the table."""
+    if dry_run:
+        schemes, workloads, batch_sizes = DEMO["schemes"], DEMO["workloads"], DEMO["batch_sizes"]
+        model_id, repeats, enforce_eager = models.DEMO, 2, True
+        num_calibration_samples, max_sequence_length = 8, 64
+    pairs, sizes = parse_workloads(workloads), benchmark.parse_batch_sizes(batch_sizes)
+    made = model_id is None
+    name = model_id or f"{shape.replace('-', '_')}_random"
+    if not made and name != models.DEMO:
+        name = str(models.folder(name).resolve())
+    device = "cuda" if machine.probe().gpus else "cpu"
+    if device == "cpu" and not dry_run:
+        raise UserError("no NVIDIA GPU answers here; --dry_run tries the steps on the demo model")
+    plan = Plan(
+        model_id=name,
+        schemes=pipeline.choose(schemes),
+        workloads=pairs,
+        batch_sizes=sizes,
+        repeats=repeats,
+        num_prompts=num_prompts,
+        settings=Settings(
+            num_calibration_samples=num_calibration_samples,
+            max_sequence_length=max_sequence_length,
+            calibration=CALIBRATION,
+        ),
+        options=replace(
+            Options(enforce_eager=enforce_eager, max_model_len=max(map(sum, pairs)) + 16),
+            max_num_seqs=max(256, *sizes),
+        ),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    os.chdir(out)
+    session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
+    whole = run(steps(plan, shape if made else None, device), minutes)
+    if Path("roofline.json").is_file() and Path("perf_results").is_dir():
+        gpu_table.main(Path(), plan.model_id)
+    if not whole:
+        raise typer.Exit(cli.FAILED)
+
+
+app = cli.application(main)
+
+if __name__ == "__main__":
+    app()

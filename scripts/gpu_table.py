@@ -1,0 +1,250 @@
+"""Performance records beside the card's limits and published ratios, as one table.
+
+    python scripts/gpu_table.py build/gpu_results --model_id llama3_8b_random
+
+Reads `perf_results/`, `roofline.json` and the checkpoints' `compression.json` (kept as
+`compressed/SCHEME.json`) of what scripts/gpu_results.sh made. `summary.json` there holds the same.
+
+Share of the roofline: decoding must read the weights (the embedding's rows apart) and the KV cache
+once a step, so its share is those bytes / time per token / copy bandwidth. Prefill multiplies
+every weight of the blocks once per token, so its share is 2 x parameters x tokens / time to the
+last first token / matrix rate, attention left out.
+"""
+
+import json
+import math
+import statistics
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
+
+from core import checkpoint, cli, models
+from core.checkpoint import EMBEDDING, Checkpoint
+from core.records import Record, load_all
+from core.stats import ratio
+
+# Output throughput against BF16: Llama-3.1-8B on one H200, 100 prompts offline, vLLM 0.7.3
+# (AccelMark's published results).
+PUBLISHED = {"FP8-W8A8": 1.16, "INT8-W8A8": 1.15, "INT8-W8A16": 0.95, "INT4-W4A16": 0.61}
+EXPLAIN_BEYOND = 0.10
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the base model: bytes of the embedding no step reads whole, parameters of the blocks."""
+
+    embedding_bytes: int
+    block_parameters: int
+
+
+@dataclass
+class Line:
+    """One scheme at one load. Rates are per second; shares are of the roofline, `ratio` of BASE."""
+
+    scheme: str
+    prompt_tokens: int
+    max_new_tokens: int
+    users: int
+    output_tokens_per_s: float
+    ratio: float | None
+    separated: bool | None
+    published: float | None
+    decode_share: float | None
+    prefill_share: float | None
+
+
+def sizes(base: Checkpoint) -> Sizes:
+    """What the roofline needs to know of a base; a tied embedding is read as the output layer."""
+    embedding = sum(t.nbytes for t in base.tensors if EMBEDDING.search(t.name))
+    tied = not any(name.endswith("lm_head") for name in base.linear_layers)
+    blocks = {n: s for n, s in base.linear_layers.items() if not n.endswith("lm_head")}
+    return Sizes(0 if tied else embedding, sum(math.prod(shape) for shape in blocks.values()))
+
+
+def decode_share(record: Record, of: Sizes, bytes_per_s: float) -> float | None:
+    """Bytes one decoding step must read over what the card copies in that time."""
+    served, tpot = record.served, record.figures.get("tpot_s")
+    if not served or tpot is None or not served["kv_cache_tokens"]:
+        return None
+    context: float = record.settings["prompt_tokens"] + record.settings["max_new_tokens"] / 2
+    per_token: float = served["kv_cache_bytes"] / served["kv_cache_tokens"]
+    read: float = served["weights_bytes"] - of.embedding_bytes + users(record) * context * per_token
+    return float(read) / tpot.value / bytes_per_s
+
+
+def prefill_share(record: Record, of: Sizes, rates: dict[str, float]) -> float | None:
+    """Operations of all prompts until the last first token, over what the card multiplies."""
+    rate = rates.get(number_format(record.subject.scheme))
+    if rate is None or record.raw is None:
+        return None
+    seconds = prefill_seconds(record.figures["ttft_s"].value, record)
+    tokens: int = users(record) * record.settings["prompt_tokens"]
+    return 2 * of.block_parameters * tokens / seconds / rate
+
+
+def prefill_seconds(ttft_s: float, record: Record) -> float:
+    """From the first request sent to the last first token: of one request, or of a whole batch."""
+    if record.measure == "sequential" or record.raw is None:
+        return ttft_s
+    sent, first = (record.raw["columns"].index(name) for name in ("sent_s", "first_token_s"))
+    spans = [
+        float(max(row[first] for row in rows) - min(row[sent] for row in rows))
+        for rows in record.raw["repeats"]
+    ]
+    return statistics.median(spans)
+
+
+def number_format(scheme: str) -> str:
+    """The format a scheme multiplies in, as scripts/roofline.py names it."""
+    if scheme.startswith("FP8-W8A8"):
+        return "fp8"
+    return "int8" if scheme.startswith("INT8-W8A8") else "bf16"
+
+
+def users(record: Record) -> int:
+    """How many requests are answered together."""
+    return int(record.settings["batch_size"]) if record.measure == "batch" else 1
+
+
+def family(scheme: str) -> str:
+    """A scheme without its method: what runs in the engine is the same kernel."""
+    return scheme.removesuffix("-RTN").removesuffix("-AWQ")
+
+
+def lines(records: Iterable[Record], of: Sizes, roofline: dict[str, Any]) -> list[Line]:
+    """A line per scheme and load; of several records the last one counts."""
+    latest: dict[tuple[str, int, int, int], Record] = {}
+    for record in records:
+        if record.status == "ok" and record.measure in ("sequential", "batch"):
+            load = record.settings
+            place = (load["prompt_tokens"], load["max_new_tokens"], users(record))
+            latest[(record.subject.scheme, *place)] = record
+    return [
+        _line(record, latest.get(("BASE", *key[1:])), of, roofline)
+        for key, record in latest.items()
+    ]
+
+
+def _line(record: Record, base: Record | None, of: Sizes, roofline: dict[str, Any]) -> Line:
+    figure = record.figures["output_tokens_per_s"]
+    scheme = record.subject.scheme
+    against = None
+    if base is not None and base is not record:
+        against = ratio(figure.values, base.figures["output_tokens_per_s"].values)
+    return Line(
+        scheme=scheme,
+        prompt_tokens=record.settings["prompt_tokens"],
+        max_new_tokens=record.settings["max_new_tokens"],
+        users=users(record),
+        output_tokens_per_s=figure.value,
+        ratio=against.value if against else None,
+        separated=against.separated if against else None,
+        published=PUBLISHED.get(family(scheme)),
+        decode_share=decode_share(record, of, roofline["copy_bytes_per_s"]),
+        prefill_share=prefill_share(record, of, roofline["matrix_flops_per_s"]),
+    )
+
+
+def loads(records: Iterable[Record]) -> dict[str, dict[str, float]]:
+    """Per scheme the figures of `load` and `memory`."""
+    found: dict[str, dict[str, float]] = {}
+    for record in records:
+        if record.status == "ok" and record.measure in ("load", "memory"):
+            mine = found.setdefault(record.subject.scheme, {})
+            mine |= {name: figure.value for name, figure in record.figures.items()}
+    return found
+
+
+def compressions(folder: Path) -> dict[str, dict[str, float]]:
+    """Per scheme the wall seconds of compressing and its peak bytes."""
+    found = {}
+    for path in sorted((folder / "compressed").glob("*.json")):
+        made = checkpoint.read_json(path)
+        peaks = {f"peak_{k}_bytes": v for k, v in made["peak_memory_bytes"].items()}
+        found[path.stem] = {"wall_s": made["wall_s"], **peaks}
+    return found
+
+
+def summary(folder: Path, model_id: str) -> dict[str, Any]:
+    """Everything the table shows, as plain data."""
+    records = load_all(folder / "perf_results")
+    roofline = checkpoint.read_json(folder / "roofline.json")
+    of = sizes(checkpoint.read(models.folder(model_id)))
+    failed = {(r.subject.scheme, r.measure): r.reason for r in records if r.status != "ok"}
+    return {
+        "model": model_id,
+        "marks": models.random_mark(models.folder(model_id)),
+        "roofline": roofline,
+        "loads": loads(records),
+        "compressions": compressions(folder),
+        "lines": [asdict(line) for line in lines(records, of, roofline)],
+        "failed": [{"scheme": s, "measure": m, "reason": why} for (s, m), why in failed.items()],
+    }
+
+
+def show(found: dict[str, Any]) -> None:
+    """The tables as Markdown, fit for a terminal and for a page."""
+    for text in _rows(found):
+        cli.out.print(text, highlight=False, markup=False)
+
+
+def _rows(found: dict[str, Any]) -> Iterable[str]:
+    yield "| scheme | compress s | load s | disk GiB | weights GiB | KV tokens | peak GiB |"
+    yield "|---|--:|--:|--:|--:|--:|--:|"
+    for scheme, load in found["loads"].items():
+        spent = found["compressions"].get(scheme, {}).get("wall_s")
+        gib = [_number(load.get(f"{n}_bytes"), 1 / GIB, 2) for n in ("checkpoint", "weights")]
+        tokens, peak = load.get("kv_cache_tokens"), load.get("peak_bytes")
+        cells = [scheme, _number(spent), _number(load.get("load_s"), 1, 1), *gib,
+                 _number(tokens), _number(peak, 1 / GIB, 1)]  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    yield "| scheme | in/out | users | tok/s | of BASE | published | decode roof | prefill roof |"
+    yield "|---|---|--:|--:|--:|--:|--:|--:|"
+    for line in found["lines"]:
+        against = _number(line["ratio"], 1, 2, "x") if line["separated"] is not False else "~"
+        cells = [line["scheme"], f"{line['prompt_tokens']}/{line['max_new_tokens']}",
+                 str(line["users"]), _number(line["output_tokens_per_s"]), against,
+                 _number(line["published"], 1, 2, "x") + (" *" if differs(line) else ""),
+                 _number(line["decode_share"], 100, 0, " %"),
+                 _number(line["prefill_share"], 100, 0, " %")]  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
+    if any(map(differs, found["lines"])):
+        yield f"* more than {EXPLAIN_BEYOND:.0%} from the published ratio"
+    for lost in found["failed"]:
+        yield f"{lost['scheme']} {lost['measure']}: {lost['reason']}"
+    for mark in found["marks"].values():
+        yield str(mark["note"])
+
+
+def differs(line: dict[str, Any]) -> bool:
+    """Whether a ratio is further from the published one than may stand without a reason."""
+    ratio_, published = line["ratio"], line["published"]
+    return bool(ratio_ and published and abs(ratio_ / published - 1) > EXPLAIN_BEYOND)
+
+
+def _number(value: float | None, factor: float = 1, digits: int = 0, unit: str = "") -> str:
+    return "-" if value is None else f"{value * factor:,.{digits}f}{unit}"
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="what scripts/gpu_results.sh wrote")],
+    model_id: Annotated[str, typer.Option("--model_id", help="the base model's folder, or `demo`")],
+) -> None:
+    """Write summary.json and print the table."""
+    found = summary(folder, model_id)
+    (folder / "summary.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    show(found)
+
+
+app = cli.application(main)
+
+if __name__ == "__main__":
+    app()
