@@ -1,0 +1,136 @@
+"""The decision in words: why the best is the best, why each other lost, what is still open."""
+
+import shlex
+
+from core.models import DEMO
+from core.stats import NOISY, Ratio
+from reporting.deploy import folder
+from reporting.gates import accepted, quality_state
+from reporting.ranking import Rated, UseCase, metric, unrepeated
+from reporting.study import Candidate, Study, advantage
+from reporting.words import join, ratio_text, users, with_unit
+
+GOALS = {
+    "latency": "one user's latency",
+    "throughput": "batch throughput",
+    "memory": "smallest memory",
+}
+BEST = {"latency": "lowest latency", "throughput": "highest throughput", "memory": "least memory"}
+WORSE = {"latency": "{} slower", "throughput": "{} slower", "memory": "takes {} more memory"}
+
+
+def lead_sentence(
+    study: Study, lead: Rated, tied: list[Rated], rated: list[Rated], use_case: UseCase
+) -> str:
+    """Why `lead` comes first, in one sentence with its figure against the base's."""
+    measure, name = metric(study, use_case)
+    scheme = lead.candidate.scheme
+    value = with_unit(lead.figure.value, lead.figure.unit)
+    ratio = study.speed_up(lead.candidate, measure, name)
+    against = f", {_times(ratio, use_case)}" if ratio else ""
+    what = f"{scheme} has the {BEST[use_case]}{against}: {value} {_load(measure, use_case)}"
+    if lead.candidate.is_base and len(rated) > 1:
+        what = f"{scheme}, uncompressed, is not beaten in {GOALS[use_case]}: {value} " + _load(
+            measure, use_case
+        )
+    others = [one.candidate.scheme for one in tied if one is not lead]
+    if not others:
+        return f"{what.strip()}."
+    return (
+        f"{what.strip()}; {join(others)} cannot be told from it, and it is {_why_preferred(lead)}."
+    )
+
+
+def _why_preferred(lead: Rated) -> str:
+    return "the uncompressed model" if lead.candidate.is_base else "the less lossy or simpler one"
+
+
+def _times(ratio: Ratio, use_case: UseCase) -> str:
+    if use_case == "memory":
+        return f"{1 / ratio.value:.0%} of the base's"
+    if not ratio.separated:
+        return "which the repeats do not tell from the base's"
+    return ratio_text(ratio) + (" as fast as the base" if use_case == "latency" else " the base's")
+
+
+def _load(measure: str, use_case: UseCase) -> str:
+    return "of weights" if use_case == "memory" else f"with {users(measure)}"
+
+
+def lost_reason(
+    one: Rated, lead: Rated, kept: Rated | None, tied: list[Rated], use_case: UseCase
+) -> str:
+    """Why a candidate that passed the gates was not chosen."""
+    if one is lead:
+        return f"leads, but its quality {quality_state(one.candidate)}"
+    winner = kept if kept is not None and one not in tied else lead
+    if one in tied and lead in tied:
+        unstable = [o for o in (one, lead) if (o.figure.cv or 0) > NOISY]
+        noise = "; the repeats vary by more than 8 %, more of them may tell" if unstable else ""
+        return f"not told from {lead.candidate.scheme}, which is {_finer(lead)}{noise}"
+    ratio = advantage(one.figure, winner.figure)
+    if ratio is None:
+        return f"not as good as {winner.candidate.scheme}"
+    if ratio.value > 1:
+        return f"better than {winner.candidate.scheme}, but its quality " + quality_state(
+            one.candidate
+        )
+    return f"{WORSE[use_case].format(_factor(ratio))} than {winner.candidate.scheme}"
+
+
+def _factor(ratio: Ratio) -> str:
+    """How many times worse, from the ratio of better: `1.43x`."""
+    turned = Ratio(value=1 / ratio.value, low=ratio.high and 1 / ratio.high,
+                   high=ratio.low and 1 / ratio.low)  # fmt: skip
+    return ratio_text(turned)
+
+
+def _finer(lead: Rated) -> str:
+    return "uncompressed" if lead.candidate.is_base else "less lossy or simpler"
+
+
+def undecided_sentence(
+    lead: Rated, tied: list[Rated], kept: Rated | None, sentence: str, use_case: UseCase
+) -> str:
+    """What is open, in words, and what to deploy meanwhile."""
+    open_ = [sentence]
+    if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):
+        names = join([one.candidate.scheme for one in tied])
+        open_ = [f"{names} cannot be told apart: a single repeat has no interval."]
+    if not accepted(lead.candidate):
+        open_.append(f"But its quality {quality_state(lead.candidate)}.")
+    until = f" Until then {kept.candidate.scheme} is the safe choice." if kept else ""
+    return f"Undecided. {' '.join(open_)}{until}"
+
+
+def to_decide(
+    study: Study, lead: Rated, tied: list[Rated], rated: list[Rated], use_case: UseCase
+) -> list[str]:
+    """Commands that would settle what is open; none where the decision stands."""
+    commands = []
+    if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):
+        commands.append(measure_command(study))
+    if study.base is None or not study.base.performance:
+        commands.append(measure_command(study, base=True))
+    if not accepted(lead.candidate):
+        commands.append(score_command(study, lead.candidate))
+    return commands
+
+
+def measure_command(study: Study, base: bool = False) -> str:
+    """The command that measures this study's speed (of the base alone)."""
+    if base:
+        path = DEMO if study.model == DEMO else study.model
+        return f"python benchmark.py --model {shlex.quote(path)}"
+    return f"python pipeline.py --model_id {shlex.quote(study.model)} --repeats 5"
+
+
+def score_command(study: Study, candidate: Candidate) -> str:
+    """The command that scores a candidate against the base, on as many documents as are needed."""
+    words = ["python", "score.py", "--model", folder(candidate.newest), "--base"]
+    words.append(folder(study.base.newest) if study.base else study.model)
+    tasks = getattr(candidate.compared, "tasks", None) or {}
+    needed = [c.documents_needed for c in tasks.values() if c.documents_needed]
+    if needed:
+        words += ["--limit", str(max(needed))]
+    return shlex.join(words)

@@ -1,0 +1,270 @@
+"""What a report is about: one model's schemes, each with the records that may be compared.
+
+Many runs lie in a results folder. A report uses one context (hardware, engine and its version,
+settings, load): the newest that has the base and a compressed scheme. Of each measure the newest
+record counts, even when it failed. What is left out is said in `notes`.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import UserError
+from core.records import Figure, Record
+from core.stats import Ratio, ratio
+from reporting.reading import Found, Stored
+
+BASE = "BASE"
+PLACES = ("load", "memory", "sequential", "batch")
+LOAD_SETTINGS = ("prompt_tokens", "max_new_tokens", "temperature", "top_p")
+
+
+@dataclass
+class Candidate:
+    """One scheme of the model and the records of it that are used.
+
+    `performance` is keyed by measure, batches by size too (`batch 8`); `quality` by measure.
+    `compared` is `core.comparison.Quality` against the base, None without a base.
+    """
+
+    scheme: str
+    performance: dict[str, Stored] = field(default_factory=dict)
+    quality: dict[str, Stored] = field(default_factory=dict)
+    compared: Any = None
+
+    @property
+    def is_base(self) -> bool:
+        """Whether this is the uncompressed model."""
+        return self.scheme == BASE
+
+    @property
+    def newest(self) -> Record:
+        """The newest of its records, performance first: it says which checkpoint this is."""
+        group = self.performance or self.quality
+        return max(
+            (s.record for s in group.values()), key=lambda r: (r.served is not None, r.ended)
+        )
+
+    @property
+    def served(self) -> dict[str, Any]:
+        """What the engine really served, empty when it never loaded."""
+        return self.newest.served or {}
+
+    def record(self, measure: str) -> Record | None:
+        """Its record of a measure where that finished."""
+        stored = self.performance.get(measure) or self.quality.get(measure)
+        return stored.record if stored and stored.record.status == "ok" else None
+
+    def figure(self, measure: str, name: str) -> Figure | None:
+        """One figure, None where the measure did not finish or the hardware cannot tell."""
+        record = self.record(measure)
+        return record.figures.get(name) if record else None
+
+    def problem(self, measure: str) -> str | None:
+        """Why a measure of it has no result, None when it has one or was not asked for."""
+        stored = self.performance.get(measure) or self.quality.get(measure)
+        if stored is None or stored.record.status == "ok":
+            return None
+        return stored.record.reason or stored.record.status
+
+
+@dataclass
+class Study:
+    """One model's candidates in the order of reading: the base, then as they were measured."""
+
+    model: str
+    candidates: list[Candidate]
+    context: dict[str, str]
+    margin: float
+    notes: list[str] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def base(self) -> Candidate | None:
+        """The uncompressed model, None when nobody measured it."""
+        return next((c for c in self.candidates if c.is_base), None)
+
+    @property
+    def compressed(self) -> list[Candidate]:
+        """Every other candidate."""
+        return [c for c in self.candidates if not c.is_base]
+
+    def measures(self) -> list[str]:
+        """The performance measures somebody finished: sequential, then batches by size."""
+        keys = {key for c in self.candidates for key in c.performance if c.record(key)}
+        return sorted(keys, key=measure_order)
+
+    def batches(self) -> list[str]:
+        """`batch 8`, `batch 32`, ... as far as measured, small first."""
+        return [key for key in self.measures() if key.startswith("batch")]
+
+    def speed_up(self, candidate: Candidate, measure: str, name: str) -> Ratio | None:
+        """How many times better than the base a figure is: above 1 is better, whatever its unit."""
+        if self.base is None or candidate.is_base:
+            return None
+        return advantage(candidate.figure(measure, name), self.base.figure(measure, name))
+
+
+def advantage(mine: Figure | None, other: Figure | None) -> Ratio | None:
+    """`mine` over `other`, turned round for figures where less is better; None without both."""
+    if mine is None or other is None or min(*mine.values, *other.values) <= 0:
+        return None
+    if mine.better == "lower":
+        return ratio(other.values, mine.values)
+    return ratio(mine.values, other.values)
+
+
+def measure_order(key: str) -> tuple[int, int]:
+    """Load, memory, one user, then batches by size."""
+    name, _, size = key.partition(" ")
+    place = PLACES.index(name) if name in PLACES else len(PLACES)
+    return place, int(size or 0)
+
+
+def key_of(record: Record) -> str:
+    """A measure's name in a report: batches are told apart by their size."""
+    size = record.settings.get("batch_size")
+    return f"batch {size}" if record.measure == "batch" else record.measure
+
+
+def conditions(record: Record) -> dict[str, str]:
+    """The hardware and settings that must be equal for two records to be compared."""
+    machine, settings = record.machine, record.settings
+    gpus = [str(gpu.get("name")) for gpu in machine.get("gpus") or []]
+    hardware = {"GPUs": ", ".join(gpus)} if gpus else {"cores": str(machine.get("cores"))}
+    texts = settings.get("texts") or ()
+    load = {name: str(settings[name]) for name in LOAD_SETTINGS if name in settings}
+    if texts:
+        digest = hashlib.sha256("\0".join(map(str, texts)).encode()).hexdigest()[:8]
+        load["prompts"] = f"{len(texts)} of one's own ({digest})"
+    return {
+        "processor": str(machine.get("cpu")), **hardware, "engine": record.engine,
+        **{name: str(value) for name, value in record.options.items()}, **load,
+    }  # fmt: skip
+
+
+def context(record: Record) -> dict[str, str]:
+    """`conditions` and the engine's version: what one report does not mix."""
+    libraries = record.machine.get("libraries") or {}
+    return {**conditions(record), "engine version": str(libraries.get(record.engine, "-"))}
+
+
+def differences(one: dict[str, str], other: dict[str, str]) -> list[str]:
+    """What differs between two contexts, in words."""
+    names = [*one, *(name for name in other if name not in one)]
+    return [
+        f"{name} {one.get(name, '-')} and {other.get(name, '-')}"
+        for name in names
+        if one.get(name, "-") != other.get(name, "-")
+    ]
+
+
+def build(
+    found: Found, model: str | None = None, margin: float = 0.01, run: str | None = None
+) -> Study:
+    """The study of one model.
+
+    Raises `UserError` when there are no records, several models and none was named, or the named
+    model or run has none.
+    """
+    stored = _of_run(_of_model(found, model), run)
+    name = stored[-1].record.subject.model
+    speed = [s for s in stored if s.record.kind == "performance"]
+    chosen, notes = _comparable(speed)
+    candidates: dict[str, Candidate] = {}
+    for one in chosen:
+        _of(candidates, one).performance[key_of(one.record)] = one
+    notes += _add_quality(candidates, [s for s in stored if s.record.kind == "quality"])
+    ordered = sorted(candidates.values(), key=lambda c: not c.is_base)
+    study = Study(
+        model=name, candidates=ordered, margin=margin, notes=notes, broken=found.broken,
+        context=context(chosen[-1].record) if chosen else {},
+    )  # fmt: skip
+    _compare_quality(study)
+    return study
+
+
+def _of_model(found: Found, model: str | None) -> list[Stored]:
+    models = found.models()
+    if not models:
+        broken = f" ({len(found.broken)} files could not be read)" if found.broken else ""
+        raise UserError(
+            f"there are no records{broken}: `python pipeline.py --model_id demo` makes some"
+        )
+    if model is None and len(models) > 1:
+        raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
+    if model is not None and model not in models:
+        raise UserError(f"there is no record of {model!r}; there are: {', '.join(models)}")
+    return [s for s in found.stored if s.record.subject.model == (model or models[0])]
+
+
+def _of_run(stored: list[Stored], run: str | None) -> list[Stored]:
+    """Performance of that run only; quality stays, it does not depend on when."""
+    if run is None:
+        return stored
+    mine = [s for s in stored if s.record.run_id.startswith(run)]
+    if not mine:
+        raise UserError(f"there is no run {run!r}; the newest is {stored[-1].record.run_id}")
+    quality = [s for s in stored if s.record.kind == "quality" and s not in mine]
+    return [*quality, *mine]
+
+
+def _comparable(stored: list[Stored]) -> tuple[list[Stored], list[str]]:
+    """The records of the context to report, oldest first, and what was left out."""
+    groups: dict[tuple[tuple[str, str], ...], list[Stored]] = {}
+    for one in stored:
+        groups.setdefault(tuple(context(one.record).items()), []).append(one)
+    if not groups:
+        return [], ["no performance was measured"]
+    newest_first = sorted(groups, key=lambda key: groups[key][-1].record.ended, reverse=True)
+    best = max(newest_first, key=lambda key: _worth(groups[key]))
+    notes = []
+    for key in newest_first:
+        if key != best:
+            apart = "; ".join(differences(dict(best), dict(key))[:4])
+            notes.append(f"{len(groups[key])} records are left out, they differ: {apart}")
+    return groups[best], notes
+
+
+def _worth(group: list[Stored]) -> int:
+    """2: the base and another, 1: several schemes, 0: one. Of equals the newest is used."""
+    schemes = {s.record.subject.scheme for s in group}
+    return 2 if BASE in schemes and len(schemes) > 1 else int(len(schemes) > 1)
+
+
+def _of(candidates: dict[str, Candidate], one: Stored) -> Candidate:
+    scheme = one.record.subject.scheme
+    return candidates.setdefault(scheme, Candidate(scheme))
+
+
+def _add_quality(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> list[str]:
+    """Add the newest quality record of each measure; those of other weights are left out."""
+    left: dict[str, int] = {}
+    for one in stored:
+        candidate = candidates.get(one.record.subject.scheme)
+        if candidate and candidate.performance and not _same_weights(candidate.newest, one.record):
+            left[candidate.scheme] = left.get(candidate.scheme, 0) + 1
+            continue
+        _of(candidates, one).quality[one.record.measure] = one
+    return [
+        f"{scheme}: {count} quality records are left out, they are of other weights than were timed"
+        for scheme, count in left.items()
+    ]
+
+
+def _same_weights(one: Record, other: Record) -> bool:
+    mine, theirs = one.subject.fingerprint, other.subject.fingerprint
+    return not mine or not theirs or mine == theirs
+
+
+def _compare_quality(study: Study) -> None:
+    """Pair every candidate's quality with the base's; raw values are read for this and dropped."""
+    if study.base is None:
+        return
+    from core import comparison
+
+    base = [s.whole() for s in study.base.quality.values() if s.record.status == "ok"]
+    for candidate in study.compressed:
+        mine = [s.whole() for s in candidate.quality.values() if s.record.status == "ok"]
+        candidate.compared = comparison.quality(base, mine, study.margin)
