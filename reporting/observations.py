@@ -8,7 +8,7 @@ from core import plugins
 from core.scheme import Scheme
 from core.stats import Ratio
 from reporting.study import Candidate, Study
-from reporting.words import join, ratio_text, significant, size, users
+from reporting.words import join, ratio_inside, significant, size, users
 
 # Memory is read at least this fast, in bytes per second: one channel of DDR4-2666 and an NVIDIA T4
 # (320 GB/s). Far slower traffic means that reading weights is not what a step waits for.
@@ -47,7 +47,7 @@ def why_not_faster(study: Study, candidate: Candidate) -> str | None:
         return None
     parts = []
     if slower:
-        parts.append("slower with " + join([f"{users(m)} ({ratio_text(r)})"
+        parts.append("slower with " + join([f"{users(m)} ({ratio_inside(r)})"
                                             for m, r in slower.items()]))  # fmt: skip
     if level:
         parts.append("not told from it with " + join([users(m) for m in level]))
@@ -170,8 +170,8 @@ def _regimes(study: Study, candidate: Candidate) -> Iterator[str]:
     if wins and losses:
         yield (
             f"{candidate.scheme} wins with {join([users(m) for m in wins])} "
-            f"({ratio_text(ratios[wins[-1]])}) and loses with {join([users(m) for m in losses])} "
-            f"({ratio_text(ratios[losses[-1]])}): which one counts depends on the load you serve."
+            f"({ratio_inside(ratios[wins[-1]])}) and loses with {join([users(m) for m in losses])} "
+            f"({ratio_inside(ratios[losses[-1]])}): which one counts depends on the load you serve."
         )
 
 

@@ -6,7 +6,7 @@ from core.models import DEMO
 from core.stats import NOISY, Ratio
 from reporting.deploy import folder
 from reporting.gates import accepted, quality_state
-from reporting.ranking import Rated, UseCase, metric, unrepeated
+from reporting.ranking import Rated, UseCase, metric, separated, unrepeated
 from reporting.study import Candidate, Study, advantage
 from reporting.words import join, ratio_text, users, with_unit
 
@@ -16,7 +16,11 @@ GOALS = {
     "memory": "smallest memory",
 }
 BEST = {"latency": "lowest latency", "throughput": "highest throughput", "memory": "least memory"}
-WORSE = {"latency": "{} slower", "throughput": "{} slower", "memory": "takes {} more memory"}
+WORSE = {
+    "latency": "{} slower than",
+    "throughput": "{} slower than",
+    "memory": "takes {} the memory of",
+}
 
 
 def lead_sentence(
@@ -34,15 +38,11 @@ def lead_sentence(
             measure, use_case
         )
     others = [one.candidate.scheme for one in tied if one is not lead]
+    passed = accepted(lead.candidate) and not lead.candidate.is_base
+    kept = f" Its quality {quality_state(lead.candidate)}." if passed else ""
     if not others:
-        return f"{what.strip()}."
-    return (
-        f"{what.strip()}; {join(others)} cannot be told from it, and it is {_why_preferred(lead)}."
-    )
-
-
-def _why_preferred(lead: Rated) -> str:
-    return "the uncompressed model" if lead.candidate.is_base else "the less lossy or simpler one"
+        return f"{what}.{kept}"
+    return f"{what}; {join(others)} cannot be told from it, and it is {_finer(lead)}.{kept}"
 
 
 def _times(ratio: Ratio, use_case: UseCase) -> str:
@@ -71,11 +71,13 @@ def lost_reason(
     ratio = advantage(one.figure, winner.figure)
     if ratio is None:
         return f"not as good as {winner.candidate.scheme}"
-    if ratio.value > 1:
+    if ratio.value > 1 and not accepted(one.candidate):
         return f"better than {winner.candidate.scheme}, but its quality " + quality_state(
             one.candidate
         )
-    return f"{WORSE[use_case].format(_factor(ratio))} than {winner.candidate.scheme}"
+    if not separated(one, winner, use_case):
+        return f"not told from {winner.candidate.scheme}, which is {_finer(winner)}"
+    return f"{WORSE[use_case].format(_factor(ratio))} {winner.candidate.scheme}"
 
 
 def _factor(ratio: Ratio) -> str:
@@ -86,7 +88,7 @@ def _factor(ratio: Ratio) -> str:
 
 
 def _finer(lead: Rated) -> str:
-    return "uncompressed" if lead.candidate.is_base else "less lossy or simpler"
+    return "the uncompressed model" if lead.candidate.is_base else "the less lossy or simpler one"
 
 
 def undecided_sentence(

@@ -54,6 +54,11 @@ def ratio_text(ratio: Ratio) -> str:
     return f"{ratio.value:.2f}x ({ratio.low:.2f} to {ratio.high:.2f})"
 
 
+def ratio_inside(ratio: Ratio) -> str:
+    """A ratio for use inside brackets: `1.43x, 1.31 to 1.56`."""
+    return ratio_text(ratio).replace(" (", ", ").rstrip(")")
+
+
 def join(names: list[str], last: str = "and") -> str:
     """`A`, `A and B`, `A, B and C`."""
     return f" {last} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
