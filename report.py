@@ -96,7 +96,7 @@ def render(made: "Report", found: "Found", form: str, output: Path | None) -> No
     elif form == "card":
         from reporting import model_card
 
-        write(model_card.section(made), output)
+        write(model_card.card(made), output)
     else:
         from reporting import page
 
@@ -171,8 +171,8 @@ def main(
         str | None, typer.Option("--memory_budget", help="what must suffice, like 24GiB")
     ] = None,
     margin: Annotated[
-        float, typer.Option("--margin", min=0.0, max=1.0, help="loss of a task's score allowed")
-    ] = 0.01,
+        str, typer.Option("--margin", help="accepted loss: points (1), recovery (99%), INT8-W8A8=2")
+    ] = "1",
     format_: Annotated[
         str | None, typer.Option("--format", help="terminal, md, html, csv, json or card")
     ] = None,

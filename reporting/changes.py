@@ -7,12 +7,16 @@ from core.records import Figure
 from reporting.history import Change, Run
 from reporting.study import measure_order
 from reporting.tables import EMPTY, Cell, Table, Tone
-from reporting.words import ratio_text, with_unit
+from reporting.words import ratio_text, users, with_unit
 
 TONES: dict[str, Tone] = {"regression": "bad", "improvement": "good"}
-HEADLINES = {"sequential": "e2e_latency_s", "batch": "output_tokens_per_s", "load": "load_s",
-             "memory": "weights_bytes", "perplexity": "perplexity", "divergence": "kl_mean",
-             "references": "rouge_l"}  # fmt: skip
+HEADLINES = {
+    "load": ("load_s", "load"), "memory": ("weights_bytes", "weights"),
+    "sequential": ("e2e_latency_s", "latency, one user"),
+    "batch": ("output_tokens_per_s", "throughput, {}"),
+    "perplexity": ("perplexity", "perplexity"), "divergence": ("kl_mean", "KL mean"),
+    "references": ("rouge_l", "ROUGE-L"),
+}  # fmt: skip
 
 
 def change_table(changes: list[Change], before: str, after: str) -> Table:
@@ -56,17 +60,17 @@ def _of_scheme(known: list[Run], scheme: str) -> Table:
         {measure for run in known for owner, measure in run.stored if owner == scheme},
         key=measure_order,
     )
-    shown = [(m, name) for m in measures if (name := HEADLINES.get(m.partition(" ")[0]))]
+    shown = [(m, *HEADLINES[kind]) for m in measures if (kind := m.partition(" ")[0]) in HEADLINES]
     rows = []
     for run in known:
-        mine = {m: run.stored[scheme, m].record for m, _ in shown if (scheme, m) in run.stored}
-        if mine:
+        mine = {m: run.stored[scheme, m].record for m, *_ in shown if (scheme, m) in run.stored}
+        if any(name in mine[m].figures for m, name, _ in shown if m in mine):
             newest = max(mine.values(), key=lambda r: r.ended)
             commit = str(newest.machine.get("git_commit") or "-")
-            cells = [interval(mine[m].figures.get(n)) if m in mine else EMPTY for m, n in shown]
+            cells = [interval(mine[m].figures.get(n)) if m in mine else EMPTY for m, n, _ in shown]
             rows.append([Cell(run.name), Cell(newest.ended[:16].replace("T", " ")), Cell(commit),
                          *cells])  # fmt: skip
-    columns = ["run", "ended (UTC)", "commit", *(f"{m} {n}" for m, n in shown)]
+    columns = ["run", "ended (UTC)", "commit", *(title.format(users(m)) for m, _, title in shown)]
     return Table(f"history-{scheme}", scheme, columns, rows)
 
 

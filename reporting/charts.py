@@ -78,7 +78,9 @@ def kind(candidate: Candidate) -> Kind:
     """How a scheme is marked in every chart."""
     if candidate.is_base:
         return "base"
-    return "failed" if getattr(candidate.compared, "verdict", None) == "fail" else "compressed"
+    return (
+        "failed" if (candidate.compared and candidate.compared.verdict) == "fail" else "compressed"
+    )
 
 
 def panels(study: Study, metric: str) -> list[Panel]:
@@ -127,7 +129,7 @@ def _quality(study: Study) -> list[Panel]:
     recovery = Panel("recovery of the tasks' mean", "%", "higher", [
         Bar(c.scheme, mean.recovery, mean.recovery_low, mean.recovery_high, kind(c))
         for c in study.compressed
-        if (mean := getattr(c.compared, "aggregate", None)) and mean.recovery is not None
+        if (mean := c.compared and c.compared.aggregate) and mean.recovery is not None
     ], from_zero=False)  # fmt: skip
     return [
         recovery,
@@ -160,7 +162,7 @@ LossOf = Callable[[Study, Candidate], Loss | None]
 
 def _task_loss(study: Study, candidate: Candidate) -> Loss | None:
     """Points of the tasks' mean lost against the base."""
-    mean = getattr(candidate.compared, "aggregate", None)
+    mean = candidate.compared.aggregate if candidate.compared else None
     return (-100 * mean.difference, -100 * mean.high, -100 * mean.low) if mean else None
 
 

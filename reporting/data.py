@@ -70,7 +70,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "observations": report.observations,
         "environment": dict(report.environment),
         "context": study.context,
-        "margin": study.margin,
+        "margin": {scheme or "default": str(m) for scheme, m in study.margins.items()},
         "notes": report.notes,
         "not_read": study.broken,
     }

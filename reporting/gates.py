@@ -50,7 +50,7 @@ def memory_needed(candidate: Candidate) -> float | None:
 
 def accepted(candidate: Candidate) -> bool:
     """Whether a candidate may be deployed: the base, or quality that passed against it."""
-    return candidate.is_base or getattr(candidate.compared, "verdict", None) == "pass"
+    return candidate.is_base or (candidate.compared and candidate.compared.verdict) == "pass"
 
 
 def quality_state(candidate: Candidate) -> str:

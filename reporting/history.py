@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from core.errors import UserError
 from core.records import Figure, Record
@@ -20,10 +20,13 @@ from reporting import reading
 from reporting.reading import Found, Stored
 from reporting.study import conditions, differences, key_of, measure_order
 
+if TYPE_CHECKING:
+    from core.paired import Comparison
+
 TIMED = {"sequential": ("e2e_latency_s",), "batch": ("output_tokens_per_s",)}
 COUNTED = {"memory": ("checkpoint_bytes", "weights_bytes", "kv_cache_tokens")}
 SINGLE = {"load": ("load_s",), "memory": ("peak_bytes",)}  # one value a run: needs earlier runs
-SHOWN = ("perplexity", "divergence", "references", "harness")
+SHOWN = ("perplexity", "divergence", "references")
 EXACT = 0.01
 ENOUGH_RUNS = 3
 PRIOR_RUNS = 10
@@ -250,19 +253,20 @@ def _quality(before: Run, after: Run) -> Iterator[Change]:
             continue
         found = comparison.quality(old, new)
         for task, paired in found.tasks.items():
-            yield _task_change(scheme, task, paired)
+            yield _task_change(scheme, task, paired, found.p_values[task])
 
 
-def _task_change(scheme: str, task: str, paired: Any) -> Change:
+def _task_change(scheme: str, task: str, paired: "Comparison", p_value: float) -> Change:
     value = paired.compressed / paired.base if paired.base else None
     ratio = None if value is None else Ratio(
         value=value, low=paired.recovery_low and paired.recovery_low / 100,
         high=paired.recovery_high and paired.recovery_high / 100,
     )  # fmt: skip
-    worse = paired.verdict == "fail" or (paired.high < 0 and paired.real)
+    real = p_value < 1 - CONFIDENCE
+    worse = paired.verdict == "fail" or (paired.high < 0 and real)
     return Change(
         scheme=scheme, measure="harness", figure=task, before=None, after=None, ratio=ratio,
-        called=_called(worse, paired.low > 0 and paired.real),
+        called=_called(worse, paired.low > 0 and real),
         reason=f"{100 * paired.base:.1f} to {100 * paired.compressed:.1f} of 100 on {paired.n} "
         "documents",
     )  # fmt: skip

@@ -216,15 +216,12 @@ def _loading(study: Study) -> Iterator[str]:
 def _quality(study: Study) -> Iterator[str]:
     """What the tasks and the divergence say, and where they disagree."""
     for candidate in study.compressed:
-        tasks = getattr(candidate.compared, "tasks", None) or {}
+        tasks = candidate.compared.tasks if candidate.compared else {}
         failed = [task for task, c in tasks.items() if c.verdict == "fail"]
-        open_ = {task: c for task, c in tasks.items() if c.verdict == "undecided"}
         if failed:
             yield f"{candidate.scheme} loses more than the margin on {join(failed)}."
-        elif open_:
-            needed = [c.documents_needed for c in open_.values() if c.documents_needed]
-            more = f": about {max(needed):,} documents would tell" if needed else ""
-            yield f"{candidate.scheme} is undecided on {join(list(open_))}{more}."
+        elif candidate.compared and candidate.compared.verdict == "undecided":
+            yield f"{candidate.scheme}, quality undecided: {candidate.compared.reason}."
     kl = {c.scheme: f.value for c in study.compressed if (f := c.figure("divergence", "kl_mean"))}
     if len(kl) > 1:
         near, far = min(kl, key=kl.__getitem__), max(kl, key=kl.__getitem__)

@@ -63,7 +63,7 @@ def _preference(one: Rated, paired_tokens: bool) -> tuple[bool, float, float, tu
     divergence where all have it (`paired_tokens`), else how many bits were cut.
     """
     candidate = one.candidate
-    aggregate = getattr(candidate.compared, "aggregate", None)
+    aggregate = candidate.compared.aggregate if candidate.compared else None
     fallen = -aggregate.high if aggregate is not None and aggregate.high < 0 else 0.0
     finer = (_kl(one) or 0.0) if paired_tokens else _bits_cut(candidate.scheme)
     return _cut(one), fallen, finer, simplicity(candidate.scheme)

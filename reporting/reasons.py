@@ -1,5 +1,6 @@
 """The decision in words: why the best is the best, why each other lost, what is still open."""
 
+import math
 import shlex
 
 from core.models import DEMO
@@ -131,8 +132,8 @@ def score_command(study: Study, candidate: Candidate) -> str:
     """The command that scores a candidate against the base, on as many documents as are needed."""
     words = ["python", "score.py", "--model", folder(candidate.newest), "--base"]
     words.append(folder(study.base.newest) if study.base else study.model)
-    tasks = getattr(candidate.compared, "tasks", None) or {}
-    needed = [c.documents_needed for c in tasks.values() if c.documents_needed]
-    if needed:
-        words += ["--limit", str(max(needed))]
+    found = candidate.compared
+    if found is not None and found.aggregate is not None and found.aggregate.documents_needed:
+        per_task = math.ceil(found.aggregate.documents_needed / len(found.tasks))
+        words += ["--limit", str(per_task)]
     return shlex.join(words)

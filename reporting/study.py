@@ -8,14 +8,18 @@ record counts, even when it failed. What is left out is said in `notes`.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
 from core.records import Figure, Record
 from core.stats import Ratio, ratio
 from reporting.reading import Found, Stored
 
+if TYPE_CHECKING:
+    from core.comparison import Margin, Quality
+
 BASE = "BASE"
+MARGIN = "1"  # a point of a hundred
 PLACES = ("load", "memory", "sequential", "batch")
 LOAD_SETTINGS = ("prompt_tokens", "max_new_tokens", "temperature", "top_p")
 
@@ -31,7 +35,7 @@ class Candidate:
     scheme: str
     performance: dict[str, Stored] = field(default_factory=dict)
     quality: dict[str, Stored] = field(default_factory=dict)
-    compared: Any = None
+    compared: "Quality | None" = None
 
     @property
     def is_base(self) -> bool:
@@ -76,7 +80,7 @@ class Study:
     model: str
     candidates: list[Candidate]
     context: dict[str, str]
-    margin: float
+    margins: "dict[str, Margin]"
     notes: list[str] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
 
@@ -161,13 +165,16 @@ def differences(one: dict[str, str], other: dict[str, str]) -> list[str]:
 
 
 def build(
-    found: Found, model: str | None = None, margin: float = 0.01, run: str | None = None
+    found: Found, model: str | None = None, margin: str = MARGIN, run: str | None = None
 ) -> Study:
-    """The study of one model.
+    """The study of one model; `margin` is the accepted loss of quality as `--margin` spells it.
 
     Raises `UserError` when there are no records, several models and none was named, or the named
     model or run has none.
     """
+    from core.comparison import parse_margins
+
+    margins = parse_margins(margin)
     stored = _of_run(_of_model(found, model), run)
     name = stored[-1].record.subject.model
     speed = [s for s in stored if s.record.kind == "performance"]
@@ -178,7 +185,7 @@ def build(
     notes += _add_quality(candidates, [s for s in stored if s.record.kind == "quality"])
     ordered = sorted(candidates.values(), key=lambda c: not c.is_base)
     study = Study(
-        model=name, candidates=ordered, margin=margin, notes=notes, broken=found.broken,
+        model=name, candidates=ordered, margins=margins, notes=notes, broken=found.broken,
         context=context(chosen[-1].record) if chosen else {},
     )  # fmt: skip
     _compare_quality(study)
@@ -267,4 +274,5 @@ def _compare_quality(study: Study) -> None:
     base = [s.whole() for s in study.base.quality.values() if s.record.status == "ok"]
     for candidate in study.compressed:
         mine = [s.whole() for s in candidate.quality.values() if s.record.status == "ok"]
-        candidate.compared = comparison.quality(base, mine, study.margin)
+        margin = study.margins.get(candidate.scheme, study.margins[""])
+        candidate.compared = comparison.quality(base, mine, margin)

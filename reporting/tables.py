@@ -6,11 +6,14 @@ A table whose column nobody can fill leaves that column out; a cell that one sch
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from core.records import Figure
 from reporting.study import Candidate, Study
 from reporting.words import figure_text, ratio_text, significant, size, users
+
+if TYPE_CHECKING:
+    from core.paired import Comparison
 
 Tone = Literal["", "good", "bad", "open"]
 VERDICT_TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "undecided": "open"}
@@ -167,6 +170,7 @@ def quality(study: Study) -> Table:
         ("verdict", _verdict),
         ("tasks, recovery %", _recovery),
         ("perplexity", _interval("perplexity", "perplexity")),
+        ("times BASE", _perplexity_ratio),
         ("KL mean", _interval("divergence", "kl_mean")),
         ("KL p99", _interval("divergence", "kl_p99")),
         ("top-1 agreement %", _interval("divergence", "top1_agreement", 100)),
@@ -174,12 +178,31 @@ def quality(study: Study) -> Table:
         ("BLEU", _interval("references", "bleu")),
         ("chrF", _interval("references", "chrf")),
         *((name, _interval("references", name)) for name in _custom_metrics(study)),
+        ("answers as BASE %", _same_answers),
     ]
     notes = [
-        f"verdict: pass when the loss is below the margin ({100 * study.margin:g} points of a "
-        "task) with 95 % confidence, fail when it is above, else undecided; paired by document"
+        f"verdict: pass when the loss is below the margin ({_margins(study)}) with 95 % "
+        "confidence, fail when it or a task's is above, else undecided; paired by document"
     ]
     return _table(study, "quality", "Quality", columns, notes)
+
+
+def _margins(study: Study) -> str:
+    return ", ".join(f"{scheme}: {m}" if scheme else str(m) for scheme, m in study.margins.items())
+
+
+def _perplexity_ratio(candidate: Candidate) -> Cell:
+    """Own over the base's perplexity, paired by windows of text."""
+    found = candidate.compared.perplexity_ratio if candidate.compared else None
+    if found is None:
+        return EMPTY
+    ends = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
+    return Cell(f"{found.value:.3f}{ends}", found.value)
+
+
+def _same_answers(candidate: Candidate) -> Cell:
+    same = candidate.compared.same_answers if candidate.compared else None
+    return EMPTY if same is None else Cell(f"{100 * same:.1f}", same)
 
 
 def _custom_metrics(study: Study) -> list[str]:
@@ -193,18 +216,18 @@ def _interval(measure: str, name: str, factor: float = 1.0) -> Callable[[Candida
 
 
 def _verdict(candidate: Candidate) -> Cell:
-    verdict = getattr(candidate.compared, "verdict", None)
-    return Cell(verdict, None, VERDICT_TONES[verdict]) if verdict in VERDICT_TONES else EMPTY
+    verdict = candidate.compared.verdict if candidate.compared else None
+    return Cell(verdict, None, VERDICT_TONES[verdict]) if verdict else EMPTY
 
 
 def _recovery(candidate: Candidate) -> Cell:
-    aggregate = getattr(candidate.compared, "aggregate", None)
+    aggregate = candidate.compared.aggregate if candidate.compared else None
     if aggregate is None or aggregate.recovery is None:
         return EMPTY
     return Cell(recovery_text(aggregate), aggregate.recovery)
 
 
-def recovery_text(comparison) -> str:  # type: ignore[no-untyped-def]
+def recovery_text(comparison: "Comparison") -> str:
     """`98.2 (96.9 to 99.6)`: percent of the base's score, with its interval."""
     text = f"{comparison.recovery:.1f}"
     if comparison.recovery_low is None:
@@ -219,7 +242,10 @@ def tasks(study: Study) -> Table:
     """
     columns = ["scheme", "task", "score", "recovery %", "worse", "better", "p", "verdict"]
     rows = [row for c in study.candidates for row in _task_rows(c)]
-    notes = ["worse, better: documents whose score fell or rose; p: that both happen equally often"]
+    notes = [
+        "worse, better: documents whose score fell or rose; p: that both happen equally often, "
+        "corrected for the number of tasks"
+    ]
     return Table("tasks", "Tasks", columns, rows, notes)
 
 
@@ -227,16 +253,17 @@ def _task_rows(candidate: Candidate) -> list[list[Cell]]:
     record = candidate.record("harness")
     if record is None:
         return []
-    paired = getattr(candidate.compared, "tasks", None) or {}
+    paired = candidate.compared.tasks if candidate.compared else {}
+    p_values = candidate.compared.p_values if candidate.compared else {}
     rows = []
     for task, (metric, figure) in scores(record.figures).items():
         cells = [Cell(candidate.scheme), Cell(f"{task} ({metric})"),
                  Cell(figure_text(figure, 100), figure.value)]  # fmt: skip
-        rows.append(cells + _paired(paired.get(task)))
+        rows.append(cells + _paired(paired.get(task), p_values.get(task)))
     return rows
 
 
-def _paired(comparison) -> list[Cell]:  # type: ignore[no-untyped-def]
+def _paired(comparison: "Comparison | None", p_value: float | None) -> list[Cell]:
     if comparison is None:
         return [EMPTY] * 5
     recovery = EMPTY
@@ -246,7 +273,7 @@ def _paired(comparison) -> list[Cell]:  # type: ignore[no-untyped-def]
     return [
         recovery, Cell(str(comparison.worse), comparison.worse),
         Cell(str(comparison.better), comparison.better),
-        Cell(f"{comparison.p_value:.3f}", comparison.p_value),
+        EMPTY if p_value is None else Cell(f"{p_value:.3f}", p_value),
         Cell(verdict, None, VERDICT_TONES[verdict]),
     ]  # fmt: skip
 

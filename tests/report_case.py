@@ -1,11 +1,12 @@
 """Records for tests of reports: a model whose figures the test chooses."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core import records
+import pytest
+
 from core.records import Figure, Record, Subject
 from core.stats import estimate
 
@@ -45,7 +46,8 @@ def record(
         "subject": Subject(
             model=model, scheme=scheme, path=model if base else f"{model}-{scheme}",
             fingerprint=f"f-{scheme}", bytes=1000, format="dense" if base else "packed",
-            revision=None, manifest={} if base else {"model": model, "scheme": scheme, "recipe": []},
+            revision=None,
+            manifest={} if base else {"model": model, "scheme": scheme, "recipe": []},
         ),
         "served": {"engine": "vllm", "kernels": {"qkv_proj": [kernel]}, "names_kernels": True},
         "settings": {"requests": 5, "batch_size": 8, "prompt_tokens": 128, "max_new_tokens": 64,
@@ -95,10 +97,10 @@ def load(scheme: str, seconds: float = 4.0, **changes: Any) -> Record:
 
 
 def performance(scheme: str, rate: float, weights: float, spread: float = 0.01,
-                batches: dict[int, float] | None = None, **changes: Any) -> list[Record]:  # fmt: skip
+                **changes: Any) -> list[Record]:  # fmt: skip
     """Every performance record of a scheme: three repeats around `rate` tokens/s per load."""
     around = [1 - spread, 1.0, 1 + spread]
-    sizes = batches or {8: 4 * rate, 32: 10 * rate}
+    sizes = {8: 4 * rate, 32: 10 * rate}
     return [
         load(scheme, **changes), speed(scheme, [rate * f for f in around], **changes),
         *(speed(scheme, [r * f for f in around], size, **changes) for size, r in sizes.items()),
@@ -132,7 +134,10 @@ def quality(scheme: str, accuracy: float = 0.7, kl: float = 0.0, documents: int 
              "documents": ["a", "b"], "scores": {"rouge_l": [0.9, 0.7]}}  # fmt: skip
     return [
         record(scheme, "harness", figures, {"tasks": tasks, "files": []}, **kind),
-        record(scheme, "perplexity", {"perplexity": figure([5 + kl], "1", "lower")}, {}, **kind),
+        record(
+            scheme, "perplexity", {"perplexity": figure([5 + kl], "1", "lower")},
+            {"nll": [100.0 * (1 + kl), 110.0 * (1 + kl)], "tokens": [60, 60]}, **kind,
+        ),
         record(scheme, "divergence", divergence, {}, **kind),
         record(scheme, "references", references, texts, **kind),
     ]  # fmt: skip
@@ -141,12 +146,30 @@ def quality(scheme: str, accuracy: float = 0.7, kl: float = 0.0, documents: int 
 def write(folder: Path, made: list[Record]) -> Path:
     """Save records below `folder`, performance and quality together; returns it."""
     for one in made:
-        records.save(one, folder)
+        home = folder / f"{one.subject.model}-{one.subject.scheme}"
+        home.mkdir(parents=True, exist_ok=True)
+        number = len(list(home.iterdir()))
+        path = home / f"{one.measure}-20260101T000000Z-{number:06x}.json"
+        path.write_text(one.model_dump_json())
     return folder
 
 
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs report.py in the test's own folder and this process: `report("--history")`."""
+    from typer.testing import CliRunner
+
+    from report import app
+
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, [str(word) for word in arguments])
+
+
 def typical(**changes: Any) -> list[Record]:
-    """Base, a lossless INT8 that is faster, a lossy INT4 that is faster still, an unsupported FP8."""
+    """Base, a lossless faster INT8, a lossy INT4 that is faster still, an unsupported FP8."""
     failed = {"status": "unsupported", "served": None, "figures": {}, "raw": None,
               "reason": "FP8-W8A8 is not served natively here: no kernel"}  # fmt: skip
     gone = [r.model_copy(update=failed) for r in performance("FP8-W8A8", 1, 1, **changes)]
