@@ -71,7 +71,7 @@ def write(text: str, output: Path | None) -> None:
     cli.say(f"wrote {output}")
 
 
-def render(made: "Report", found: "Found", form: str, output: Path | None) -> None:
+def render(made: "Report", form: str, output: Path | None) -> None:
     """Write a report in one format; pages go to `report-MODEL.html` unless told otherwise."""
     from reporting import data, markdown, terminal
 
@@ -84,9 +84,6 @@ def render(made: "Report", found: "Found", form: str, output: Path | None) -> No
         terminal.show(made)
     elif form == "md":
         write(markdown.text(made), output)
-    elif form == "csv":
-        mine = [s for s in found.stored if s.record.subject.model == made.study.model]
-        write(data.long_csv(mine), output)
     elif form == "json" and output is None:
         cli.print_json(data.as_json(made))
     elif form == "json":
@@ -218,6 +215,10 @@ def main(
 
     if use_case not in (None, *USE_CASES):
         raise UserError(f"there is no use case {use_case!r}; there are: {', '.join(USE_CASES)}")
+    if form == "csv":
+        from reporting import data
+
+        return write(data.long_csv(study.of_model(found, model)), output_file)
     made = document.build(study.build(found, model, margin, run), use_case, budget)
     if metric is not None or (output_file is not None and output_file.suffix in PICTURES):
         from reporting import pictures
@@ -230,7 +231,7 @@ def main(
         for folder in write_card:
             cli.say(f"wrote {model_card.write(made, folder)}")
         return None
-    return render(made, found, form, output_file)
+    return render(made, form, output_file)
 
 
 app = cli.application(main)

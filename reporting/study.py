@@ -175,7 +175,7 @@ def build(
     from core.comparison import parse_margins
 
     margins = parse_margins(margin)
-    stored = _of_run(_of_model(found, model), run)
+    stored = _of_run(of_model(found, model), run)
     name = stored[-1].record.subject.model
     speed = [s for s in stored if s.record.kind == "performance"]
     chosen, notes = _comparable(speed)
@@ -192,7 +192,8 @@ def build(
     return study
 
 
-def _of_model(found: Found, model: str | None) -> list[Stored]:
+def of_model(found: Found, model: str | None) -> list[Stored]:
+    """Every record of a model, or of the only one there is. Raises `UserError` as `build` does."""
     models = found.models()
     if not models:
         broken = f" ({len(found.broken)} files could not be read)" if found.broken else ""

@@ -60,7 +60,7 @@ def main() -> None:
         size = write_records(records, TIMED)
         print(f"{TIMED:,} records are {size / 1e6:.0f} MB")
         for name, file in FORMATS:
-            output = ("--output_file", str(Path(temporary) / file)) if file else ()
+            output = ["--output_file", str(Path(temporary) / file)] if file else []
             spent = min(timed("--results_dir", str(records), "--format", name, *output)[0]
                         for _ in range(3))  # fmt: skip
             print(f"{TIMED:,} records, {name:8} {spent:6.2f} s   (budget {BUDGET_S:g} s)")
@@ -69,8 +69,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         size = write_records(Path(temporary), WEIGHED)
         print(f"{WEIGHED:,} records are {size / 1e6:.0f} MB")
-        output = str(Path(temporary) / "r.html")
-        spent, peak = timed("--results_dir", temporary, "--output_file", output)
+        page = str(Path(temporary) / "r.html")
+        spent, peak = timed("--results_dir", temporary, "--output_file", page)
         print(f"{WEIGHED:,} records, html   {spent:6.2f} s, peak {peak / 1e6:.0f} MB"
               f"   (budget {BUDGET_BYTES / 1e6:.0f} MB)")  # fmt: skip
 
