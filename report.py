@@ -167,9 +167,7 @@ def main(
     memory_budget: Annotated[
         str | None, typer.Option("--memory_budget", help="what must suffice, like 24GiB")
     ] = None,
-    margin: Annotated[
-        str, typer.Option("--margin", help="accepted loss: points (1), recovery (99%), INT8-W8A8=2")
-    ] = "1",
+    margin: arguments.Margin = "1",
     format_: Annotated[
         str | None, typer.Option("--format", help="terminal, md, html, csv, json or card")
     ] = None,

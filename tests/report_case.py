@@ -170,7 +170,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def typical(**changes: Any) -> list[Record]:
     """Base, a lossless faster INT8, a lossy INT4 that is faster still, an unsupported FP8."""
-    failed = {"status": "unsupported", "served": None, "figures": {}, "raw": None,
+    failed: dict[str, Any] = {"status": "unsupported", "served": None, "figures": {}, "raw": None,
               "reason": "FP8-W8A8 is not served natively here: no kernel"}  # fmt: skip
     gone = [r.model_copy(update=failed) for r in performance("FP8-W8A8", 1, 1, **changes)]
     return [
