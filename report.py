@@ -129,10 +129,10 @@ def compare(found: "Found", names: tuple[str, str], model: str | None, form: str
             output: Path | None) -> None:  # fmt: skip
     """`--compare A B`: B against A, with the runs before B telling the noise."""
     from reporting import changes as tables
-    from reporting import history
+    from reporting import history, runs
 
-    before, after = (history.pick(found, name, model) for name in names)
-    earlier = [r for r in history.runs(found, model) if r.ended < after.ended]
+    before, after = (runs.pick(found, name, model) for name in names)
+    earlier = [r for r in runs.runs(found, model) if r.ended < after.ended]
     changes = history.compare(before, after, earlier)
     show_changes(changes, [tables.change_table(changes, *names)], form, output)
 
@@ -140,17 +140,17 @@ def compare(found: "Found", names: tuple[str, str], model: str | None, form: str
 def show_history(found: "Found", model: str | None, form: str, output: Path | None) -> None:
     """`--history`: figures over all runs comparable with the newest, and its change."""
     from reporting import changes as tables
-    from reporting import history
+    from reporting import history, runs
 
     models = found.models()
     if model is None and len(models) > 1:
         raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
-    known, left = history.comparable(history.runs(found, model))
+    known, left = runs.comparable(runs.runs(found, model))
     for note in left:
         cli.say(note, "yellow")
     changes: list[Any] = []
     shown = tables.history_tables(known)
-    before = history.previous(known)
+    before = runs.previous(known)
     if before is not None:
         changes = history.compare(before, known[-1], known[:-1])
         shown.append(tables.change_table(changes, before.name, known[-1].name))

@@ -4,8 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from core.records import Figure
-from reporting.history import Change, Run
-from reporting.study import measure_order
+from reporting.context import measure_order
+from reporting.history import Change
+from reporting.runs import Run
 from reporting.tables import EMPTY, Cell, Table, Tone
 from reporting.words import ratio_text, users, with_unit
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from reporting.context import key_of
 from reporting.document import Report
 from reporting.reading import Stored
-from reporting.study import key_of
 
 COLUMNS = (
     "model", "scheme", "kind", "measure", "batch_size", "figure", "unit", "better", "repeat",

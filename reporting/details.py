@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from core.records import Record
+from reporting.context import key_of
 from reporting.deploy import serve_command
 from reporting.markup import Markup, element
 from reporting.reading import Stored
-from reporting.study import Candidate, Study, key_of
+from reporting.study import Candidate, Study
 from reporting.words import size, with_unit
 
 MOST_REQUESTS = 60  # rows of raw requests shown per measure

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reporting import observations, tables
+from reporting import observations, quality_tables, tables
 from reporting.decision import Outcome, decide
 from reporting.ranking import USE_CASES, UseCase
 from reporting.study import Study
@@ -32,9 +32,15 @@ def build(study: Study, use_case: UseCase | None = None, budget: int | None = No
     wanted = USE_CASES if use_case is None else (use_case,)
     return Report(
         study=study, outcomes=[decide(study, case, budget) for case in wanted],
-        tables=tables.tables(study), observations=observations.observations(study),
+        tables=_tables(study), observations=observations.observations(study),
         environment=tables.environment(study), notes=_notes(study, budget),
     )  # fmt: skip
+
+
+def _tables(study: Study) -> list[Table]:
+    """Every table there is something to say in, in the order of reading."""
+    made = [*tables.speed_and_memory(study), *quality_tables.both(study), tables.missing(study)]
+    return [table for table in made if table.rows]
 
 
 def _notes(study: Study, budget: int | None) -> list[str]:

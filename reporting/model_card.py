@@ -11,7 +11,7 @@ from typing import Any
 
 from core import checkpoint, models
 from core.errors import UserError
-from reporting import markdown, tables
+from reporting import markdown, quality_tables
 from reporting.deploy import serve_command
 from reporting.document import Report
 from reporting.gates import quality_state
@@ -96,7 +96,7 @@ def eval_results(candidate: Candidate) -> list[Any]:
 
     made = []
     harness = candidate.record("harness")
-    for task, (metric, figure) in tables.scores(harness.figures if harness else {}).items():
+    for task, (metric, figure) in quality_tables.scores(harness.figures if harness else {}).items():
         made.append(EvalResult(
             task_type="text-generation", dataset_type=task, dataset_name=task,
             metric_type=metric.partition(",")[0], metric_name=metric,

@@ -6,17 +6,12 @@ A table whose column nobody can fill leaves that column out; a cell that one sch
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from core.records import Figure
 from reporting.study import Candidate, Study
 from reporting.words import figure_text, ratio_text, significant, size, users
 
-if TYPE_CHECKING:
-    from core.paired import Comparison
-
 Tone = Literal["", "good", "bad", "open"]
-VERDICT_TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "undecided": "open"}
 
 
 @dataclass(frozen=True)
@@ -45,14 +40,13 @@ class Table:
 Column = tuple[str, Callable[[Candidate], Cell]]
 
 
-def tables(study: Study) -> list[Table]:
-    """Every table there is something to say in, in the order of reading."""
+def speed_and_memory(study: Study) -> list[Table]:
+    """A table of speed per load, of memory and of loading; without rows where nobody measured."""
     loads = [speed(study, measure) for measure in ("sequential", *study.batches())]
-    made = [*loads, memory(study), loading(study), quality(study), tasks(study), missing(study)]
-    return [table for table in made if table.rows]
+    return [*loads, memory(study), loading(study)]
 
 
-def _table(
+def one_per_scheme(
     study: Study, key: str, title: str, columns: list[Column], notes: list[str] | None = None
 ) -> Table:
     """One row a candidate that can fill any column; empty columns are dropped."""
@@ -65,7 +59,9 @@ def _table(
     )  # fmt: skip
 
 
-def _figure(measure: str, name: str, factor: float = 1.0) -> Callable[[Candidate], Cell]:
+def figure_cell(measure: str, name: str, factor: float = 1.0) -> Callable[[Candidate], Cell]:
+    """Makes cells of one figure, times `factor`, with its interval."""
+
     def cell(candidate: Candidate) -> Cell:
         figure = candidate.figure(measure, name)
         return Cell(figure_text(figure, factor), figure.value) if figure else EMPTY
@@ -97,15 +93,16 @@ def speed(study: Study, measure: str) -> Table:
         return Cell(ratio_text(ratio), ratio.value, "good" if ratio.value > 1 else "bad")
 
     columns: list[Column] = [
-        ("tokens/s", _figure(measure, "output_tokens_per_s")),
-        ("time per token ms", _figure(measure, "tpot_s", 1000)),
-        ("first token ms", _figure(measure, "ttft_s", 1000)),
-        ("latency ms", _figure(measure, "e2e_latency_s", 1000)),
+        ("tokens/s", figure_cell(measure, "output_tokens_per_s")),
+        ("time per token ms", figure_cell(measure, "tpot_s", 1000)),
+        ("first token ms", figure_cell(measure, "ttft_s", 1000)),
+        ("latency ms", figure_cell(measure, "e2e_latency_s", 1000)),
         ("total time s", total),
         ("speed-up", faster),
     ]
     notes = ["± is half of the 95 % interval over repeats; ~: the repeats do not tell it from BASE"]
-    return _table(study, measure.replace(" ", "-"), f"Speed, {users(measure)}", columns, notes)
+    key, title = measure.replace(" ", "-"), f"Speed, {users(measure)}"
+    return one_per_scheme(study, key, title, columns, notes)
 
 
 def total_s(candidate: Candidate, measure: str) -> float | None:
@@ -134,13 +131,13 @@ def memory(study: Study) -> Table:
         ("of BASE", share),
         ("weights", _bytes("weights_bytes")),
         ("KV cache", _bytes("kv_cache_bytes")),
-        ("KV tokens", _figure("memory", "kv_cache_tokens")),
-        ("full requests", _figure("memory", "max_concurrency")),
+        ("KV tokens", figure_cell("memory", "kv_cache_tokens")),
+        ("full requests", figure_cell("memory", "max_concurrency")),
         ("loading peak", _bytes("loading_peak_bytes")),
         ("inference peak", _bytes("inference_peak_bytes")),
         ("peak", _bytes("peak_bytes")),
     ]
-    return _table(study, "memory", "Memory", columns, [_peak_note(study)])
+    return one_per_scheme(study, "memory", "Memory", columns, [_peak_note(study)])
 
 
 def _peak_note(study: Study) -> str:
@@ -158,140 +155,10 @@ def loading(study: Study) -> Table:
     names = {"load_s": "load s", "weights_s": "weights s", "compile_s": "compile s",
              "graph_capture_s": "graph capture s", "rest_s": "rest s",
              "import_s": "imports s"}  # fmt: skip
-    columns: list[Column] = [(title, _figure("load", name)) for name, title in names.items()]
-    columns.append(("first request ms", _figure("load", "first_request_ttft_s", 1000)))
+    columns: list[Column] = [(title, figure_cell("load", name)) for name, title in names.items()]
+    columns.append(("first request ms", figure_cell("load", "first_request_ttft_s", 1000)))
     notes = ["one load each: no interval. A fresh server pays the imports on top"]
-    return _table(study, "loading", "Loading", columns, notes)
-
-
-def quality(study: Study) -> Table:
-    """Perplexity, divergence from the base, generated text, the mean of the tasks, the verdict."""
-    columns: list[Column] = [
-        ("verdict", _verdict),
-        ("tasks, recovery %", _recovery),
-        ("perplexity", _interval("perplexity", "perplexity")),
-        ("times BASE", _perplexity_ratio),
-        ("KL mean", _interval("divergence", "kl_mean")),
-        ("KL p99", _interval("divergence", "kl_p99")),
-        ("top-1 agreement %", _interval("divergence", "top1_agreement", 100)),
-        ("ROUGE-L", _interval("references", "rouge_l")),
-        ("BLEU", _interval("references", "bleu")),
-        ("chrF", _interval("references", "chrf")),
-        *((name, _interval("references", name)) for name in _custom_metrics(study)),
-        ("answers as BASE %", _same_answers),
-    ]
-    notes = [
-        f"verdict: pass when the loss is below the margin ({_margins(study)}) with 95 % "
-        "confidence, fail when it or a task's is above, else undecided; paired by document"
-    ]
-    return _table(study, "quality", "Quality", columns, notes)
-
-
-def _margins(study: Study) -> str:
-    return ", ".join(f"{scheme}: {m}" if scheme else str(m) for scheme, m in study.margins.items())
-
-
-def _perplexity_ratio(candidate: Candidate) -> Cell:
-    """Own over the base's perplexity, paired by windows of text."""
-    found = candidate.compared.perplexity_ratio if candidate.compared else None
-    if found is None:
-        return EMPTY
-    ends = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
-    return Cell(f"{found.value:.3f}{ends}", found.value)
-
-
-def _same_answers(candidate: Candidate) -> Cell:
-    same = candidate.compared.same_answers if candidate.compared else None
-    return EMPTY if same is None else Cell(f"{100 * same:.1f}", same)
-
-
-def _custom_metrics(study: Study) -> list[str]:
-    known = ("rouge_l", "bleu", "chrf")
-    records = [c.record("references") for c in study.candidates]
-    return list(dict.fromkeys(n for r in records if r for n in r.figures if n not in known))
-
-
-def _interval(measure: str, name: str, factor: float = 1.0) -> Callable[[Candidate], Cell]:
-    return _figure(measure, name, factor)
-
-
-def _verdict(candidate: Candidate) -> Cell:
-    verdict = candidate.compared.verdict if candidate.compared else None
-    return Cell(verdict, None, VERDICT_TONES[verdict]) if verdict else EMPTY
-
-
-def _recovery(candidate: Candidate) -> Cell:
-    aggregate = candidate.compared.aggregate if candidate.compared else None
-    if aggregate is None or aggregate.recovery is None:
-        return EMPTY
-    return Cell(recovery_text(aggregate), aggregate.recovery)
-
-
-def recovery_text(comparison: "Comparison") -> str:
-    """`98.2 (96.9 to 99.6)`: percent of the base's score, with its interval."""
-    text = f"{comparison.recovery:.1f}"
-    if comparison.recovery_low is None:
-        return text
-    return f"{text} ({comparison.recovery_low:.1f} to {comparison.recovery_high:.1f})"
-
-
-def tasks(study: Study) -> Table:
-    """Each task's score, recovery with its interval, flips and verdict: one row a scheme and task.
-
-    Scores without samples (lm-eval's averages alone) have no recovery and no verdict.
-    """
-    columns = ["scheme", "task", "score", "recovery %", "worse", "better", "p", "verdict"]
-    rows = [row for c in study.candidates for row in _task_rows(c)]
-    notes = [
-        "worse, better: documents whose score fell or rose; p: that both happen equally often, "
-        "corrected for the number of tasks"
-    ]
-    return Table("tasks", "Tasks", columns, rows, notes)
-
-
-def _task_rows(candidate: Candidate) -> list[list[Cell]]:
-    record = candidate.record("harness")
-    if record is None:
-        return []
-    paired = candidate.compared.tasks if candidate.compared else {}
-    p_values = candidate.compared.p_values if candidate.compared else {}
-    rows = []
-    for task, (metric, figure) in scores(record.figures).items():
-        cells = [Cell(candidate.scheme), Cell(f"{task} ({metric})"),
-                 Cell(figure_text(figure, 100), figure.value)]  # fmt: skip
-        rows.append(cells + _paired(paired.get(task), p_values.get(task)))
-    return rows
-
-
-def _paired(comparison: "Comparison | None", p_value: float | None) -> list[Cell]:
-    if comparison is None:
-        return [EMPTY] * 5
-    recovery = EMPTY
-    if comparison.recovery is not None:
-        recovery = Cell(recovery_text(comparison), comparison.recovery)
-    verdict = comparison.verdict
-    return [
-        recovery, Cell(str(comparison.worse), comparison.worse),
-        Cell(str(comparison.better), comparison.better),
-        EMPTY if p_value is None else Cell(f"{p_value:.3f}", p_value),
-        Cell(verdict, None, VERDICT_TONES[verdict]),
-    ]  # fmt: skip
-
-
-def scores(figures: dict[str, Figure]) -> dict[str, tuple[str, Figure]]:
-    """Task to its headline metric and figure, of a harness record's figures."""
-    from reporting.lm_eval import primary
-
-    by_task: dict[str, dict[str, Figure]] = {}
-    for name, figure in figures.items():
-        task, _, metric = name.partition("/")
-        by_task.setdefault(task, {})[metric] = figure
-    found = {}
-    for task, metrics in by_task.items():
-        chosen = primary(list(metrics))
-        if chosen is not None:
-            found[task] = (chosen.removesuffix(",none"), metrics[chosen])
-    return found
+    return one_per_scheme(study, "loading", "Loading", columns, notes)
 
 
 def missing(study: Study) -> Table:

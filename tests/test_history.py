@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import UserError
 from core.records import Record
-from reporting import history, reading
+from reporting import history, reading, runs
 from reporting.history import Change
 from tests.report_case import (
     MACHINE,
@@ -32,7 +32,7 @@ def run(number: int, rate: float = 300, **changes: object) -> list[Record]:
 def compared(folder: Path, *made: list[Record]) -> list[Change]:
     for records in made:
         write(folder, records)
-    known = history.runs(reading.read([folder]))
+    known = runs.runs(reading.read([folder]))
     return history.compare(known[-2], known[-1], known[:-1])
 
 
