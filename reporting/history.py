@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from core.errors import UserError
 from core.records import Figure, Record
 from core.stats import CONFIDENCE, STABLE, Ratio
+from reporting import pairing
 from reporting.context import differences, measure_order
 from reporting.runs import Key, Run
 
@@ -163,16 +164,11 @@ def _between(history: list[Figure], prior: int) -> tuple[float, float]:
 
 def _quality(before: Run, after: Run) -> Iterator[Change]:
     """Task scores of both runs, paired by document."""
-    from core import comparison
-
-    schemes = dict.fromkeys(scheme for scheme, _ in after.stored)
-    for scheme in schemes:
-        old, new = ([s.whole() for (owner, _), s in run.stored.items()
-                     if owner == scheme and s.record.kind == "quality" and s.record.status == "ok"]
+    for scheme in dict.fromkeys(scheme for scheme, _ in after.stored):
+        old, new = ([stored for (owner, _), stored in run.stored.items()
+                     if owner == scheme and stored.record.kind == "quality"]
                     for run in (before, after))  # fmt: skip
-        if not old or not new:
-            continue
-        found = comparison.quality(old, new)
+        found = pairing.compare(old, new)
         for task, paired in found.tasks.items():
             yield _task_change(scheme, task, paired, found.p_values[task])
 

@@ -14,7 +14,7 @@ from typing import Any
 from core import records
 from core.errors import UserError
 from core.records import Record
-from reporting import lm_eval
+from reporting import lm_eval, shape
 
 SHARED = ("options", "settings", "served", "machine", "command")
 
@@ -64,6 +64,7 @@ def read(folders: list[Path]) -> Found:
             continue
         try:
             record = records.load(path)
+            shape.check(record)
         except UserError as problem:
             found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
             continue

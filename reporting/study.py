@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.records import Figure, Record
 from core.stats import Ratio, ratio
+from reporting import pairing
 from reporting.context import context, differences, key_of, measure_order
 from reporting.reading import Found, Stored
 
@@ -223,10 +224,7 @@ def _compare_quality(study: Study) -> None:
     """Pair every candidate's quality with the base's; raw values are read for this and dropped."""
     if study.base is None:
         return
-    from core import comparison
-
-    base = [s.whole() for s in study.base.quality.values() if s.record.status == "ok"]
+    base = list(study.base.quality.values())
     for candidate in study.compressed:
-        mine = [s.whole() for s in candidate.quality.values() if s.record.status == "ok"]
         margin = study.margins.get(candidate.scheme, study.margins[""])
-        candidate.compared = comparison.quality(base, mine, margin)
+        candidate.compared = pairing.compare(base, list(candidate.quality.values()), margin)

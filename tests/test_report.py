@@ -127,14 +127,21 @@ def test_broken_files_are_named_and_the_rest_is_used(report, typical_folder: Pat
     whole = json.loads(next(folder.glob("memory-*.json")).read_text())
     (folder / "truncated.json").write_text(json.dumps(whole)[:200])
     (folder / "newer.json").write_text(json.dumps({**whole, "schema_version": 99}))
+    whole["machine"]["gpus"] = ["L4"]
+    (folder / "gpus.json").write_text(json.dumps(whole))
     whole["figures"]["peak_bytes"]["value"] = float("nan")
     (folder / "nan.json").write_text(json.dumps(whole))
+    times = json.loads(next(folder.glob("sequential-*.json")).read_text())
+    times["raw"]["repeats"][0][0][4] = float("nan")
+    (folder / "times.json").write_text(json.dumps(times))
     done = report("--json")
     broken = json.loads(done.stdout.splitlines()[-1])["not_read"]
     reasons = {Path(path).name: why for path, why in broken.items()}
     assert "not a whole record" in reasons["truncated.json"]
     assert "newer version" in reasons["newer.json"]
     assert "finite number" in reasons["nan.json"]
+    assert "machine.gpus.0" in reasons["gpus.json"]
+    assert "raw.repeats.0.0.4" in reasons["times.json"]
 
 
 def test_old_records_are_read(tmp_path: Path) -> None:
@@ -284,3 +291,8 @@ def test_lm_evals_own_files_are_scores(tmp_path: Path) -> None:
     compared = built.compressed[0].compared
     assert compared.verdict == "fail" and compared.tasks["piqa"].worse == 50
     assert built.base and built.base.figure("harness", "piqa/acc,none")
+    for samples in (tmp_path / "eval_results").rglob("samples_*"):
+        samples.unlink()
+    averages = study.build(reading.read([tmp_path / "perf_results", tmp_path / "eval_results"]))
+    assert averages.compressed[0].compared.verdict is None
+    assert "--log_samples" in averages.compressed[0].compared.reason
