@@ -83,7 +83,7 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
     lead, tied = winner(rated, use_case)
     safe = [one for one in rated if accepted(one.candidate)]
     kept = lead if lead in safe else winner(safe, use_case)[0] if safe else None
-    commands = reasons.to_decide(study, lead, tied, rated, use_case)
+    commands = reasons.to_decide(study, lead, tied, use_case)
     losers += [
         Loser(
             scheme=one.candidate.scheme, reason=reasons.lost_reason(one, lead, kept, tied, use_case)
@@ -91,7 +91,7 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
         for one in rated
         if one is not kept
     ]
-    sentence = reasons.lead_sentence(study, lead, tied, rated, use_case)
+    sentence = reasons.lead_sentence(study, lead, tied, use_case)
     if commands:
         sentence = reasons.undecided_sentence(lead, tied, kept, sentence, use_case)
     return Outcome(

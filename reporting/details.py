@@ -1,6 +1,5 @@
 """The page's drill-down: everything known about one scheme, opened when asked for."""
 
-import json
 from typing import Any
 
 from core.records import Record
@@ -13,6 +12,7 @@ from reporting.words import size, with_unit
 
 MOST_REQUESTS = 60  # rows of raw requests shown per measure
 MOST_ANSWERS = 5
+WIDE = 60  # characters of a fact that gets a line of its own
 
 
 def schemes(study: Study) -> list[Markup]:
@@ -43,7 +43,8 @@ def _block(title: str, *children: Markup) -> list[Markup]:
 def _state(candidate: Candidate) -> str:
     problems = {p for key in candidate.performance if (p := candidate.problem(key))}
     if problems:
-        return f"({'; '.join(sorted(problems))})"
+        said = (p.removeprefix(f"{candidate.scheme} is ") for p in sorted(problems))
+        return f"({'; '.join(said)})"
     return f"({size(candidate.newest.subject.bytes)}, {candidate.newest.subject.format})"
 
 
@@ -53,7 +54,7 @@ def _checkpoint(record: Record) -> dict[str, Any]:
         "folder": subject.path, "format": subject.format, "on disk": size(subject.bytes),
         "fingerprint": subject.fingerprint, "hub revision": subject.revision,
         "bits per weight": subject.manifest.get("bits_per_weight"),
-        "measured": f"{record.started[:19]} to {record.ended[:19]}", "run": record.run_id,
+        "measured": f"{record.started[:19].replace('T', ' ')} UTC", "run": record.run_id,
     }  # fmt: skip
 
 
@@ -79,15 +80,22 @@ def _served(candidate: Candidate) -> dict[str, Any]:
 def _pairs(facts: dict[str, Any]) -> Markup:
     rows = [(name.replace("_", " "), text) for name, value in facts.items()
             if (text := _text(value))]  # fmt: skip
-    items = [element("div", element("dt", name), element("dd", text)) for name, text in rows]
+    items = [
+        element("div", element("dt", name), element("dd", text),
+                class_="wide" if len(text) > WIDE else None)
+        for name, text in rows
+    ]  # fmt: skip
     return element("dl", *items) if items else Markup("")
 
 
 def _text(value: Any) -> str:
+    """A fact as words: mappings as `name value, ...`, lists as `value; ...`, short numbers."""
     if value in (None, "", [], {}):
         return ""
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(inner) or '-'}" for name, inner in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_text, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -24,26 +24,25 @@ WORSE = {
 }
 
 
-def lead_sentence(
-    study: Study, lead: Rated, tied: list[Rated], rated: list[Rated], use_case: UseCase
-) -> str:
+def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> str:
     """Why `lead` comes first, in one sentence with its figure against the base's."""
     measure, name = metric(study, use_case)
     scheme = lead.candidate.scheme
     value = with_unit(lead.figure.value, lead.figure.unit)
     ratio = study.speed_up(lead.candidate, measure, name)
     against = f", {_times(ratio, use_case)}" if ratio else ""
-    what = f"{scheme} has the {BEST[use_case]}{against}: {value} {_load(measure, use_case)}"
-    if lead.candidate.is_base and len(rated) > 1:
-        what = f"{scheme}, uncompressed, is not beaten in {GOALS[use_case]}: {value} " + _load(
-            measure, use_case
-        )
+    figure = f"{value} {_load(measure, use_case)}"
     others = [one.candidate.scheme for one in tied if one is not lead]
-    passed = accepted(lead.candidate) and not lead.candidate.is_base
-    kept = f" Its quality {quality_state(lead.candidate)}." if passed else ""
+    if lead.candidate.is_base:
+        alike = f"; {join(others)} cannot be told from it" if others else ""
+        return f"No scheme beats {scheme} in {GOALS[use_case]}: {figure}{alike}."
+    kept = f" Its quality {quality_state(lead.candidate)}." if accepted(lead.candidate) else ""
     if not others:
-        return f"{what}.{kept}"
-    return f"{what}; {join(others)} cannot be told from it, and it is {_finer(lead)}.{kept}"
+        return f"{scheme} has the {BEST[use_case]}{against}: {figure}.{kept}"
+    return (
+        f"{join([scheme, *others])} share the {BEST[use_case]}, and {scheme} is the less lossy or "
+        f"simpler one{against}: {figure}.{kept}"
+    )
 
 
 def _times(ratio: Ratio, use_case: UseCase) -> str:
@@ -106,9 +105,7 @@ def undecided_sentence(
     return f"Undecided. {' '.join(open_)}{until}"
 
 
-def to_decide(
-    study: Study, lead: Rated, tied: list[Rated], rated: list[Rated], use_case: UseCase
-) -> list[str]:
+def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> list[str]:
     """Commands that would settle what is open; none where the decision stands."""
     commands = []
     if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):

@@ -12,7 +12,7 @@ from reporting import document, page, reading, study
 from tests.report_case import typical, write
 
 pytestmark = pytest.mark.real
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 PHONE = {"width": 390, "height": 844}
 
