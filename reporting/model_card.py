@@ -105,7 +105,7 @@ def eval_results(candidate: Candidate) -> list[Any]:
     perplexity = candidate.figure("perplexity", "perplexity")
     if perplexity is not None:
         record = candidate.record("perplexity")
-        text = str((record.settings if record else {}).get("text") or "text")
+        text = str((record.settings if record else {}).get("source") or "text")
         made.append(EvalResult(
             task_type="text-generation", dataset_type=text, dataset_name=text,
             metric_type="perplexity", metric_value=round(perplexity.value, DIGITS),

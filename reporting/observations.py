@@ -47,13 +47,14 @@ def why_not_faster(study: Study, candidate: Candidate) -> str | None:
         return None
     parts = []
     if slower:
-        parts.append("slower with " + join([f"{users(m)} ({ratio_inside(r)})"
-                                            for m, r in slower.items()]))  # fmt: skip
+        told = [f"{users(m)} ({ratio_inside(r)})" for m, r in slower.items()]
+        parts.append(f"slower than BASE with {join(told)}")
     if level:
-        parts.append("not told from it with " + join([users(m) for m in level]))
+        whom = "it" if slower else "BASE"
+        parts.append(f"not told from {whom} with {join([users(m) for m in level])}")
     causes = _causes(study, candidate, slower or level)
     because = f" {' '.join(causes)}" if causes else ""
-    return f"{candidate.scheme} is {' and '.join(parts)}, compared with BASE.{because}"
+    return f"{candidate.scheme} is {' and '.join(parts)}.{because}"
 
 
 def _ratios(study: Study, candidate: Candidate) -> dict[str, Ratio]:

@@ -7,10 +7,12 @@ from typing import Literal, cast
 from core import plugins
 from core.records import Figure
 from core.scheme import Scheme
+from core.stats import NOISY
 from reporting.study import Candidate, Study, advantage
 
 UseCase = Literal["latency", "throughput", "memory"]
 USE_CASES: tuple[UseCase, ...] = ("latency", "throughput", "memory")
+CLEARLY = 0.05  # a difference worth more repeats
 EXACT = 0.01  # sizes are counted, not sampled: closer than this is a tie
 
 
@@ -38,6 +40,16 @@ def winner(rated: list[Rated], use_case: UseCase) -> tuple[Rated, list[Rated]]:
     tied = [one for one in rated if one is best or not separated(best, one, use_case)]
     key = partial(_preference, paired_tokens=all(_kl(o) is not None for o in tied if _cut(o)))
     return min(tied, key=key), tied
+
+
+def drowned(lead: Rated, tied: list[Rated], use_case: UseCase) -> Rated | None:
+    """The tied scheme that looks clearly better than `lead` and that only noise keeps from it."""
+    for one in tied:
+        ratio = advantage(one.figure, lead.figure)
+        unstable = max(one.figure.cv or 0, lead.figure.cv or 0) > NOISY
+        if use_case != "memory" and ratio and ratio.value > 1 + CLEARLY and unstable:
+            return one
+    return None
 
 
 def separated(one: Rated, other: Rated, use_case: UseCase) -> bool:

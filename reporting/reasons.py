@@ -7,7 +7,7 @@ from core.models import DEMO
 from core.stats import NOISY, Ratio
 from reporting.deploy import folder
 from reporting.gates import accepted, quality_state
-from reporting.ranking import Rated, UseCase, metric, separated, unrepeated
+from reporting.ranking import Rated, UseCase, drowned, metric, separated, unrepeated
 from reporting.study import Candidate, Study, advantage
 from reporting.words import join, ratio_text, users, with_unit
 
@@ -99,6 +99,12 @@ def undecided_sentence(
     if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):
         names = join([one.candidate.scheme for one in tied])
         open_ = [f"{names} cannot be told apart: a single repeat has no interval."]
+    noisy = drowned(lead, tied, use_case)
+    if noisy is not None:
+        open_.append(
+            f"{noisy.candidate.scheme} looks better than {lead.candidate.scheme}, but the repeats "
+            "vary by more than 8 %, too much to tell."
+        )
     if not accepted(lead.candidate):
         open_.append(f"But its quality {quality_state(lead.candidate)}.")
     until = f" Until then {kept.candidate.scheme} is the safe choice." if kept else ""
@@ -108,7 +114,8 @@ def undecided_sentence(
 def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> list[str]:
     """Commands that would settle what is open; none where the decision stands."""
     commands = []
-    if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):
+    single = any(unrepeated(lead, one, use_case) for one in tied if one is not lead)
+    if single or drowned(lead, tied, use_case):
         commands.append(measure_command(study))
     if study.base is None or not study.base.performance:
         commands.append(measure_command(study, base=True))

@@ -56,8 +56,11 @@ class _Raw(_Part):
     files: list[str] | None = None
     nll: list[float] | None = None
     tokens: list[float] | None = None
-    documents: list[str] | None = None
-    generated: list[str] | None = None
+
+
+class _References(_Raw):
+    documents: list[str]
+    generated: list[str]
 
 
 class _Batch(_Settings):
@@ -68,10 +71,11 @@ def check(record: Record) -> None:
     """Raise `UserError` that names the first part no report could be made of."""
     if record.status != "ok":
         record = record.model_copy(update={"raw": None})
+    raw = _References if record.measure == "references" and record.raw else _Raw
     settings = _Batch if record.measure == "batch" else _Settings
     parts: list[tuple[str, type[_Part], Any]] = [
         ("machine", _Machine, record.machine), ("settings", settings, record.settings),
-        ("served", _Served, record.served or {}), ("raw", _Raw, record.raw or {}),
+        ("served", _Served, record.served or {}), ("raw", raw, record.raw or {}),
         ("manifest", _Manifest, record.subject.manifest),
     ]  # fmt: skip
     for name, model, part in parts:
@@ -85,6 +89,8 @@ def check(record: Record) -> None:
         if not figure.values:
             raise UserError(f"not a record (figures.{name}: it has no values)")
     _lengths(record.raw or {})
+    if raw is _References and _unequal(record.raw or {}):
+        raise UserError("not a record (raw.generated: not as many as documents)")
 
 
 def _lengths(raw: dict[str, Any]) -> None:
@@ -98,5 +104,7 @@ def _lengths(raw: dict[str, Any]) -> None:
             raise UserError(f"not a record (raw.tasks.{task}: scores do not fit the documents)")
     if "nll" in raw and len(raw["nll"] or []) != len(raw.get("tokens") or []):
         raise UserError("not a record (raw.nll: not as many as tokens)")
-    if "generated" in raw and len(raw["generated"] or []) != len(raw.get("documents") or []):
-        raise UserError("not a record (raw.generated: not as many as documents)")
+
+
+def _unequal(raw: dict[str, Any]) -> bool:
+    return len(raw["generated"]) != len(raw["documents"])

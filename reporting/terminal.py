@@ -9,6 +9,7 @@ from reporting.document import Report
 from reporting.reasons import GOALS
 from reporting.tables import Cell, Table
 
+WIDEST = 400  # columns of a table in a file: no cell is cut there
 STYLES = {"": "", "good": "green", "bad": "red", "open": "yellow"}
 
 
@@ -63,7 +64,12 @@ def _table(table: Table) -> None:
         )
     for row in table.rows:
         drawn.add_row(*(_cell(cell) for cell in row))
+    whole = table.key != "missing" and not cli.out.is_terminal
+    width = cli.out.measure(drawn, options=cli.out.options.update(width=WIDEST)).maximum
+    before = cli.out.width
+    cli.out.width = max(before, width) if whole else before
     cli.out.print(drawn)
+    cli.out.width = before
     for note in table.notes:
         _line(note, "dim")
 

@@ -133,7 +133,7 @@ def quality(scheme: str, accuracy: float = 0.7, kl: float = 0.0, documents: int 
     texts = {"generated": ["<script>alert('answer')</script> the lake", "two"],
              "documents": ["a", "b"], "scores": {"rouge_l": [0.9, 0.7]}}  # fmt: skip
     return [
-        record(scheme, "harness", figures, {"tasks": tasks, "files": []}, **kind),
+        record(scheme, "harness", figures, {"tasks": tasks, "files": [], "generated": 0}, **kind),
         record(
             scheme, "perplexity", {"perplexity": figure([5 + kl], "1", "lower")},
             {"nll": [100.0 * (1 + kl), 110.0 * (1 + kl)], "tokens": [60, 60]}, **kind,

@@ -87,6 +87,14 @@ def test_one_repeat_cannot_decide(tmp_path: Path) -> None:
     assert found.to_decide == ["python pipeline.py --model_id tiny --repeats 5"]
 
 
+def test_noise_that_hides_a_gain_is_undecided(tmp_path: Path) -> None:
+    noisy = [*performance("INT8-W8A8", 400, 6 << 20, spread=0.3), *quality("INT8-W8A8")]
+    found = outcome(tmp_path, [*BASE, *noisy])
+    assert not found.decided and found.winner == "BASE"
+    assert "INT8-W8A8 looks better than BASE, but the repeats vary" in found.sentence
+    assert found.to_decide == ["python pipeline.py --model_id tiny --repeats 5"]
+
+
 def test_without_a_base(tmp_path: Path) -> None:
     found = outcome(tmp_path, both("INT8-W8A8", 600))
     assert not found.decided and found.winner is None

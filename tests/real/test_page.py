@@ -1,7 +1,10 @@
 """The page in a real browser, from disk: nothing logged, no network; sorted, hovered, audited."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,8 @@ from typing import Any
 import pytest
 
 from reporting import document, page, reading, study
+from tests.conftest import ROOT
+from tests.real.conftest import RealRun
 from tests.report_case import typical, write
 
 pytestmark = pytest.mark.real
@@ -117,6 +122,19 @@ def test_axe_finds_nothing_and_nothing_overflows(opened: Any) -> None:
     found = Axe().run(opened).response["violations"]
     assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_real_run_is_reported(real_run: RealRun) -> None:
+    """What vLLM served: its kernels explain the speed, every scheme has a reason or a place."""
+    line = [sys.executable, str(ROOT / "report.py"), "--model", "demo", "--json"]
+    done = subprocess.run(line, cwd=real_run.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert not found["not_read"]
+    for outcome in found["decision"]:
+        named = {outcome["winner"], *(loser["scheme"] for loser in outcome["losers"])}
+        assert named - {None} == set(found["schemes"])
+    assert any("Its layers run" in text for text in found["observations"])
 
 
 def test_light_and_dark_switch_and_print(opened: Any) -> None:
