@@ -3,7 +3,6 @@
 import math
 import shlex
 
-from core.models import DEMO
 from core.stats import NOISY, Ratio
 from reporting.deploy import folder
 from reporting.gates import accepted, quality_state
@@ -17,6 +16,7 @@ GOALS = {
     "memory": "smallest memory",
 }
 BEST = {"latency": "lowest latency", "throughput": "highest throughput", "memory": "least memory"}
+REPEATS = "5"
 WORSE = {
     "latency": "{} slower than",
     "throughput": "{} slower than",
@@ -125,11 +125,26 @@ def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -
 
 
 def measure_command(study: Study, base: bool = False) -> str:
-    """The command that measures this study's speed (of the base alone)."""
-    if base:
-        path = DEMO if study.model == DEMO else study.model
-        return f"python benchmark.py --model {shlex.quote(path)}"
-    return f"python pipeline.py --model_id {shlex.quote(study.model)} --repeats 5"
+    """The command that measures this study's speed again, with more repeats, or its base's alone.
+
+    It is the newest record's own command, so that what it measures can be compared with the rest.
+    """
+    timed = [c.newest for c in study.candidates if c.performance]
+    made = max(timed, key=lambda r: r.ended).command if timed else []
+    if made[:1] == ["pipeline.py"]:
+        return shlex.join(["python", *(made if base else _with(made, "--repeats", REPEATS))])
+    if made[:1] == ["benchmark.py"] and base:
+        return shlex.join(["python", *_with(made, "--model", study.model)])
+    return shlex.join(["python", "pipeline.py", "--model_id", study.model, "--repeats", REPEATS])
+
+
+def _with(words: list[str], option: str, value: str) -> list[str]:
+    """A command line with an option's value set."""
+    kept = list(words)
+    if option in kept:
+        place = kept.index(option)
+        del kept[place : place + 2]
+    return [*kept, option, value]
 
 
 def score_command(study: Study, candidate: Candidate) -> str:

@@ -53,8 +53,8 @@ def record(
         "settings": {"requests": 5, "batch_size": 8, "prompt_tokens": 128, "max_new_tokens": 64,
                      "repeats": 3, "temperature": 0.0, "top_p": 1.0, "seed": 0, "texts": [],
                      **(settings or {})},
-        "figures": figures, "command": ["pipeline.py"], "started": "2026-01-01T00:00:00+00:00",
-        "ended": "2026-01-01T00:01:00+00:00",
+        "figures": figures, "command": ["pipeline.py", "--model_id", model],
+        "started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T00:01:00+00:00",
     }  # fmt: skip
     return Record.model_validate({**fields, **changes})
 

@@ -98,7 +98,10 @@ def test_noise_that_hides_a_gain_is_undecided(tmp_path: Path) -> None:
 def test_without_a_base(tmp_path: Path) -> None:
     found = outcome(tmp_path, both("INT8-W8A8", 600))
     assert not found.decided and found.winner is None
-    assert "python benchmark.py --model tiny" in found.to_decide
+    assert "python pipeline.py --model_id tiny" in found.to_decide
+    alone = {"command": ["benchmark.py", "--model", "tiny-INT8-W8A8", "--repeats", "3"]}
+    found = outcome(tmp_path / "alone", performance("INT8-W8A8", 600, 1, **alone))
+    assert "python benchmark.py --repeats 3 --model tiny" in found.to_decide
 
 
 def test_the_memory_budget_is_a_gate(tmp_path: Path) -> None:
