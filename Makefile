@@ -2,7 +2,7 @@
 PYTHON_FILES = *.py core schemes corpora engines measures inspection reporting scripts tasks tests
 RUN = .venv/bin/python
 
-.PHONY: demo test test-fast test-gpu fuzz bundle lint format setup lock demo-model docs
+.PHONY: demo test test-fast test-gpu fuzz bundle lint format setup lock example demo-model docs
 
 demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
@@ -41,6 +41,16 @@ setup:
 
 lock:
 	scripts/lock.sh
+
+# Pictures and page of the demo's records in perf_results/ and eval_results/, for the README.
+example: setup
+	$(RUN) report.py --model demo --output_file docs/example/report.md
+	$(RUN) report.py --model demo --output_file docs/example/report.html
+	for metric in tradeoff speed memory quality latency; do \
+	    $(RUN) report.py --model demo --metric $$metric \
+	        --output_file docs/example/$$metric.png || exit 1; done
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,1150 \
+	    --virtual-time-budget=3000 --screenshot=docs/example/page.png docs/example/report.html
 
 demo-model: setup
 	$(RUN) -m scripts.demo_corpus --seed 0 --output_dir demo/data

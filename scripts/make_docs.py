@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 COMMANDS = (
     "compress.py", "download_model.py", "benchmark.py", "score.py", "pipeline.py", "analyze.py",
-    "vllm_test.py",
+    "report.py", "vllm_test.py",
 )  # fmt: skip
 
 SCHEMES_HEAD = """# Schemes
@@ -37,8 +37,8 @@ COMMANDS_HEAD = """# Commands
 <!-- written by `make docs` from every command's --help -->
 
 Options are spelled with underscores as below; dashes work too. Exit codes: 0 done, 1 something
-failed while the rest went on, 2 bad input, 130 interrupted. Progress goes to stderr; with `--json`
-the last line of stdout is one JSON document.
+failed while the rest went on, 2 bad input, 3 a regression (`report.py`), 130 interrupted. Progress
+goes to stderr; with `--json` the last line of stdout is one JSON document.
 """
 
 

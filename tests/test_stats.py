@@ -62,3 +62,17 @@ def test_a_against_a_is_no_difference() -> None:
         b = [rng.gauss(100, 3) for _ in range(5)]
         alarms += stats.ratio(a, b).separated
     assert alarms <= 0.075 * 500
+
+
+def test_the_mean_of_right_and_wrong_has_wilsons_interval() -> None:
+    from scipy.stats import binomtest
+
+    for right, n in ((0, 20), (13, 20), (250, 250)):
+        found = stats.mean_of([1.0] * right + [0.0] * (n - right))
+        theirs = binomtest(right, n).proportion_ci(0.95, method="wilson")
+        assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    spread = stats.mean_of([0.1, 0.5, 0.9])
+    assert spread.value == pytest.approx(0.5) and spread.low == pytest.approx(
+        0.5 - 0.9937, abs=1e-3
+    )
+    assert stats.mean_of([0.5]).low is None

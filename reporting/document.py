@@ -1,0 +1,57 @@
+"""A report before it has a form: decision, tables, observations, notes. Formats draw this."""
+
+from dataclasses import dataclass
+
+from reporting import observations, quality_tables, tables
+from reporting.decision import Outcome, decide
+from reporting.ranking import USE_CASES, UseCase
+from reporting.study import Study
+from reporting.tables import Table
+from reporting.words import size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything a reader is told about one model; `study` has the records it comes from."""
+
+    study: Study
+    outcomes: list[Outcome]
+    tables: list[Table]
+    observations: list[str]
+    environment: list[tuple[str, str]]
+    notes: list[str]
+
+    @property
+    def title(self) -> str:
+        """The heading of every format."""
+        return f"Which scheme for {self.study.model}?"
+
+
+def build(study: Study, use_case: UseCase | None = None, budget: int | None = None) -> Report:
+    """The report of a study: all use cases, or the one asked for."""
+    wanted = USE_CASES if use_case is None else (use_case,)
+    return Report(
+        study=study, outcomes=[decide(study, case, budget) for case in wanted],
+        tables=_tables(study), observations=observations.observations(study),
+        environment=tables.environment(study), notes=_notes(study, budget),
+    )  # fmt: skip
+
+
+def _tables(study: Study) -> list[Table]:
+    """Every table there is something to say in, in the order of reading."""
+    made = [*tables.speed_and_memory(study), *quality_tables.both(study), tables.missing(study)]
+    return [table for table in made if table.rows]
+
+
+def _notes(study: Study, budget: int | None) -> list[str]:
+    """What a reader must know before comparing: budget, missing base, what was left out."""
+    notes = [f"Memory budget: {size(budget)}."] if budget is not None else []
+    if study.base is None or not study.base.performance:
+        notes.append(
+            "The base was not measured: figures are absolute, there are no speed-ups and no "
+            "verdicts."
+        )
+    if study.context.get("engine") == "fake":
+        notes.append("Made with the fake engine: the numbers come from a made-up clock.")
+    notes += [f"{note[0].upper()}{note[1:]}." for note in study.notes]
+    return notes + [f"Not read: {path} ({why})." for path, why in sorted(study.broken.items())]

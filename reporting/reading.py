@@ -1,0 +1,101 @@
+"""Reads results folders for a report: a broken file is named, and the others are used.
+
+Raw values stay on disk (`Stored.raw` reads them when asked for), and what many records share word
+for word, such as a checkpoint's manifest, is kept once: ten thousand records fit in memory.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core import records
+from core.errors import UserError
+from core.records import Record
+from reporting import lm_eval, shape
+
+SHARED = ("options", "settings", "served", "machine", "command")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record without its raw values, and the file that has them."""
+
+    record: Record
+    path: Path
+
+    def raw(self) -> dict[str, Any]:
+        """The raw values, read again from the file; empty where there are none."""
+        if lm_eval.is_results(self.path):
+            return lm_eval.raw(self.path)
+        return records.load(self.path).raw or {}
+
+    def whole(self) -> Record:
+        """The record with its raw values."""
+        return self.record.model_copy(update={"raw": self.raw()})
+
+
+@dataclass
+class Found:
+    """What was read, oldest first, and the files that could not be, with the reason."""
+
+    stored: list[Stored] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def models(self) -> list[str]:
+        """Every model there is a record of, sorted."""
+        return sorted({one.record.subject.model for one in self.stored})
+
+
+def read(folders: list[Path]) -> Found:
+    """Every record below `folders`, lm-eval's own result files included.
+
+    Raises `UserError` for a folder that was asked for and is not there.
+    """
+    found = Found()
+    shared: dict[str, Any] = {}
+    theirs: list[Path] = []
+    told: set[str] = set()  # files of lm-eval's that a record of ours tells the same of
+    for path in _files(folders):
+        if lm_eval.is_results(path):
+            theirs.append(path)
+            continue
+        try:
+            record = records.load(path)
+            shape.check(record)
+        except UserError as problem:
+            found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
+            continue
+        told |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
+        found.stored.append(Stored(_light(record, shared), path))
+    known = [one.record for one in found.stored]
+    for path in theirs:
+        if path.name in told:
+            continue
+        try:
+            found.stored.append(Stored(lm_eval.read(path, known), path))
+        except UserError as problem:
+            found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
+    found.stored.sort(key=lambda one: one.record.ended)
+    return found
+
+
+def _files(folders: list[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"there is no results folder {folder}")
+        yield from sorted(folder.rglob("*.json"))
+
+
+def _light(record: Record, shared: dict[str, Any]) -> Record:
+    """The record without raw values; equal parts of different records become one object."""
+    once = partial(_once, shared)
+    parts = {name: once(getattr(record, name)) for name in SHARED}
+    subject = record.subject.model_copy(update={"manifest": once(record.subject.manifest)})
+    return record.model_copy(update={"raw": None, "subject": subject, **parts})
+
+
+def _once(shared: dict[str, Any], part: Any) -> Any:
+    return shared.setdefault(json.dumps(part, sort_keys=True), part)

@@ -1,0 +1,158 @@
+"""The decision in words: why the best is the best, why each other lost, what is still open."""
+
+import math
+import shlex
+
+from core.stats import NOISY, Ratio
+from reporting.deploy import folder
+from reporting.gates import accepted, quality_state
+from reporting.ranking import Rated, UseCase, drowned, metric, separated, unrepeated
+from reporting.study import Candidate, Study, advantage
+from reporting.words import join, ratio_text, users, with_unit
+
+GOALS = {
+    "latency": "one user's latency",
+    "throughput": "batch throughput",
+    "memory": "smallest memory",
+}
+BEST = {"latency": "lowest latency", "throughput": "highest throughput", "memory": "least memory"}
+REPEATS = "5"
+WORSE = {
+    "latency": "{} slower than",
+    "throughput": "{} slower than",
+    "memory": "takes {} the memory of",
+}
+
+
+def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> str:
+    """Why `lead` comes first, in one sentence with its figure against the base's."""
+    measure, name = metric(study, use_case)
+    scheme = lead.candidate.scheme
+    value = with_unit(lead.figure.value, lead.figure.unit)
+    ratio = study.speed_up(lead.candidate, measure, name)
+    against = f", {_times(ratio, use_case)}" if ratio else ""
+    figure = f"{value} {_load(measure, use_case)}"
+    others = [one.candidate.scheme for one in tied if one is not lead]
+    if lead.candidate.is_base:
+        alike = f"; {join(others)} cannot be told from it" if others else ""
+        return f"No scheme beats {scheme} in {GOALS[use_case]}: {figure}{alike}."
+    kept = f" Its quality {quality_state(lead.candidate)}." if accepted(lead.candidate) else ""
+    if not others:
+        return f"{scheme} has the {BEST[use_case]}{against}: {figure}.{kept}"
+    return (
+        f"{join([scheme, *others])} share the {BEST[use_case]}, and {scheme} is the less lossy or "
+        f"simpler one{against}: {figure}.{kept}"
+    )
+
+
+def _times(ratio: Ratio, use_case: UseCase) -> str:
+    if use_case == "memory":
+        return f"{1 / ratio.value:.0%} of the base's"
+    if not ratio.separated:
+        return "which the repeats do not tell from the base's"
+    return ratio_text(ratio) + (" as fast as the base" if use_case == "latency" else " the base's")
+
+
+def _load(measure: str, use_case: UseCase) -> str:
+    return "of weights" if use_case == "memory" else f"with {users(measure)}"
+
+
+def lost_reason(
+    one: Rated, lead: Rated, kept: Rated | None, tied: list[Rated], use_case: UseCase
+) -> str:
+    """Why a candidate that passed the gates was not chosen."""
+    if one is lead:
+        return f"leads, but its quality {quality_state(one.candidate)}"
+    winner = kept if kept is not None and one not in tied else lead
+    if one in tied and lead in tied:
+        unstable = [o for o in (one, lead) if (o.figure.cv or 0) > NOISY]
+        noise = "; the repeats vary by more than 8 %, more of them may tell" if unstable else ""
+        return f"not told from {lead.candidate.scheme}, which is {_finer(lead)}{noise}"
+    ratio = advantage(one.figure, winner.figure)
+    if ratio is None:
+        return f"not as good as {winner.candidate.scheme}"
+    if ratio.value > 1 and not accepted(one.candidate):
+        return f"better than {winner.candidate.scheme}, but its quality " + quality_state(
+            one.candidate
+        )
+    if not separated(one, winner, use_case):
+        return f"not told from {winner.candidate.scheme}, which is {_finer(winner)}"
+    return f"{WORSE[use_case].format(_factor(ratio))} {winner.candidate.scheme}"
+
+
+def _factor(ratio: Ratio) -> str:
+    """How many times worse, from the ratio of better: `1.43x`."""
+    turned = Ratio(value=1 / ratio.value, low=ratio.high and 1 / ratio.high,
+                   high=ratio.low and 1 / ratio.low)  # fmt: skip
+    return ratio_text(turned)
+
+
+def _finer(lead: Rated) -> str:
+    return "the uncompressed model" if lead.candidate.is_base else "the less lossy or simpler one"
+
+
+def undecided_sentence(
+    lead: Rated, tied: list[Rated], kept: Rated | None, sentence: str, use_case: UseCase
+) -> str:
+    """What is open, in words, and what to deploy meanwhile."""
+    open_ = [sentence]
+    if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):
+        names = join([one.candidate.scheme for one in tied])
+        open_ = [f"{names} cannot be told apart: a single repeat has no interval."]
+    noisy = drowned(lead, tied, use_case)
+    if noisy is not None:
+        open_.append(
+            f"{noisy.candidate.scheme} looks better than {lead.candidate.scheme}, but the repeats "
+            "vary by more than 8 %, too much to tell."
+        )
+    if not accepted(lead.candidate):
+        open_.append(f"But its quality {quality_state(lead.candidate)}.")
+    until = f" Until then {kept.candidate.scheme} is the safe choice." if kept else ""
+    return f"Undecided. {' '.join(open_)}{until}"
+
+
+def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> list[str]:
+    """Commands that would settle what is open; none where the decision stands."""
+    commands = []
+    single = any(unrepeated(lead, one, use_case) for one in tied if one is not lead)
+    if single or drowned(lead, tied, use_case):
+        commands.append(measure_command(study))
+    if study.base is None or not study.base.performance:
+        commands.append(measure_command(study, base=True))
+    if not accepted(lead.candidate):
+        commands.append(score_command(study, lead.candidate))
+    return commands
+
+
+def measure_command(study: Study, base: bool = False) -> str:
+    """The command that measures this study's speed again, with more repeats, or its base's alone.
+
+    It is the newest record's own command, so that what it measures can be compared with the rest.
+    """
+    timed = [c.newest for c in study.candidates if c.performance]
+    made = max(timed, key=lambda r: r.ended).command if timed else []
+    if made[:1] == ["pipeline.py"]:
+        return shlex.join(["python", *(made if base else _with(made, "--repeats", REPEATS))])
+    if made[:1] == ["benchmark.py"] and base:
+        return shlex.join(["python", *_with(made, "--model", study.model)])
+    return shlex.join(["python", "pipeline.py", "--model_id", study.model, "--repeats", REPEATS])
+
+
+def _with(words: list[str], option: str, value: str) -> list[str]:
+    """A command line with an option's value set."""
+    kept = list(words)
+    if option in kept:
+        place = kept.index(option)
+        del kept[place : place + 2]
+    return [*kept, option, value]
+
+
+def score_command(study: Study, candidate: Candidate) -> str:
+    """The command that scores a candidate against the base, on as many documents as are needed."""
+    words = ["python", "score.py", "--model", folder(candidate.newest), "--base"]
+    words.append(folder(study.base.newest) if study.base else study.model)
+    found = candidate.compared
+    if found is not None and found.aggregate is not None and found.aggregate.documents_needed:
+        per_task = math.ceil(found.aggregate.documents_needed / len(found.tasks))
+        words += ["--limit", str(per_task)]
+    return shlex.join(words)

@@ -1,0 +1,298 @@
+"""`report.py`: every format from the same records, from partial data, and bad input."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import checkpoint, records
+from core.plugins import ROOT
+from core.records import Record
+from reporting import document, markdown, observations, page, reading, study
+from reporting.study import Study
+from tests import models
+from tests.report_case import MACHINE, OPTIONS, performance, quality, report, typical, write
+
+__all__ = ["report"]
+
+EVIL = "<img src=x onerror=alert(1)>|`*_$x^2$"
+
+
+def made(folder: Path, found: list[Record]) -> Study:
+    return study.build(reading.read([write(folder, found)]))
+
+
+@pytest.fixture
+def typical_folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "perf_results", typical())
+
+
+def test_the_terminal_starts_with_the_decision(report, typical_folder: Path) -> None:
+    done = report()
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Which scheme for tiny?"
+    assert lines[2] == "For one user's latency: INT8-W8A8"
+    assert "vllm serve tiny-INT8-W8A8" in done.stdout
+    for heading in ("Speed, one user", "Memory", "Quality", "Tasks", "What is missing",
+                    "Observations", "Test environment"):  # fmt: skip
+        assert heading in lines
+    speed = next(line for line in lines if line.startswith("INT8-W8A8  ") and "1.33x" in line)
+    assert speed.split()[1:3] == ["400", "±9.94"]
+
+
+def test_one_use_case(report, typical_folder: Path) -> None:
+    done = report("--use_case", "memory", "--memory_budget", "9MiB", "--json")
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert [o["use_case"] for o in found["decision"]] == ["memory"]
+    assert found["decision"][0]["winner"] == "INT8-W8A8"
+    assert found["schemes"]["INT8-W8A8"]["speed_up"]["batch 32"]["value"] == pytest.approx(4 / 3)
+    assert found["schemes"]["INT4-W4A16"]["quality"]["verdict"] == "fail"
+
+
+def test_csv_is_one_row_a_repeat(report, typical_folder: Path) -> None:
+    done = report("--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    speed = [r for r in rows if r["scheme"] == "INT8-W8A8" and r["measure"] == "batch"
+             and r["batch_size"] == "32" and r["figure"] == "output_tokens_per_s"]  # fmt: skip
+    assert [float(r["value"]) for r in speed] == pytest.approx([3960, 4000, 4040])
+    assert {r["reason"] for r in rows if r["scheme"] == "FP8-W8A8"} != {""}
+
+
+def test_markdown(report, typical_folder: Path, tmp_path: Path) -> None:
+    assert report("--output_file", "out/r.md").exit_code == 0
+    text = (tmp_path / "out" / "r.md").read_text()
+    assert text.startswith("# Which scheme for tiny?\n\n## For one user's latency: INT8-W8A8\n")
+    assert "| INT8-W8A8 | 400 ±9.94 |" in text
+
+
+def test_it_runs_without_torch_or_vllm(typical_folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "class Nothing:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name.partition('.')[0] in ('torch', 'vllm', 'transformers', 'datasets',\n"
+        "            'llmcompressor', 'compressed_tensors', 'lm_eval', 'pandas'):\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Nothing())\n"
+        f"sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['report.py', '--format', 'html']\n"
+        "from report import app; app()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=typical_folder.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (typical_folder.parent / "report-tiny.html").stat().st_size > 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--use_case", "fun"), "no use case 'fun'; there are: latency"),
+        (("--format", "pdf"), "no format 'pdf'"),
+        (("--metric", "fun"), "no metric 'fun'"),
+        (("--metric", "speed", "--output_file", "x.bmp"), "pictures are .png"),
+        (("--memory_budget", "much"), "wants a size like 24GiB"),
+        (("--output_file", "x.doc"), "its name says no format"),
+        (("--model", "other"), "no record of 'other'; there are: tiny"),
+        (("--run", "1999"), "no run '1999'"),
+        (("--results_dir", "nowhere"), "no results folder nowhere"),
+        (("--write_card", "nowhere"), "no model folder 'nowhere'"),
+    ],
+)
+def test_bad_input(report, typical_folder: Path, arguments: tuple[str, ...], sentence) -> None:
+    done = report(*arguments)
+    assert done.exit_code == 2 and sentence in done.stderr.replace("\n", " "), done.stderr
+
+
+def test_no_records(report) -> None:
+    done = report()
+    assert done.exit_code == 2 and "there are no records" in done.stderr
+
+
+def test_several_models_want_a_choice(report, typical_folder: Path) -> None:
+    write(typical_folder, performance("BASE", 1, 1, model="other"))
+    done = report()
+    assert done.exit_code == 2 and "records of other, tiny: choose one" in done.stderr
+    assert report("--model", "tiny").exit_code == 0
+
+
+def test_broken_files_are_named_and_the_rest_is_used(report, typical_folder: Path) -> None:
+    folder = typical_folder / "tiny-BASE"
+    whole = json.loads(next(folder.glob("memory-*.json")).read_text())
+    (folder / "truncated.json").write_text(json.dumps(whole)[:200])
+    (folder / "newer.json").write_text(json.dumps({**whole, "schema_version": 99}))
+    whole["machine"]["gpus"] = ["L4"]
+    (folder / "gpus.json").write_text(json.dumps(whole))
+    whole["figures"]["peak_bytes"]["value"] = float("nan")
+    (folder / "nan.json").write_text(json.dumps(whole))
+    times = json.loads(next(folder.glob("sequential-*.json")).read_text())
+    times["raw"]["repeats"][0][0][4] = float("nan")
+    (folder / "times.json").write_text(json.dumps(times))
+    done = report("--json")
+    broken = json.loads(done.stdout.splitlines()[-1])["not_read"]
+    reasons = {Path(path).name: why for path, why in broken.items()}
+    assert "not a whole record" in reasons["truncated.json"]
+    assert "newer version" in reasons["newer.json"]
+    assert "finite number" in reasons["nan.json"]
+    assert "machine.gpus.0" in reasons["gpus.json"]
+    assert "raw.repeats.0.0.4" in reasons["times.json"]
+
+
+def test_old_records_are_read(tmp_path: Path) -> None:
+    old = records.load(ROOT / "tests" / "data" / "record_schema_1.json")
+    built = document.build(made(tmp_path, [old]))
+    assert built.study.candidates[0].figure("sequential", "tpot_s")
+    assert any("fake engine" in note for note in built.notes)
+
+
+def test_base_missing_means_absolute_figures(tmp_path: Path) -> None:
+    built = document.build(made(tmp_path, performance("INT8-W8A8", 400, 6 << 20)))
+    text = markdown.text(built)
+    assert "figures are absolute" in text and "speed-up |" not in text
+    assert "| INT8-W8A8 | 400 ±9.94 |" in text
+
+
+def test_quality_alone_is_a_report(tmp_path: Path) -> None:
+    built = document.build(made(tmp_path, [*quality("BASE"), *quality("INT8-W8A8", 0.69)]))
+    assert {t.key for t in built.tables} == {"quality", "tasks"}
+    assert all(not outcome.decided for outcome in built.outcomes)
+
+
+def test_other_hardware_is_left_out_and_said(tmp_path: Path) -> None:
+    late = {"ended": "2027-01-01T00:00:00+00:00", "machine": {**MACHINE, "cores": 64}}
+    found = made(tmp_path, [*typical(), *performance("INT8-W8A8", 9000, 1, **late)])
+    assert found.context["cores"] == "2"
+    assert any("cores 2 and 64" in note for note in found.notes)
+
+
+def test_quality_of_other_weights_is_left_out(tmp_path: Path) -> None:
+    timed = performance("INT8-W8A8", 400, 1)
+    other = timed[0].subject.model_copy(update={"fingerprint": "changed"})
+    found = made(tmp_path, [*timed, *quality("INT8-W8A8", subject=other)])
+    assert not found.candidates[0].quality and "other weights" in found.notes[0]
+
+
+def test_the_newest_record_counts_even_when_it_failed(tmp_path: Path) -> None:
+    late = {"ended": "2027-01-01T00:00:00+00:00", "status": "failed", "reason": "out of memory"}
+    broken = [r.model_copy(update={**late, "figures": {}}) for r in performance("BASE", 1, 1)]
+    found = made(tmp_path, [*typical(), *broken])
+    assert found.base is not None and found.base.problem("sequential") == "out of memory"
+    table = next(t for t in document.build(found).tables if t.key == "missing")
+    assert any(row[0].text == "BASE" and row[2].text == "out of memory" for row in table.rows)
+
+
+def test_observations_come_from_the_data(tmp_path: Path) -> None:
+    eager = {"options": {**OPTIONS, "enforce_eager": True}}
+    slow = [*performance("BASE", 300, 10 << 20, **eager),
+            *performance("INT4-W4A16", 250, 4 << 20, **eager),
+            *performance("FP8-W8A8", 90, 6 << 20, **eager, served={"kernels": {
+                "qkv_proj": ["X/ChannelWiseTorchFP8ScaledMMLinearKernel"]}})]  # fmt: skip
+    said = " ".join(observations.observations(made(tmp_path, slow)))
+    assert "CPUWNA16LinearKernel" in said and "weight-only: the 4-bit weights" in said
+    assert "separate PyTorch operators" in said
+    assert "too small for compression to pay" in said and "enforce_eager" in said
+    assert "Peak memory hardly moves" in said
+    fast = made(tmp_path / "fast", [*performance("BASE", 10, 16 << 30),
+                                    *performance("INT4-W4A16", 20, 5 << 30)])  # fmt: skip
+    said = " ".join(observations.observations(fast))
+    assert "slower" not in said and "too small" not in said
+
+
+def test_texts_from_records_are_never_markup(tmp_path: Path) -> None:
+    found = [r.model_copy(update={"reason": EVIL}) for r in typical(model=EVIL.replace("/", ""))]
+    folder = tmp_path / "evil"
+    for number, record in enumerate(found):
+        path = folder / str(number) / "r.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(record.model_dump_json())
+    built = document.build(study.build(reading.read([folder])))
+    shown = page.html(built).partition('<script type="application/json"')[0]
+    assert "<img" not in shown and "&lt;img" in shown
+    assert "<script>alert" not in shown and "&lt;script&gt;alert" in shown
+    assert "<" not in page.embedded(page.chart_data(built))
+    outside = re.sub(r"^(```+)\n.*?\n\1$", "", markdown.text(built), flags=re.M | re.S)
+    assert "<img" not in outside and "&lt;img" in outside
+
+
+def test_a_spreadsheet_runs_no_formula(tmp_path: Path, report) -> None:
+    failed = {"status": "failed", "figures": {}, "reason": "=cmd|' /C calc'!A0"}
+    write(tmp_path / "perf_results", [performance("BASE", 1, 1)[0].model_copy(update=failed)])
+    done = report("--format", "csv")
+    assert "'=cmd" in done.stdout and ",=cmd" not in done.stdout
+
+
+@pytest.mark.parametrize("metric", ["tradeoff", "speed", "memory", "quality", "latency"])
+def test_pictures(typical_folder: Path, metric: str, tmp_path: Path) -> None:
+    from reporting import pictures
+
+    built = document.build(study.build(reading.read([typical_folder])))
+    assert pictures.draw(built, metric, tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    svg = pictures.draw(built, metric, tmp_path / "deep" / "p.svg").read_text()
+    assert "INT8-W8A8" in svg
+
+
+def test_model_card(report, base: Path, tmp_path: Path) -> None:
+    folder = models.write_compressed(tmp_path / "tiny-INT8-W8A8", base, "INT8-W8A8")
+    (folder / "README.md").write_text("---\nlicense: mit\ntags: [mine]\n---\n# Kept\n")
+    mark = checkpoint.read(folder).fingerprint
+    found = [
+        r.model_copy(update={"subject": r.subject.model_copy(update={"fingerprint": mark})})
+        if r.subject.scheme == "INT8-W8A8" else r
+        for r in typical()
+    ]  # fmt: skip
+    write(tmp_path / "perf_results", found)
+    for _ in range(2):
+        done = report("--write_card", folder.name)
+        assert done.exit_code == 0, done.stderr
+    from huggingface_hub import ModelCard
+
+    card = ModelCard.load(folder / "README.md")
+    assert card.data.license == "mit" and card.data.tags == ["mine", "vllm", "packed"]
+    scores = {r.dataset_name: r.metric_value for r in card.data.eval_results}
+    assert scores["demo_arc_easy"] == pytest.approx(0.77, abs=0.01) and len(scores) == 3
+    assert "# Kept" in card.text and card.text.count("report.py: start") == 1
+    assert "vllm serve tiny-INT8-W8A8" in card.text
+    (folder / "README.md").write_text("---\n: {\n---\n")
+    done = report("--write_card", folder.name)
+    assert done.exit_code == 2 and "metadata cannot be read" in done.stderr
+    models.write_safetensors(folder / "model.safetensors", {"x": ("BF16", (2, 2))})
+    done = report("--write_card", folder.name)
+    assert done.exit_code == 2 and "not those the records are about" in done.stderr
+
+
+def test_lm_evals_own_files_are_scores(tmp_path: Path) -> None:
+    """Two results files with samples, in lm-eval's layout, are paired like records of ours."""
+    for name, hits in (("tiny", 70), ("tiny-INT4-W4A16", 20)):
+        folder = tmp_path / "eval_results" / name / "sub"
+        folder.mkdir(parents=True)
+        stamp = "2026-01-02T03-04-05.678"
+        (folder / f"results_{stamp}.json").write_text(json.dumps({
+            "results": {"piqa": {"alias": "piqa", "acc,none": hits / 100,
+                                 "acc_stderr,none": 0.04, "bad,none": float("nan")}},
+            "config": {"model_args": f"pretrained=./{name},add_bos_token=true", "limit": 100},
+            "n-shot": {"piqa": 5}, "versions": {"piqa": 1.0},
+        }))  # fmt: skip
+        rows = [{"doc_id": n, "doc_hash": f"{n:064x}", "filter": "none", "metrics": ["acc"],
+                 "acc": float(n < hits)} for n in range(100)]  # fmt: skip
+        samples = "\n".join(json.dumps(row) for row in rows)
+        (folder / f"samples_piqa_{stamp}.jsonl").write_text(samples)
+    (folder / "results_broken.json").write_text('{"results": 1}')
+    timed = [*performance("BASE", 300, 1), *performance("INT4-W4A16", 600, 1)]
+    write(tmp_path / "perf_results", timed)
+    found = reading.read([tmp_path / "perf_results", tmp_path / "eval_results"])
+    assert [Path(path).name for path in found.broken] == ["results_broken.json"]
+    built = study.build(found)
+    compared = built.compressed[0].compared
+    assert compared.verdict == "fail" and compared.tasks["piqa"].worse == 50
+    assert built.base and built.base.figure("harness", "piqa/acc,none")
+    for samples in (tmp_path / "eval_results").rglob("samples_*"):
+        samples.unlink()
+    averages = study.build(reading.read([tmp_path / "perf_results", tmp_path / "eval_results"]))
+    assert averages.compressed[0].compared.verdict is None
+    assert "--log_samples" in averages.compressed[0].compared.reason
