@@ -293,12 +293,15 @@ def main(
         prompts_file=prompts_file,
     )  # fmt: skip
     wanted = benchmark.jobs(workload, sizes)
+    results = {"performance": results_dir, "quality": eval_results_dir}
     with performance.progress(model_id) as step:
         made, failures = run(
-            model_id, chosen, settings, engine, options, wanted, asked, output_dir,
-            {"performance": results_dir, "quality": eval_results_dir}, allow_fallback, lost, step,
+            model_id, chosen, settings, engine, options, wanted, asked, output_dir, results,
+            allow_fallback, lost, step,
         )  # fmt: skip
     _show(made, {f.scheme: f.reason for f in failures}, margins, json_)
+    if not json_:
+        _decide(model_id, results, margin)
     if failures or any(record.status == "failed" for record in made):
         raise typer.Exit(cli.FAILED)
 
@@ -317,7 +320,21 @@ def _show(
     if asked:
         cli.out.print()
         quality.print_all(asked, margins)
-    return cli.say(f"{len(made)} records")
+    return None
+
+
+def _decide(model_id: str, results: dict[str, Path], margin: str) -> None:
+    """What the records say should be deployed; `python report.py` shows all of it."""
+    from reporting import document, reading, study, terminal
+
+    folders = [folder for folder in dict.fromkeys(results.values()) if folder.is_dir()]
+    try:
+        found = study.build(reading.read(folders), models.model_name(model_id), margin)
+    except UserError as problem:
+        return cli.say(f"no decision: {problem}", "yellow")
+    cli.out.print()
+    terminal.show_decision(document.build(found))
+    return cli.say("`python report.py` shows everything; `--format html` makes a page of it")
 
 
 app = cli.application(main)

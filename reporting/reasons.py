@@ -149,8 +149,13 @@ def _with(words: list[str], option: str, value: str) -> list[str]:
 
 def score_command(study: Study, candidate: Candidate) -> str:
     """The command that scores a candidate against the base, on as many documents as are needed."""
-    words = ["python", "score.py", "--model", folder(candidate.newest), "--base"]
-    words.append(folder(study.base.newest) if study.base else study.model)
+    words = ["python", "score.py", "--model", folder(candidate.newest)]
+    if not candidate.newest.subject.manifest:  # others' checkpoints do not name their base
+        words += ["--base", folder(study.base.newest) if study.base else study.model]
+    options = candidate.newest.options
+    if options.get("max_model_len"):
+        words += ["--max_model_len", str(options["max_model_len"])]
+    words += ["--enforce_eager"] if options.get("enforce_eager") else []
     found = candidate.compared
     if found is not None and found.aggregate is not None and found.aggregate.documents_needed:
         per_task = math.ceil(found.aggregate.documents_needed / len(found.tasks))

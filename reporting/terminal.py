@@ -15,9 +15,7 @@ STYLES = {"": "", "good": "green", "bad": "red", "open": "yellow"}
 
 def show(report: Report) -> None:
     """Print a report on stdout."""
-    _line(report.title, "bold")
-    for outcome in report.outcomes:
-        _outcome(outcome)
+    show_decision(report)
     for table in report.tables:
         _table(table)
     if report.observations:
@@ -30,6 +28,13 @@ def show(report: Report) -> None:
         _line("\nNotes", "bold")
     for note in report.notes:
         _line(f"- {note}")
+
+
+def show_decision(report: Report) -> None:
+    """Print which scheme to deploy for each use case, and why."""
+    _line(report.title, "bold")
+    for outcome in report.outcomes:
+        _outcome(outcome)
 
 
 def show_tables(tables: list[Table]) -> None:

@@ -63,7 +63,7 @@ def test_quality_not_measured_is_undecided(tmp_path: Path) -> None:
     found = outcome(tmp_path, [*BASE, *performance("INT8-W8A8", 600, 6 << 20)])
     assert not found.decided and found.winner == "BASE"
     assert "Until then BASE is the safe choice" in found.sentence
-    assert found.to_decide == ["python score.py --model tiny-INT8-W8A8 --base tiny"]
+    assert found.to_decide == ["python score.py --model tiny-INT8-W8A8 --max_model_len 1024"]
 
 
 def test_quality_undecided_says_how_many_documents(tmp_path: Path) -> None:
