@@ -6,71 +6,36 @@
 Chat models get the prompt through their chat template; `--raw` sends it as it is.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core import arguments, checkpoint, cli, models, plugins
-from core.engine import Options, Sampling
+from core import arguments, checkpoint, cli, models
+from core.engine import Options
 from core.errors import UserError
 
 if TYPE_CHECKING:
-    from core.child import Emit
+    pass
 
-PROMPTS = (
-    "Jack has 3 boxes with 12 apples in each. How many apples does Jack have?",
-    "What can I do to keep bread fresh?",
-    "Tell me about the capital of France.",
-)
 LOG = Path("build/logs/vllm_test.log")
-TIMEOUT_S = 1800.0
-
-
-def answer(
-    emit: "Emit",
-    path: str,
-    engine_name: str,
-    options: Options,
-    prompts: list[str],
-    max_new_tokens: int,
-    raw: bool,
-) -> None:
-    """The child's side: emits ("loaded", description), then ("answer", ...) for each prompt."""
-    engine_class = plugins.load("engines", engine_name)
-    sampling = Sampling(max_new_tokens=max_new_tokens, ignore_eos=False)
-    with engine_class(Path(path), options) as engine:
-        emit(("loaded", asdict(engine.describe())))
-        ids = [engine.encode(prompt) if raw else engine.encode_chat(prompt) for prompt in prompts]
-        for prompt, completion in zip(prompts, engine.generate(ids, sampling), strict=True):
-            text = engine.decode(completion.token_ids)
-            emit(("answer", {"prompt": prompt, "answer": text, "token_ids": completion.token_ids}))
 
 
 def ask(
-    model: str, engine: str, options: Options, prompts: list[str], max_new_tokens: int, raw: bool
-) -> dict[str, Any]:
+    model: str, engine: str, options: Options, prompts: tuple[str, ...], max_new_tokens: int,
+    raw: bool,
+) -> dict[str, Any]:  # fmt: skip
     """Load `model` in a clean child and answer; raises `UserError` when it cannot be served."""
-    from core import child, session
+    from core import session
+    from inspection import runtime
 
     identity = models.identify(model)
     checkpoint.read(identity.path)
     refusal = session.impossible(identity, engine, allow_fallback=True)
     if refusal:
         raise UserError(refusal)
-    found: dict[str, Any] = {"model": model, "served": None, "answers": []}
-
-    def on_event(event: tuple[str, Any]) -> None:
-        if event[0] == "loaded":
-            found["served"] = event[1]
-        else:
-            found["answers"].append(event[1])
-
-    session.prepare(engine, [], LOG.parent)
-    arguments = (str(identity.path), engine, options, prompts, max_new_tokens, raw)
-    reason = child.run(answer, arguments, LOG, TIMEOUT_S, on_event)
-    return {**found, "failed": reason}
+    found = runtime.run(identity.path, engine, options, LOG, prompts, max_new_tokens, raw)
+    return {"model": model, **found.as_json()}
 
 
 def main(
@@ -91,6 +56,7 @@ def main(
 ) -> None:
     """Load a checkpoint and answer a few prompts."""
     from core import session
+    from inspection.runtime import PROMPTS
 
     session.check_dtype(dtype, engine)
     options = Options(
@@ -99,7 +65,7 @@ def main(
         trust_remote_code=trust_remote_code,
     )  # fmt: skip
     with cli.err.status(f"{model}: loading"):
-        found = ask(model, engine, options, list(prompt or PROMPTS), max_new_tokens, raw)
+        found = ask(model, engine, options, tuple(prompt or PROMPTS), max_new_tokens, raw)
     if json_:
         cli.print_json(found)
     else:
@@ -118,7 +84,7 @@ def _show(found: dict[str, Any]) -> None:
         )
     for one in found["answers"]:
         cli.out.print(f"> {one['prompt']}", style="bold", markup=False, highlight=False)
-        cli.out.print(one["answer"].strip() + "\n", markup=False, highlight=False)
+        cli.out.print(one["text"].strip() + "\n", markup=False, highlight=False)
 
 
 app = cli.application(main)

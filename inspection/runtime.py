@@ -32,8 +32,14 @@ class Runtime:
         return asdict(self)
 
 
-def run(path: Path, engine: str, options: Options, log: Path) -> Runtime:
-    """Load and ask in a clean child. Failures are in the result, never raised."""
+def run(
+    path: Path, engine: str, options: Options, log: Path, prompts: tuple[str, ...] = PROMPTS,
+    max_new_tokens: int = 24, raw: bool = False,
+) -> Runtime:  # fmt: skip
+    """Load and ask in a clean child, as chats unless `raw`.
+
+    Failures are in the result, never raised.
+    """
     found = Runtime()
 
     def on_event(event: tuple[str, Any]) -> None:
@@ -43,20 +49,24 @@ def run(path: Path, engine: str, options: Options, log: Path) -> Runtime:
             found.answers.append(event[1])
 
     session.prepare(engine, [], log.parent)
-    found.failed = child.run(serve, (str(path), engine, options), log, TIMEOUT_S, on_event)
+    arguments = (str(path), engine, options, prompts, max_new_tokens, raw)
+    found.failed = child.run(serve, arguments, log, TIMEOUT_S, on_event)
     return found
 
 
-def serve(emit: child.Emit, path: str, engine_name: str, options: Options) -> None:
+def serve(
+    emit: child.Emit, path: str, engine_name: str, options: Options, prompts: tuple[str, ...],
+    max_new_tokens: int, raw: bool,
+) -> None:  # fmt: skip
     """The child's side: emits ("loaded", description), then ("answer", ...) for each prompt."""
     files = checkpoint.read(Path(path))
     engine_class = plugins.load("engines", engine_name)
     with engine_class(Path(path), options) as engine:
         description = engine.describe()
         emit(("loaded", asdict(description)))
-        prompts = [engine.encode_chat(prompt) for prompt in PROMPTS]
-        sampling = Sampling(max_new_tokens=24, ignore_eos=False)
-        for prompt, completion in zip(PROMPTS, engine.generate(prompts, sampling), strict=True):
+        encoded = [engine.encode(text) if raw else engine.encode_chat(text) for text in prompts]
+        sampling = Sampling(max_new_tokens=max_new_tokens, ignore_eos=False)
+        for prompt, completion in zip(prompts, engine.generate(encoded, sampling), strict=True):
             ids = completion.token_ids
             emit(("answer", {"prompt": prompt, "text": engine.decode(ids), "token_ids": ids}))
         session.prove(files, description)

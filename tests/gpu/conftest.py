@@ -78,7 +78,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
 def _serve(scheme: str, folder: Path) -> Served:
     import pipeline
-    from vllm_test import PROMPTS
+    from inspection.runtime import PROMPTS
 
     if scheme != "BASE":
         lost = pipeline.compress_missing("demo", [scheme], SETTINGS, folder, "gpu", lambda _: None)
