@@ -9,8 +9,11 @@ cd "$(dirname "$0")"
 MODEL_ID=${MODEL_ID:-llama3_8b}
 
 models=(--model "$MODEL_ID")
-for manifest in "$MODEL_ID"-*/compression.json; do
-    if [ -f "$manifest" ]; then models+=(--model "${manifest%/compression.json}"); fi
+name=$(basename "$MODEL_ID")
+for manifest in "$name"-*/compression.json; do
+    if grep -qs "\"model\": \"$name\"" "$manifest"; then
+        models+=(--model "${manifest%/compression.json}")
+    fi
 done
 scripts/setup.sh
 exec .venv/bin/python score.py "${models[@]}" "$@"

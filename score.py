@@ -7,6 +7,7 @@ Each checkpoint is loaded once for everything. The base is scored first where it
 there yet. Each measure leaves a record in eval_results/, beside lm-eval's own files.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ from core.quality import (
     Questions,
     Tasks,
     Text,
+    digest,
     jobs,
     read_pairs,
     window,
@@ -59,7 +61,9 @@ def ask(
         raise UserError(
             f"{base.name}: {models.NO_QUALITY}; --tasks none --text none measures speed"
         )
-    demo = base == models.DEMO_PATH
+    if apply_chat_template and not models.has_chat_template(base):
+        raise UserError(f"--apply_chat_template: {base.name} has no chat template")
+    demo = base.resolve() == models.DEMO_PATH
     names: tuple[str, ...] = DEMO_TASKS if demo else DEFAULT_TASKS
     if tasks not in (None, "none"):
         names = lm_eval_tasks.expand(str(tasks))
@@ -73,13 +77,13 @@ def ask(
     if stride is not None and not 1 <= stride < length:
         raise UserError(f"--stride {stride} is not between 1 and the window of {length} tokens")
     source = text or ("demo" if demo else "wikitext")
-    if source != "none":
-        corpus.text(source)
-    whole = Text(source=source, window=length, stride=stride or length - 1,
-                 tokens=perplexity_tokens or None, add_bos_token=add_bos_token)  # fmt: skip
+    text_digest = digest(corpus.text(source).encode()) if source != "none" else ""
+    whole = Text(
+        source=source, digest=text_digest, window=length, stride=stride or length - 1,
+        tokens=perplexity_tokens or None, add_bos_token=add_bos_token,
+    )  # fmt: skip
     short = min(DIVERGENCE_WINDOW, length)
-    part = Text(source=source, window=short, stride=short - 1, tokens=divergence_tokens,
-                add_bos_token=add_bos_token)  # fmt: skip
+    part = replace(whole, window=short, stride=short - 1, tokens=divergence_tokens)
     pairs = read_pairs(prompts_file) if prompts_file else ()
     _check_metrics(metrics, bool(pairs))
     if tasks != "none":
@@ -89,25 +93,35 @@ def ask(
         text=whole if source != "none" else None,
         divergence=part if source != "none" and divergence_tokens else None,
         prompts=Prompts(
-            pairs=pairs, max_new_tokens=max_new_tokens, metrics=tuple(map(str, metrics))
+            pairs=pairs, max_new_tokens=max_new_tokens, metrics=tuple(map(str, metrics)),
+            metric_digests=tuple(digest(path.read_bytes()) for path in metrics),
         ) if pairs else None,
     )  # fmt: skip
 
 
 def _check_metrics(metrics: tuple[Path, ...], prompts: bool) -> None:
-    from measures.references import load_metric
+    from measures.references import OURS, load_metric
 
     if metrics and not prompts:
         raise UserError("--metric scores answers to --prompts_file, which is not given")
+    stems = [path.stem for path in metrics]
+    taken = [stem for stem in stems if stem in OURS or stems.count(stem) > 1]
+    if taken:
+        raise UserError(f"--metric {taken[0]}.py: there is a metric of that name already")
     for path in metrics:
-        load_metric(path)
+        try:
+            float(load_metric(path)("an answer", "a reference"))
+        except (TypeError, ValueError) as problem:
+            raise UserError(f"--metric {path}: score() gives no number ({problem})") from problem
+        except Exception as problem:  # anything the user's code raises
+            raise UserError(f"--metric {path}: {type(problem).__name__}: {problem}") from problem
 
 
 def score(
     pairs: list[models.Pair], asked: Questions, engine: str, options: Options, results: Path,
     allow_fallback: bool, progress: "Callable[[str], None]",
 ) -> "list[Scored]":  # fmt: skip
-    """Score checkpoints, each on one load, its base before it.
+    """Score checkpoints, each on one load, its base before it; the base is in the result too.
 
     A base that was not asked for itself keeps the records it has, where settings are the same.
     """
@@ -135,12 +149,12 @@ def score(
                 each.base, engine, options, wanted, results
             )  # fmt: skip
             left = [job for job in wanted if job not in kept]
-            bases[each.base.path] = [*kept.values(), *(measure(each.base, left) if left else [])]
-        base = bases[each.base.path]
-        mine = base
+            base = [*kept.values(), *(measure(each.base, left) if left else [])]
+            bases[each.base.path] = base
+            found.append(Scored(base=base, mine=base))
         if each.mine.path != each.base.path:
             mine = measure(each.mine, jobs(asked, fingerprint, engine, options, False))
-        found.append(Scored(base=base, mine=mine))
+            found.append(Scored(base=bases[each.base.path], mine=mine))
     return found
 
 
@@ -225,8 +239,9 @@ def main(
         raise UserError("nothing is asked: --tasks none, --text none and no --prompts_file")
     with performance.progress("scoring") as step:
         scored = score(pairs, asked, engine, options, results_dir, allow_fallback, step)
-    quality.show(scored, margins, results_dir, json_)
-    if any(record.status == "failed" for each in scored for record in each.mine):
+    compared = quality.show(scored, margins, results_dir, json_)
+    failed = any(record.status == "failed" for each in scored for record in each.mine)
+    if failed or (asked.tasks and any(found.unpaired for found in compared)):
         raise typer.Exit(cli.FAILED)
 
 

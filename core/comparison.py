@@ -4,9 +4,11 @@ Pure functions of records, so that a comparison can be made anew from what was s
 """
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
+from core import plugins
 from core.errors import UserError
 from core.paired import (
     CONFIDENCE,
@@ -31,7 +33,7 @@ class Margin:
     def of(self, base: float) -> float:
         """The accepted difference, for a base's mean score between 0 and 1."""
         if self.recovery is not None:
-            return base * (1 - self.recovery / 100)
+            return abs(base) * (1 - self.recovery / 100)
         return (self.points or 0.0) / 100
 
     def __str__(self) -> str:
@@ -55,9 +57,9 @@ def parse_margins(text: str) -> dict[str, Margin]:
             size = -1.0
         if not 0 < size <= 100 or (percent and size < 50):
             raise UserError(f"--margin wants points like 1 or a recovery like 99%, not {part!r}")
-        margins[scheme.upper().replace("_", "-")] = (
-            Margin(points=None, recovery=size) if percent else Margin(points=size)
-        )
+        if scheme:
+            scheme = plugins.shown("schemes", plugins.find("schemes", scheme))
+        margins[scheme] = Margin(points=None, recovery=size) if percent else Margin(points=size)
     return margins
 
 
@@ -77,7 +79,8 @@ class Quality:
     `aggregate` is their mean. `verdict` fails when a task fails, at a confidence corrected for the
     number of tasks, else it is the aggregate's; None where nothing could be paired, and `reason`
     says why. `perplexity_ratio` is paired by windows; `same_answers` is the share of generated
-    answers that are the base's, word for word.
+    answers that are the base's, word for word. `unpaired`: both were asked tasks, but not the same
+    documents, so that something has to be scored anew.
     """
 
     tasks: dict[str, Comparison]
@@ -87,6 +90,7 @@ class Quality:
     reason: str
     perplexity_ratio: Interval | None = None
     same_answers: float | None = None
+    unpaired: bool = False
 
 
 def quality(base: list[Record], mine: list[Record], margin: Margin | None = None) -> Quality:
@@ -101,7 +105,9 @@ def quality(base: list[Record], mine: list[Record], margin: Margin | None = None
     try:
         pairs = paired_scores(theirs, ours)
     except UserError as problem:
-        return _nothing(str(problem), others)
+        return replace(_nothing(str(problem), others), unpaired=True)
+    if not pairs:
+        return _nothing("no task gives right or wrong per document: see their figures", others)
     strict = 1 - (1 - CONFIDENCE) / len(pairs)
     tasks = {
         name: compare(a, b, margin.of(sum(a) / len(a)), confidence=strict)
@@ -114,7 +120,8 @@ def quality(base: list[Record], mine: list[Record], margin: Margin | None = None
     return Quality(
         tasks=tasks,
         p_values=dict(zip(tasks, holm([t.p_value for t in tasks.values()]), strict=True)),
-        aggregate=aggregate, verdict=verdict, reason=_reason(aggregate, failed, margin), **others,
+        aggregate=aggregate, verdict=verdict,
+        reason=_reason(aggregate, len(tasks), failed, margin), **others,
     )  # fmt: skip
 
 
@@ -122,16 +129,17 @@ def _nothing(reason: str, others: dict[str, Any]) -> Quality:
     return Quality(tasks={}, p_values={}, aggregate=None, verdict=None, reason=reason, **others)
 
 
-def _reason(aggregate: Comparison, failed: list[str], margin: Margin) -> str:
+def _reason(aggregate: Comparison, tasks: int, failed: list[str], margin: Margin) -> str:
     low, high = 100 * aggregate.low, 100 * aggregate.high
     points = f"{100 * aggregate.difference:+.2f} points [{low:+.2f}, {high:+.2f}]"
     if failed:
         return f"{', '.join(failed)} lost more than the margin of {margin}; mean of tasks {points}"
+    each = math.ceil((aggregate.documents_needed or 0) / tasks)
     said = {
         "pass": f"mean of tasks {points}: within the margin of {margin}",
         "fail": f"mean of tasks {points}: a larger loss than the margin of {margin}",
         "undecided": f"mean of tasks {points}: does not decide a margin of {margin}; about "
-        f"{aggregate.documents_needed or 0:,} documents would",
+        f"{each:,} documents of each task would",
     }
     return said[aggregate.verdict]
 
@@ -152,31 +160,47 @@ def latest(records: list[Record], measure: str) -> Record | None:
 
 
 def paired_scores(base: Record, mine: Record) -> dict[str, tuple[list[float], list[float]]]:
-    """Scores per document of each task both have, in one order.
+    """Scores per document of each task both were asked, in one order; a group is one task.
 
+    Only scores between 0 and 1 of which more is better: a margin in points means nothing to others.
     Raises `UserError` when the documents are not the same ones: hashes over question, prompt and
     answer tell.
     """
     theirs, ours = (record.raw["tasks"] for record in (base, mine) if record.raw)
-    pairs = {}
-    for name in ours:
-        if name not in theirs or ours[name]["primary"] is None:
-            continue
-        if theirs[name]["documents"] != ours[name]["documents"]:
-            common = set(theirs[name]["documents"]) & set(ours[name]["documents"])
-            raise UserError(
-                f"{name} was asked with other documents or prompts than the base "
-                f"({len(common)} of {len(ours[name]['documents'])} are the same): score both anew"
-            )
-        metric = ours[name]["primary"]
-        both = theirs[name]["scores"].get(metric), ours[name]["scores"][metric]
-        if both[0] is None:
-            raise UserError(f"{name} was not scored by {metric} on the base: score both anew")
-        sign = 1.0 if ours[name]["higher_is_better"].get(metric, True) else -1.0
-        pairs[name] = [sign * s for s in both[0]], [sign * s for s in both[1]]
-    if not pairs:
+    if not theirs.keys() & ours.keys():
         raise UserError("the checkpoint and its base were asked different tasks")
+    pairs = {}
+    for name, leaves in asked(mine).items():
+        found = [_pair(leaf, theirs[leaf], ours[leaf]) for leaf in leaves if leaf in theirs]
+        both = [each for each in found if each is not None]
+        if both:
+            pairs[name] = [s for a, _ in both for s in a], [s for _, b in both for s in b]
     return pairs
+
+
+def asked(record: Record) -> dict[str, list[str]]:
+    """What tasks a record is of, as they were asked for: a group's name stands for its tasks."""
+    raw = record.raw or {"tasks": {}}
+    groups: dict[str, list[str]] = raw.get("groups", {})
+    grouped = {leaf for leaves in groups.values() for leaf in leaves}
+    return groups | {name: [name] for name in raw["tasks"] if name not in grouped}
+
+
+def _pair(
+    name: str, theirs: dict[str, Any], ours: dict[str, Any]
+) -> tuple[list[float], list[float]] | None:
+    """The primary scores of one task under both, None where they cannot be judged by a margin."""
+    if theirs["documents"] != ours["documents"]:
+        common = len(set(theirs["documents"]) & set(ours["documents"]))
+        raise UserError(
+            f"{name} was asked with other documents or prompts than the base ({common} of "
+            f"{len(ours['documents'])} are the same): score the base anew, naming it as a --model"
+        )
+    metric = ours["primary"]
+    a, b = theirs["scores"].get(metric), ours["scores"].get(metric)
+    if not a or not b or not ours["higher_is_better"].get(metric, True):
+        return None
+    return (a, b) if min(*a, *b) >= 0 and max(*a, *b) <= 1 else None
 
 
 def _perplexity_ratio(base: list[Record], mine: list[Record]) -> Interval | None:

@@ -108,14 +108,20 @@ def earlier(
 ) -> dict[Job, Record]:
     """The newest finished record of each job that was made with these very settings and weights.
 
-    A divergence needs the reference file that its record goes with.
+    Here: on this kind of processor and GPU with these libraries. A divergence needs the reference
+    file that its record goes with.
     """
+    here = _plain(probe().as_json())
     subject = _subject(identity)
     found: dict[Job, Record] = {}
     for record in records.load_checkpoint(subject, results):
         if record.subject.fingerprint != subject.fingerprint or record.status != "ok":
             continue
         if record.engine != engine or record.options != asdict(options):
+            continue
+        if any(
+            _plain(record.machine).get(key) != here[key] for key in ("cpu", "gpus", "libraries")
+        ):
             continue
         for job in wanted:
             same = record.measure == job[0] and _plain(record.settings) == _plain(asdict(job[1]))

@@ -57,6 +57,14 @@ def folder(model_id: str) -> Path:
     raise UserError(f"there is no model folder {model_id!r}; {hint}")
 
 
+def has_chat_template(path: Path) -> bool:
+    """Whether a model's tokenizer comes with a chat template, as files tell."""
+    if (path / "chat_template.jinja").is_file():
+        return True
+    config = path / "tokenizer_config.json"
+    return config.is_file() and bool(checkpoint.read_json(config).get("chat_template"))
+
+
 def model_name(model_id: str) -> str:
     """The first part of a checkpoint's folder name: `demo`, or the model folder's own name."""
     return DEMO if model_id == DEMO else Path(model_id).resolve().name

@@ -21,6 +21,7 @@ CONFIDENCE = 0.95
 POWER = 0.9
 EXACT_BELOW = 25  # discordant documents
 RESAMPLES = 4000
+FEWEST = 10  # documents of a task that say anything at all
 MARGIN = 0.01  # one point of a score between 0 and 1
 
 Verdict = Literal["pass", "fail", "undecided"]
@@ -105,6 +106,8 @@ def pooled(
     binary = all(_binary(a, b) for a, b in pairs)
     low, high = _tails(drawn[:, 1] - drawn[:, 0], CONFIDENCE)
     verdict = _verdict(*_tails(drawn[:, 1] - drawn[:, 0], confidence), margin)
+    if min(a.size for a, _ in pairs) < FEWEST:
+        verdict = "undecided"
     known = means[0] > 0 and (drawn[:, 0] > 0).all()
     recovered = _tails(100 * drawn[:, 1] / drawn[:, 0], CONFIDENCE) if known else (None, None)
     return Comparison(
@@ -114,7 +117,8 @@ def pooled(
         recovery_low=recovered[0], recovery_high=recovered[1], worse=worse, better=better,
         p_value=mcnemar(worse, better) if binary else _sign_flips(difference, seed),
         margin=margin, verdict=verdict,
-        documents_needed=None if verdict != "undecided" else needed(difference, margin, confidence),
+        documents_needed=None if verdict != "undecided"
+        else needed([b - a for a, b in pairs], margin, confidence),
     )  # fmt: skip
 
 
@@ -146,21 +150,26 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def needed(difference: Any, margin: float, confidence: float = CONFIDENCE) -> int:
+def needed(differences: Sequence[Any], margin: float, confidence: float = CONFIDENCE) -> int:
     """How many documents would have decided, with 90 % power, were the true difference as seen.
 
-    n solves n = z^2 * (v + 1 / n) / d^2, with z the sum of the quantiles of confidence and power, v
-    the variance of the differences, 1 / n what the half documents add to it, and d the distance of
-    the mean from -margin; one within a quarter of the margin counts as that far off.
+    `differences` are those of each task; its share of all n documents stays. n solves
+    (z / d / tasks)^2 * sum(v / m + 1 / m^2) = 1 with m = share * n, z the sum of the quantiles of
+    confidence and power, v a task's variance, 1 / m^2 what the half documents add, and d the
+    distance of the mean from -margin; one within a quarter of the margin counts as that far off.
     """
     import numpy as np
     from scipy.special import ndtri
 
     z = float(ndtri((1 + confidence) / 2) + ndtri(POWER))
-    distance = max(abs(float(np.mean(difference)) + margin), margin / 4)
-    factor = (z / distance) ** 2
-    known = factor * float(np.var(difference))
-    return max(int(difference.size) + 1, math.ceil((known + math.sqrt(known**2 + 4 * factor)) / 2))
+    total = sum(int(each.size) for each in differences)
+    mean = float(np.mean([each.mean() for each in differences]))
+    factor = (z / max(abs(mean + margin), margin / 4) / len(differences)) ** 2
+    shares = [each.size / total for each in differences]
+    seen = factor * sum(float(np.var(e)) / s for e, s in zip(differences, shares, strict=True))
+    added = factor * sum(1 / share**2 for share in shares)
+    solved: float = (seen + math.sqrt(seen**2 + 4 * added)) / 2
+    return max(total + 1, math.ceil(solved))
 
 
 def ratio_of_sums(values: Sequence[float], weights: Sequence[float], seed: int = 0) -> Interval:

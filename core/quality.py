@@ -25,9 +25,9 @@ class Tasks:
     """lm-eval tasks, as its command line takes them.
 
     `limit` documents of each task (None: all). Without `num_fewshot` a task gets the shots that its
-    file says, else 5; one that says 0 keeps 0 in any case. `data_dir` holds data sets as
-    `download_model.py --datasets` or their publishers lay them out; `include_path` further task
-    files.
+    file says, else 5 where it has a training split; one that says 0 keeps 0 in any case. `data_dir`
+    holds data sets as `download_model.py --datasets` or their publishers lay them out;
+    `include_path` further task files.
     """
 
     names: tuple[str, ...] = DEFAULT_TASKS
@@ -46,10 +46,12 @@ class Text:
     """Text in windows of `window` tokens that begin `stride` tokens apart; `tokens` bounds it all.
 
     Each window begins with the model's BOS token where it has one and `add_bos_token`; that counts
-    as one of the window's tokens and is not scored. No token is scored twice.
+    as one of the window's tokens and is not scored. No token is scored twice. `digest` is the
+    text's: another text under the same name is another question.
     """
 
     source: str
+    digest: str
     window: int
     stride: int
     tokens: int | None = None
@@ -74,13 +76,15 @@ class Divergence:
 class Prompts:
     """Prompts with their reference answers, answered greedily, and metrics (files) of one's own.
 
-    With `chat` a prompt is a user message where the model has a chat template.
+    With `chat` a prompt is a user message where the model has a chat template. `metric_digests` are
+    those of the metrics' files.
     """
 
     pairs: tuple[tuple[str, str], ...]
     max_new_tokens: int = 128
     chat: bool = True
     metrics: tuple[str, ...] = ()
+    metric_digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +119,11 @@ def jobs(
     if asked.prompts:
         found.append(("references", asked.prompts))
     return found
+
+
+def digest(content: bytes) -> str:
+    """12 hex digits that tell one content from another."""
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def window(asked: int | None, longest: int) -> int:

@@ -34,15 +34,19 @@ def _hellaswag(row: Row) -> Row:
     return {**row, "label": str(row["label"])}
 
 
-def _as_is(row: Row) -> Row:
-    return row
+def _gsm8k(row: Row) -> Row:
+    return {"question": row["question"], "answer": row["answer"]}
+
+
+def _piqa(row: Row) -> Row:
+    return {key: row[key] for key in ("goal", "sol1", "sol2", "label")}
 
 
 # data set and configuration on the hub: its files' first name, its splits' names, its rows
 PUBLISHED: dict[tuple[str, str | None], tuple[str, dict[str, str], Callable[[Row], Row]]] = {
-    ("openai/gsm8k", "main"): ("gsm8k", {"train": "train", "test": "test"}, _as_is),
+    ("openai/gsm8k", "main"): ("gsm8k", {"train": "train", "test": "test"}, _gsm8k),
     ("Rowan/hellaswag", None): ("hellaswag", {"train": "train", "validation": "val"}, _hellaswag),
-    ("baber/piqa", None): ("piqa", {"train": "train", "validation": "valid"}, _as_is),
+    ("baber/piqa", None): ("piqa", {"train": "train", "validation": "valid"}, _piqa),
     ("allenai/ai2_arc", "ARC-Easy"): (
         "ARC-Easy", {"train": "Train", "validation": "Dev", "test": "Test"}, _arc),
     ("allenai/ai2_arc", "ARC-Challenge"): (
@@ -58,7 +62,7 @@ def local(data_dir: Path) -> Iterator[None]:
     library = lm_eval.api.task.datasets
     usual = library.load_dataset
 
-    def load(path: str, name: str | None = None, **options: Any) -> Any:
+    def load(path: str | None = None, name: str | None = None, **options: Any) -> Any:
         found = fetched(data_dir, path, name) or published(data_dir, path, name)
         return usual(path=path, name=name, **options) if found is None else found
 
@@ -69,35 +73,37 @@ def local(data_dir: Path) -> Iterator[None]:
         library.load_dataset = usual
 
 
-def fetched(data_dir: Path, path: str, name: str | None) -> Any:
+def fetched(data_dir: Path, path: str | None, name: str | None) -> Any:
     """A data set in its `<org>--<name>` folder, None when that is not there.
 
     A split's files are found by their names (`main/test-00000-of-00001.parquet`).
     """
-    folder = data_dir / path.replace("/", "--")
-    if not folder.is_dir():
+    folder = data_dir / (path or "").replace("/", "--")
+    if not path or not folder.is_dir():
         return None
     from datasets import load_dataset
 
     files = sorted(folder.rglob("*.parquet"))
     named = [f for f in files if name in f.relative_to(folder).parts]
+    flat = [f for f in files if f.parent == folder or f.parent.name == "data"]
     splits: dict[str, list[str]] = {}
-    for file in named or files:
+    for file in named or flat:
         splits.setdefault(file.name.partition("-")[0], []).append(str(file))
     if not splits:
-        raise UserError(f"{folder} holds no parquet file: fetch {path} again")
+        raise UserError(f"{folder} holds no parquet file of {name or path}: fetch it again")
     return load_dataset("parquet", data_files=splits)
 
 
-def published(data_dir: Path, path: str, name: str | None) -> Any:
+def published(data_dir: Path, path: str | None, name: str | None) -> Any:
     """A data set from files as its publishers name them, None when none of them is there."""
-    known = PUBLISHED.get((path, name))
+    known = PUBLISHED.get((path or "", name))
     if known is None:
         return None
     data_set, splits, convert = known
     found = {}
     for split, called in splits.items():
-        names = (f"{data_set}_{called}", f"{data_set}-{called}", f"{data_set}/{called}")
+        names = (f"{data_set}_{called}", f"{data_set}-{called}", f"{data_set}/{called}",
+                 f"{data_set}/{data_set}-{called}")  # fmt: skip
         file = next((f for n in names if (f := data_dir / f"{n}.jsonl").is_file()), None)
         if file is not None:
             found[split] = _rows(file, convert)

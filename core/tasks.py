@@ -38,11 +38,26 @@ def build(settings: Tasks) -> dict[str, Any]:
     from lm_eval.tasks import TaskManager
 
     quiet_libraries()
-    folders = _folders(settings)
-    with task_data.local(Path(settings.data_dir)):
+    folders = _folders(settings, set(settings.names))
+    manager = TaskManager(include_path=[str(f) for f in folders], include_defaults=False)
+    while elsewhere := _children(manager) - manager.task_index.keys():
+        more = _folders(settings, elsewhere)
+        if set(more) <= set(folders):
+            break
+        folders = list(dict.fromkeys([*more, *folders]))
         manager = TaskManager(include_path=[str(f) for f in folders], include_defaults=False)
+    with task_data.local(Path(settings.data_dir)):
         built = [item for name in settings.names for item in _build(manager, name, settings)]
     return dict(manager.load(built))
+
+
+def _children(manager: Any) -> set[str]:
+    """Names that the groups read so far consist of."""
+    parts = [
+        part for entry in manager.task_index.values() if (entry.cfg or {}).get("group")
+        for part in entry.cfg.get("task") or []
+    ]  # fmt: skip
+    return {part for part in parts if isinstance(part, str)}
 
 
 def _build(manager: Any, name: str, settings: Tasks) -> list[Any]:
@@ -76,10 +91,11 @@ def _set_shots(task: Any, settings: Tasks) -> None:
     """Shots and their seed. Raises `UserError` for a wanted split that is empty."""
     own = task.get_config("num_fewshot")
     asked = settings.num_fewshot
-    shots = own if own == 0 else asked if asked is not None else SHOTS if own is None else own
+    source = task.config.fewshot_split or task.config.training_split
+    usual = (SHOTS if source else 0) if own is None else own
+    shots = usual if asked is None or own == 0 else asked
     task.set_config(key="num_fewshot", value=shots)
     task.set_fewshot_seed(seed=settings.seed)
-    source = task.config.fewshot_split or task.config.training_split
     if not len(task.eval_docs):
         raise UserError(f"{task.task_name}: there is no document to ask in {settings.data_dir}")
     if shots and source and not len(task.dataset[source]):
@@ -89,8 +105,8 @@ def _set_shots(task: Any, settings: Tasks) -> None:
         )
 
 
-def _folders(settings: Tasks) -> list[Path]:
-    """Folders whose task files mention the wanted names; ours and the user's come last and win.
+def _folders(settings: Tasks, names: set[str]) -> list[Path]:
+    """Folders whose task files mention some names; ours and the user's come last and win.
 
     Raises `UserError` for a name that no file mentions.
     """
@@ -100,7 +116,7 @@ def _folders(settings: Tasks) -> list[Path]:
     for folder in own:
         if not folder.is_dir():
             raise UserError(f"--include_path {folder}: there is no such folder")
-    wanted = {name.encode() for name in settings.names}
+    wanted = {name.encode() for name in names}
     missing = wanted - {name for folder in own for _, name in _mentions(folder)}
     found: set[Path] = set()
     known: set[bytes] = set()

@@ -53,7 +53,9 @@ def distribution(llm: Any, sequence: TokenIds, top_k: int, at: Any) -> Scores:
     try:
         scores = token_scores(llm, [sequence])[0]
     finally:
-        heard = next(found for found in llm.apply_model(_collect) if found)
+        heard = next((found for found in llm.apply_model(_collect) if found), None)
+    if heard is None:
+        raise RuntimeError("no logits were heard: a sequence needs three tokens")
     if len(heard["at"]) < len(tokens):
         raise RuntimeError(f"{len(heard['at'])} of {len(tokens)} places were heard")
     top_ids, top, own = (heard[name][: len(tokens)] for name in ("top_ids", "top", "at"))

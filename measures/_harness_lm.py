@@ -4,11 +4,16 @@ A subclass needs lm-eval at the top of its file; `measures/harness.py` imports t
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from lm_eval.api.model import TemplateLM  # noqa: TID253
-from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_text  # noqa: TID253
+from lm_eval.models.utils import (  # noqa: TID253
+    maybe_truncate,
+    normalize_gen_kwargs,
+    postprocess_generated_text,
+)
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window  # noqa: TID253
 
 from core.engine import Sampling, TokenIds
@@ -22,14 +27,19 @@ class NotFinite(Exception):
 
 
 class LoadedLM(TemplateLM):  # type: ignore[misc]
-    """lm-eval's model interface over `Loaded`; `generated` and `empty` count answers."""
+    """lm-eval's model interface over `Loaded`.
+
+    `generated` and `empty` count answers by task, `truncated` prompts that did not fit the context.
+    """
 
     def __init__(self, loaded: Loaded, add_bos_token: bool) -> None:
         super().__init__()
         self.loaded, self.engine = loaded, loaded.engine
         self.add_bos_token = add_bos_token
         self.max_length = loaded.description.max_model_len - 1  # vLLM always makes one token
-        self.generated = self.empty = 0
+        self.generated: Counter[str] = Counter()
+        self.empty: Counter[str] = Counter()
+        self.truncated = 0
 
     @property
     def eot_token_id(self) -> int:
@@ -79,16 +89,17 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
         cut = [
             ((context + answer)[-self.max_length :], len(answer)) for _, context, answer in requests
         ]
+        self.truncated += sum(len(c) + len(a) > self.max_length for _, c, a in requests)
         order = sorted(range(len(cut)), key=lambda n: -len(cut[n][0]))
         answers: dict[int, tuple[float, bool]] = {}
         for numbers in _chunks(order):
             scored = self.engine.score([cut[n][0] for n in numbers])
             for n, scores in zip(numbers, scored, strict=True):
-                length = cut[n][1]
-                total = float(scores.logprobs[-length:].sum())
+                first = len(scores.logprobs) - cut[n][1]
+                total = float(scores.logprobs[first:].sum())
                 if not math.isfinite(total):
                     raise NotFinite(f"a log-probability is {total}")
-                answers[n] = total, bool(scores.greedy[-length:].all())
+                answers[n] = total, bool(scores.greedy[first:].all())
             self.loaded.tick()
         return [answers[n] for n in range(len(cut))]
 
@@ -117,22 +128,31 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
                     text = self.engine.decode(answer.token_ids)
                     texts[n] = postprocess_generated_text(text, list(sampling.stop), None)
             self.loaded.tick()
-        self.generated += len(texts)
-        self.empty += sum(not text.strip() for text in texts.values())
+        for n, request in enumerate(requests):
+            self.generated[request.task_name] += 1
+            self.empty[request.task_name] += not texts[n].strip()
         return [texts[n] for n in range(len(prepared))]
 
     def _prepare(self, context: str, asked: dict[str, Any]) -> tuple[TokenIds, Sampling]:
-        """Token ids cut to leave room for the answer, and how it is made."""
+        """Token ids and how they are answered.
+
+        Where both do not fit, the answer is shortened first, then the prompt loses its beginning.
+        """
         wanted = normalize_gen_kwargs(dict(asked))
         until = wanted["until"]
-        room = min(wanted["max_gen_toks"], self.max_length - 1)
+        ids = self.tok_encode(context)
+        kept, room = maybe_truncate(
+            ids, wanted["max_gen_toks"], self.max_length + 1, shrink_gen_toks=True, verbose=False
+        )
+        self.truncated += len(kept) < len(ids)
         sampling = Sampling(
             max_new_tokens=room,
             temperature=float(wanted["temperature"]) if wanted["do_sample"] else 0.0,
+            top_p=float(wanted.get("top_p", 1.0)),
             ignore_eos=False,
             stop=tuple([until] if isinstance(until, str) else until),
         )
-        return self.tok_encode(context)[-(self.max_length - room) :], sampling
+        return kept, sampling
 
 
 def _chunks(order: list[int]) -> Iterator[list[int]]:

@@ -27,7 +27,9 @@ def run(loaded: Loaded, settings: Divergence) -> Raw:
 
     Raises `UserError` when the base has not written its distribution of these very windows.
     """
-    windows = _windows.cut(loaded.engine, settings.text)
+    windows = [w for w in _windows.cut(loaded.engine, settings.text) if len(w.ids) > 2]
+    if not windows:
+        raise UserError(f"{settings.text.source} is too short to compare distributions on")
     if settings.is_base:
         _write(loaded, settings, windows)
     kept = _read(Path(settings.reference), windows)

@@ -33,25 +33,36 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
 
     from measures._harness_lm import LoadedLM
 
-    random.seed(settings.seed)
+    random.seed(0)  # lm-eval's own seeds
     np.random.seed(settings.seed)
     chat = settings.apply_chat_template
     if chat and loaded.engine.render_chat([{"role": "user", "content": ""}]) is None:
         raise UserError("--apply_chat_template: the model has no chat template")
     model = LoadedLM(loaded, settings.add_bos_token and not chat)
     started = datetime.now(UTC)
+    built = tasks.build(settings)
     results: Any = evaluate(
-        model, tasks.build(settings), limit=settings.limit, bootstrap_iters=BOOTSTRAP,
+        model, built, limit=settings.limit, bootstrap_iters=BOOTSTRAP,
         log_samples=True, apply_chat_template=chat, fewshot_as_multiturn=chat,
     )  # fmt: skip
-    if model.empty > EMPTY_ALLOWED * model.generated:
-        raise Broken(f"{model.empty} of {model.generated} generated answers are empty")
+    for task, count in model.empty.items():
+        if count > EMPTY_ALLOWED * model.generated[task]:
+            raise Broken(f"{task}: {count} of {model.generated[task]} answers are empty")
     samples = results.pop("samples")
     raw = {
-        "tasks": {name: _documents(name, samples[name], results) for name in samples},
-        "generated": model.generated,
-        "empty": model.empty,
-    }
+        "tasks": {
+            name: _documents(name, samples[name], results)
+            | {"available": len(built["tasks"][name].eval_docs)}
+            for name in samples
+        },
+        "groups": {
+            name: [task.task_name for task in built["groups"][name].get_all_tasks()]
+            for name in settings.names if name in built["groups"]
+        },
+        "generated": model.generated.total(),
+        "empty": model.empty.total(),
+        "truncated": model.truncated,
+    }  # fmt: skip
     return raw | {"files": _save(loaded, settings, results, samples, started)}
 
 
@@ -66,18 +77,18 @@ def _documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any]
             value = sample[metric]
             if isinstance(value, bool | int | float):
                 scores.setdefault(f"{metric},{sample['filter']}", []).append(float(value))
-    better = {
-        metric: bool(results["higher_is_better"][name].get(metric.partition(",")[0], True))
-        for metric in scores
-    }
     aggregated = {
         metric: float(value)
         for metric, value in results["results"][name].items()
         if "," in metric and "_stderr" not in metric and isinstance(value, int | float)
         and math.isfinite(value)
     }  # fmt: skip
+    told = results["higher_is_better"][name]
+    better = {
+        metric: told.get(metric.partition(",")[0]) is not False for metric in scores | aggregated
+    }
     return {
-        "primary": primary(list(scores)),
+        "primary": primary(list(scores) or list(aggregated)),
         "n_shot": results["n-shot"].get(name),
         "version": results["versions"].get(name),
         "documents": list(documents.values()),
@@ -114,7 +125,8 @@ def _save(
     tracker = EvaluationTracker(output_path=str(loaded.output.parent))
     tracker.general_config_tracker.log_experiment_args(
         model_source=loaded.description.engine, model_args=results["config"]["model_args"],
-        system_instruction=None, chat_template=None, fewshot_as_multiturn=False,
+        system_instruction=None, chat_template=None,
+        fewshot_as_multiturn=settings.apply_chat_template,
     )  # fmt: skip
     before = set(loaded.output.glob("*.json*"))
     tracker.save_results_aggregated(results=results, samples=samples)

@@ -14,6 +14,7 @@ from core.measure import Loaded, Measure, Raw, Unit
 from core.quality import Prompts
 from core.stats import Estimate, estimate, mean_of
 
+OURS = ("rouge_l", "bleu", "chrf")
 EMPTY_ALLOWED = 0.05
 CHUNK = 256
 Score = Callable[[str, str], float]

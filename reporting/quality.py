@@ -4,18 +4,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core import cli
-from core.comparison import Margin, Quality, Scored, latest, quality
+from core.comparison import Margin, Quality, Scored, asked, latest, quality
 from core.paired import Comparison
 from core.records import Record
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
 
 
-def show(scored: list[Scored], margins: dict[str, Margin], results: Path, as_json: bool) -> None:
-    """Print what was scored: as JSON, or as a table with where the records are."""
+def show(
+    scored: list[Scored], margins: dict[str, Margin], results: Path, as_json: bool
+) -> list[Quality]:
+    """Print what was scored, as JSON or as a table with where the records are, and return it."""
     compared = [compare(each, margins) for each in scored]
     if as_json:
-        return cli.print_json([
+        cli.print_json([
             {
                 "model": each.mine[0].subject.model,
                 "scheme": each.mine[0].subject.scheme,
@@ -24,8 +26,10 @@ def show(scored: list[Scored], margins: dict[str, Margin], results: Path, as_jso
             }
             for each, found in zip(scored, compared, strict=True)
         ])  # fmt: skip
-    print_table(scored, compared)
-    return cli.say(f"{sum(len(each.mine) for each in scored)} records in {results}/")
+    else:
+        print_table(scored, compared)
+        cli.say(f"{sum(len(each.mine) for each in scored)} records in {results}/")
+    return compared
 
 
 def print_all(made: list[Record], margins: dict[str, Margin]) -> None:
@@ -91,8 +95,9 @@ def _texts(each: Scored, found: Quality) -> list[str]:
 
 
 def _tasks(records: list[Record]) -> list[str]:
+    """Tasks as they were asked for: a group is one."""
     record = latest(records, "harness")
-    return list(record.raw["tasks"]) if record and record.raw else []
+    return list(asked(record)) if record else []
 
 
 def _figure(record: Record | None, name: str, factor: float, digits: int) -> str:
@@ -110,17 +115,21 @@ def _perplexity(each: Scored, found: Quality) -> str:
 
 
 def _task(found: Quality, each: Scored, task: str) -> str:
-    """Percent right, and the flips against the base: right to wrong, wrong to right."""
+    """Percent right, and the flips against the base: right to wrong, wrong to right.
+
+    A task that is not judged by right and wrong shows its figure.
+    """
     record = latest(each.mine, "harness")
-    if record is None or record.raw is None or task not in record.raw["tasks"]:
+    leaves = asked(record).get(task) if record else None
+    if record is None or record.raw is None or leaves is None:
         return "-"
-    told = record.raw["tasks"][task]
-    value = told["aggregated"].get(told["primary"])
-    text = "-" if value is None else f"{100 * value:.1f}"
     compared = found.tasks.get(task)
-    if compared is None or each.base is each.mine:
-        return text
-    return f"{text} (-{compared.worse} +{compared.better})"
+    if compared is None:
+        told = record.raw["tasks"][leaves[0]]
+        value = told["aggregated"].get(told["primary"]) if len(leaves) == 1 else None
+        return "-" if value is None else f"{told['primary'].partition(',')[0]} {value:.4g}"
+    text = f"{100 * compared.compressed:.1f}"
+    return text if each.base is each.mine else f"{text} (-{compared.worse} +{compared.better})"
 
 
 def _verdict(each: Scored, found: Quality) -> list[str]:
@@ -146,10 +155,16 @@ def _notes(scored: list[Scored], compared: list[Quality]) -> None:
         scheme = each.mine[0].subject.scheme
         reasons = dict.fromkeys(r.reason for r in each.mine if r.status != "ok" and r.reason)
         lines += [f"{scheme}: {reason}" for reason in reasons]
-        if each.base is not each.mine and not reasons and _tasks(each.mine):
-            lines.append(f"{scheme}: {found.reason}")
-            lines += _real(scheme, found)
-    if any(each.base is not each.mine and each.mine for each in scored):
+        record = latest(each.mine, "harness")
+        cut = (record.raw or {}).get("truncated") if record else 0
+        if cut:
+            lines.append(
+                f"{scheme}: {cut} prompts did not fit the context and lost their beginning"
+            )
+        if each.base is not each.mine and record:
+            lines += [f"{scheme}: {found.reason}", *_real(scheme, found)]
+    if any(found.tasks and each.base is not each.mine for each, found in
+           zip(scored, compared, strict=True)):  # fmt: skip
         lines.append(
             "(-a +b): documents that the base had right and this one wrong, and the reverse; "
             "[low, high]: 95 % intervals, paired by document"

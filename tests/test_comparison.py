@@ -29,7 +29,7 @@ def test_other_documents_are_not_paired() -> None:
     base = harness("BASE", {"a": RIGHT})
     other = harness("INT4-W4A16", {"a": RIGHT}, {"a": [f"{n + 5:012x}" for n in range(1000)]})
     found = quality([base], [other])
-    assert found.verdict is None
+    assert found.verdict is None and found.unpaired
     assert "995 of 1000 are the same" in found.reason
 
 
@@ -40,6 +40,24 @@ def test_what_is_missing_is_said() -> None:
     assert quality([], mine).reason == "no task was scored on the base"
     failed = record("harness", "INT4-W4A16", status="failed", reason="a log-probability is nan")
     assert quality(base, [failed]).reason == "a log-probability is nan"
+
+
+def test_a_group_is_one_task() -> None:
+    base, mine = harness("BASE", {"a": RIGHT, "b": RIGHT}), harness("X", {"a": RIGHT, "b": RIGHT})
+    for record_ in (base, mine):
+        assert record_.raw is not None
+        record_.raw["groups"] = {"whole": ["a", "b"]}
+    found = quality([base], [mine])
+    assert list(found.tasks) == ["whole"] and found.tasks["whole"].n == 2000
+
+
+def test_what_a_margin_means_nothing_to_is_not_judged() -> None:
+    base, mine = harness("BASE", {"a": [30.0] * 20}), harness("X", {"a": [40.0] * 20})
+    assert quality([base], [mine]).reason.startswith("no task gives right or wrong")
+    better = harness("BASE", {"a": RIGHT})
+    assert better.raw is not None
+    better.raw["tasks"]["a"]["higher_is_better"]["acc,none"] = False
+    assert quality([better], [better]).verdict is None
 
 
 def test_margins() -> None:

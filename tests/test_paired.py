@@ -112,6 +112,21 @@ def test_every_task_counts_the_same() -> None:
     assert paired.pooled([large, small]).difference == -0.5
 
 
+def test_too_few_documents_decide_nothing() -> None:
+    assert paired.compare([1.0] * 5, [0.0] * 5).verdict == "undecided"
+    assert paired.compare([0.5], [0.4]).verdict == "undecided"
+
+
+def test_tasks_of_unequal_size_need_documents_where_they_are_few() -> None:
+    large = [1.0] * 2000 + [0.0] * 300, [1.0] * 2000 + [0.0] * 300
+    small = [1.0] * 80 + [0.0] * 20, [1.0] * 77 + [0.0] * 23
+    found = paired.pooled([large, small])
+    assert found.verdict == "undecided" and found.documents_needed is not None
+    grown = round(found.documents_needed / found.n)
+    again = paired.pooled([(a * grown, b * grown) for a, b in (large, small)])
+    assert grown > 2 and again.verdict != "undecided"
+
+
 def test_holm() -> None:
     assert paired.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 

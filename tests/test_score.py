@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core import records
+from core.comparison import paired_scores
 from core.errors import UserError
 from core.quality import read_pairs, window
 from tests import models
@@ -58,9 +59,16 @@ def test_texts(command, world: Path) -> None:
     assert ratio == pytest.approx(mine["perplexity_ratio"], rel=0.01)  # fewer tokens there
     again = command("score.py", "--model", "tiny-INT4-W4A16", *asked, "--json")
     told = json.loads(again.stdout.splitlines()[-1])
-    assert told[0]["quality"]["perplexity_ratio"][0] == pytest.approx(ratio)
+    assert [one["scheme"] for one in told] == ["BASE", "INT4-W4A16"]
+    assert told[1]["quality"]["perplexity_ratio"][0] == pytest.approx(ratio)
     saved = [r.subject.scheme for r in records.load_all(world / "eval_results")]
     assert (saved.count("BASE"), saved.count("INT4-W4A16")) == (2, 4)  # the base was kept
+    (world / "text.txt").write_text(TEXT.replace("quick", "eager"))
+    other = command("score.py", "--model", "tiny-INT4-W4A16", *asked, "--json")
+    told = json.loads(other.stdout.splitlines()[-1])
+    assert 0.8 < told[1]["quality"]["perplexity_ratio"][0] < 1.25
+    saved = [r.subject.scheme for r in records.load_all(world / "eval_results")]
+    assert saved.count("BASE") == 4  # another text under the same name
 
 
 @pytest.mark.real
@@ -68,7 +76,7 @@ def test_answers(command, world: Path) -> None:
     asked = ("--tasks", "none", "--prompts_file", "prompts.json", "--metric", "length.py")
     done = command("score.py", "--model", "tiny-INT4-W4A16", *asked, *FAKE, "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])[0]["quality"]["same_answers"] == 1.0
+    assert json.loads(done.stdout.splitlines()[-1])[1]["quality"]["same_answers"] == 1.0
     mine = figures(world, "INT4-W4A16", "references")
     assert mine["length"] == 128 and 0 <= mine["rouge_l"] < 0.2 and 0 <= mine["bleu"] < 5
 
@@ -142,6 +150,8 @@ def test_broken_answers_are_a_failed_record(
         (("--model", "tiny", "--tasks", "none", "--metric", "length.py"), "not given"),
         (("--model", "tiny", "--tasks", "none", "--prompts_file", "text.txt"), "not a JSON file"),
         (("--model", "tiny", "--margin", "lots"), "--margin wants points"),
+        (("--model", "tiny", "--margin", "1,INT4-W4A17=2"), "Did you mean INT4-W4A16"),
+        (("--model", "tiny", "--apply_chat_template"), "has no chat template"),
         (("--model", "tiny-INT4-W4A16", "--base", "other"), "other weights than other"),
         (("--model", "foreign", "--base", "wide"), "hidden_size is 256 and 128"),
         (("--model", "foreign"), "does not say what it was made from"),
@@ -161,6 +171,65 @@ def test_bad_input(command, world: Path, arguments: tuple[object, ...], sentence
     assert done.returncode == 2, done.stdout + done.stderr
     assert sentence in " ".join(done.stderr.split()), done.stderr
     assert not (world / "eval_results").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "sentence"),
+    [
+        ("bleu", "def score(a, b): return 1", "a metric of that name already"),
+        ("none", "def score(a, b): return None", "gives no number"),
+        ("boom", "def score(a, b): return {}[a]", "KeyError"),
+        ("empty", "", "has no function score"),
+    ],
+)
+def test_metrics_that_are_none(tmp_path: Path, name: str, code: str, sentence: str) -> None:
+    import score
+
+    path = tmp_path / f"{name}.py"
+    path.write_text(code)
+    with pytest.raises(UserError, match=sentence):
+        score._check_metrics((path,), True)
+
+
+@pytest.mark.real
+def test_tasks_of_other_kinds(command, world: Path) -> None:
+    """A rolling task has a figure and no verdict, a group is one task, long prompts are told."""
+    folder = world / "own"
+    folder.mkdir()
+    rows = [{"text": f"The fox number {n} jumps over {n + 1} dogs."} for n in range(12)]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    data = f"dataset_path: json\ndataset_kwargs:\n  data_files:\n    test: {folder}/rows.jsonl\n"
+    (folder / "rolling.yaml").write_text(
+        f"task: rolling\n{data}output_type: loglikelihood_rolling\ntest_split: test\n"
+        'doc_to_text: ""\ndoc_to_target: "{{text}}"\n'
+        "metric_list:\n  - metric: word_perplexity\n    higher_is_better: false\n"
+    )
+    (folder / "both.yaml").write_text("group: both\ntask:\n  - demo_piqa\n  - demo_arc_easy\n")
+    asked = ("--tasks", "rolling,both,demo_gsm8k", "--include_path", "own", "--limit", 12)
+    done = command(
+        "score.py",
+        "--model",
+        "tiny-INT4-W4A16",
+        "--engine",
+        "fake",
+        "--text",
+        "none",
+        *asked,
+        "--max_model_len",
+        512,
+    )
+    assert done.returncode == 0, done.stderr
+    found = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
+    record = found["INT4-W4A16"]
+    assert record.figures["rolling/word_perplexity,none"].better == "lower"
+    assert record.raw is not None and record.raw["groups"] == {
+        "both": ["demo_piqa", "demo_arc_easy"]
+    }
+    pairs = paired_scores(found["BASE"], record)
+    assert {name: len(a) for name, (a, _) in pairs.items()} == {"both": 24, "demo_gsm8k": 12}
+    assert record.raw["tasks"]["demo_piqa"]["available"] == 500
+    assert record.raw["truncated"] > 0  # of the two shots in bytes not all fit 512 tokens
+    assert "prompts did not fit" in done.stdout and "word_perplexity" in done.stdout
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '[{"prompt": "x"}]', '["x"]', "["])
