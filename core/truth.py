@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from core import consistency, layouts, scale_values
+from core import completeness, consistency, layouts, scale_values
 from core.checkpoint import Checkpoint
 from core.consistency import HEADS, Finding
 from core.declared import Declaration, Group
@@ -51,6 +51,7 @@ def examine(these: Layers, base: dict[str, tuple[int, int]] | None = None) -> li
     sizes = base or {}
     findings = [
         *consistency.index(these.found),
+        *completeness.complete(these.found, these.modules),
         *_undeclared(these),
         *_targets(these),
         *(f for module in these.modules.values() for f in _module(these, module, sizes)),
@@ -58,9 +59,8 @@ def examine(these: Layers, base: dict[str, tuple[int, int]] | None = None) -> li
         *_kv_cache(these),
         *consistency.tied(these.found),
     ]
-    missing = [
-        name for name in sizes if name not in these.modules and name.rpartition(".")[2] not in HEADS
-    ]
+    known = these.modules.keys() | {finding.module for finding in findings}
+    missing = [n for n in sizes if n not in known and n.rpartition(".")[2] not in HEADS]
     return findings + [
         Finding("missing", name, "the base has this layer, the checkpoint has not")
         for name in missing
