@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import analyze
 from core import cli, plugins
 from core.errors import UserError
+from inspection import results
 from reporting import analysis
 from tests import models, mutations, test_methods
 
@@ -90,7 +90,7 @@ def test_mutated_checkpoints(good: list[Path], draw: st.DataObject) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     Watch.seen, Watch.folder = (), str(top)
     try:
-        result = analyze.inspect(str(folder), analyze.Settings(), lambda *_: None)
+        result = results.inspect(str(folder), results.Settings(), lambda *_: None)
         with cli.out.capture() as said:
             analysis.show(result, everything=False)
         assert said.get().encode() and json.dumps(result)
