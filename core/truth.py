@@ -14,7 +14,7 @@ from core.consistency import HEADS, Finding
 from core.declared import Declaration, Group
 from core.headers import Tensor
 from core.methods import declaration
-from core.modules import FUSED, KV_SCALES, MARKS, Module, modules, size, stored_shape
+from core.modules import FUSED, KV_SCALES, MARKS, PLAIN, Module, modules, size, stored_shape
 
 
 class Layers(NamedTuple):
@@ -55,6 +55,7 @@ def examine(these: Layers, base: dict[str, tuple[int, int]] | None = None) -> li
         *_undeclared(these),
         *_targets(these),
         *(f for module in these.modules.values() for f in _module(these, module, sizes)),
+        *_vectors(these),
         *_fused(these),
         *_kv_cache(these),
         *consistency.tied(these.found),
@@ -185,6 +186,21 @@ def _scales(found: Checkpoint, module: str, suffix: str, tensor: Tensor) -> Iter
             continue  # small weights in FP16 have such scales from any tool
         why = f"{suffix}: {count:,} of {math.prod(tensor.shape):,} scales are {what}"
         yield Finding("scales", module, why)
+
+
+def _vectors(these: Layers) -> Iterator[Finding]:
+    """Norms and biases are small enough to look at every value."""
+    for module in these.modules.values():
+        for suffix, tensor in module.tensors.items():
+            if (
+                len(tensor.shape) == 1
+                and tensor.dtype in PLAIN
+                and not scale_values.is_scale(suffix)
+            ):
+                for what, count in scale_values.bad_scales(these.found, tensor):
+                    if what in ("NaN", "infinite"):
+                        why = f"{suffix}: {count:,} of {tensor.shape[0]:,} values are {what}"
+                        yield Finding("values", module.name, why)
 
 
 def _fused(these: Layers) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ def check(settings: Settings) -> None:
         capability(settings.target)
     base = read_base(settings)
     if base is not None and (settings.sensitivity or settings.calibration):
-        corpus.check(_source(base, settings), settings.num_calibration_samples)
+        corpus.check(text_source(base, settings), settings.num_calibration_samples)
 
 
 def read_base(settings: Settings) -> Checkpoint | None:
@@ -166,15 +166,15 @@ def _compare(
 
         step("loading the base", 0, 1)
         text = corpus.calibrate(
-            base.path, _source(base, settings), settings.num_calibration_samples,
+            base.path, text_source(base, settings), settings.num_calibration_samples,
             settings.max_sequence_length, settings.seed, settings.trust_remote_code,
         )  # fmt: skip
         reference = Reference(base.path, text.rows, settings.trust_remote_code)
         result["sensitivity"] = sensitivity.measure(these, reference, folded, step).as_json()
 
 
-def _source(base: Checkpoint, settings: Settings) -> str:
-    """The text as asked, else the demo model's own for it and its copies, else UltraChat."""
+def text_source(base: Checkpoint, settings: Settings) -> str:
+    """What to calibrate on: as asked, the demo text for the demo model, else UltraChat."""
     if settings.calibration:
         return settings.calibration
     demo = models.DEMO_PATH.is_dir() and (
