@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from core import arguments, cli, models
+from core import arguments, cli, models, records
 from core.errors import UserError
-from inspection import results
+from inspection import results, saving
 from inspection.results import Progress, Settings
 
 
@@ -52,7 +52,9 @@ def look(names: list[str], settings: Settings, progress: Progress) -> list[dict[
 def _must_be_one(name: str) -> None:
     """Raise `UserError` for a folder that is no checkpoint but holds some."""
     folder = Path(name)
-    inside = find(folder)[:-1] if folder.is_dir() and not (folder / "config.json").is_file() else []
+    if name == models.DEMO or not folder.is_dir() or (folder / "config.json").is_file():
+        return
+    inside = find(folder)[:-1]
     if inside:
         more = ", ..." if len(inside) > 3 else ""
         raise UserError(
@@ -89,6 +91,10 @@ def main(
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="every layer and every finding")] = False,
     trust_remote_code: arguments.TrustRemoteCode = Settings.trust_remote_code,
+    save: Annotated[
+        bool, typer.Option("--save", help="save records for report.py, one a checkpoint")
+    ] = False,
+    results_dir: arguments.ResultsDir = Path("eval_results"),
     json_: arguments.Json = False,
 ) -> None:
     """Prove what is inside a checkpoint: declared against actual, against its base, on a GPU."""
@@ -102,6 +108,7 @@ def main(
         trust_remote_code=trust_remote_code,
     )  # fmt: skip
     results.check(settings)
+    started, run_id = records.now().isoformat(), records.new_run_id()
     with analysis.progress() as progress:
         found = look(checkpoints or find(Path()), settings, progress)
     if json_:
@@ -110,6 +117,9 @@ def main(
         analysis.show(found[0], all_)
     else:
         analysis.listing(found)
+    if save:
+        for result in found:
+            cli.say(saving.save(result, settings, results_dir, run_id, started))
     if pictures:
         from reporting import analysis_pictures
 

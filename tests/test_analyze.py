@@ -241,3 +241,9 @@ def test_a_format_nobody_serves_is_an_answer(tmp_path: Path, int4: Path) -> None
     declared = replace(these.declared, groups=(group,), method="gptq")
     answer = target.answer(these._replace(declared=declared), "sm_90", 1)
     assert answer.kind == "none" and "nothing is known about serving W4A16" in answer.reason
+
+
+def test_a_folder_called_demo_does_not_hide_the_demo_model(run, tmp_path: Path) -> None:
+    models.write_model(tmp_path / "demo" / "model")
+    done = run("demo", "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout)[0]["overview"]["parameters"] > 1_000_000
