@@ -247,3 +247,28 @@ def test_a_folder_called_demo_does_not_hide_the_demo_model(run, tmp_path: Path) 
     models.write_model(tmp_path / "demo" / "model")
     done = run("demo", "--json")
     assert done.exit_code == 0 and json.loads(done.stdout)[0]["overview"]["parameters"] > 1_000_000
+
+
+def test_of_a_scheme_it_is_said_once_whether_it_runs(run) -> None:
+    assert run("NVFP4", "--target", "sm_80").stdout.startswith("NVFP4  runs on sm_80: fallback\n")
+    said = run("INT8-W8A8", "--target", "sm_100").stdout
+    assert said.startswith("INT8-W8A8  will not run on sm_100: no kernel\n")
+    assert said.count("needs compute capability") == 1 and "this GPU" not in said
+
+
+def test_what_stands_in_the_way_is_not_called_native(run, tmp_path: Path) -> None:
+    folder = test_methods.write(tmp_path / "c", "gptq")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_attention_heads": 8}))
+    done = run("c", "--target", "sm_90", "--tensor_parallel_size", "3")
+    assert done.exit_code == 1
+    assert "on 3 GPUs: will not run, though kernels are native" in done.stdout
+    assert done.stdout.count("8 attention heads do not divide by 3") == 1
+
+
+def test_a_dense_one_is_not_called_smaller(run, base: Path) -> None:
+    assert "smaller" not in run("tiny").stdout
+
+
+def test_small_tensors_have_their_size_in_kib(run, int4: Path) -> None:
+    assert "I64 0.11 KiB" in run("tiny-INT4").stdout
