@@ -31,7 +31,7 @@ def measure(
     `results` are the folders of performance and quality records; a measure's own files go to the
     latter. Raises `UserError` when the folder cannot be read. Everything later becomes a record.
     """
-    subject = _subject(identity)
+    subject = subject_of(identity)
     make = _maker(subject, engine, options, run_id)
 
     def save(record: Record) -> Record:
@@ -57,7 +57,8 @@ def measure(
     ]
 
 
-def _subject(identity: models.Identity) -> Subject:
+def subject_of(identity: models.Identity) -> Subject:
+    """What a record says about a checkpoint. Raises `UserError` for an unreadable folder."""
     files = checkpoint.read(identity.path)
     download = identity.path / "download.json"
     revision = checkpoint.read_json(download).get("commit") if download.is_file() else None
@@ -112,7 +113,7 @@ def earlier(
     file that its record goes with.
     """
     here = _plain(probe().as_json())
-    subject = _subject(identity)
+    subject = subject_of(identity)
     found: dict[Job, Record] = {}
     for record in records.load_checkpoint(subject, results):
         if record.subject.fingerprint != subject.fingerprint or record.status != "ok":

@@ -94,7 +94,7 @@ class Serving:
         have = "{}.{}".format(*capability)
         if self._computes(capability):
             return Verdict(kind="native", reason=f"compute capability {have}")
-        need = f"needs {self.needs}, this GPU has {have}"
+        need = f"needs {self.needs}, the GPU has {have}"
         if self.fallback is not None and capability >= self.fallback:
             return Verdict(
                 kind="fallback", reason=f"{need}: vLLM falls back to {self.fallback_how}"

@@ -8,13 +8,13 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from core import consistency, layouts, scale_values
+from core import completeness, consistency, layouts, scale_values
 from core.checkpoint import Checkpoint
 from core.consistency import HEADS, Finding
 from core.declared import Declaration, Group
 from core.headers import Tensor
 from core.methods import declaration
-from core.modules import FUSED, KV_SCALES, MARKS, Module, modules, size, stored_shape
+from core.modules import FUSED, KV_SCALES, MARKS, PLAIN, Module, modules, size, stored_shape
 
 
 class Layers(NamedTuple):
@@ -51,16 +51,17 @@ def examine(these: Layers, base: dict[str, tuple[int, int]] | None = None) -> li
     sizes = base or {}
     findings = [
         *consistency.index(these.found),
+        *completeness.complete(these.found, these.modules),
         *_undeclared(these),
         *_targets(these),
         *(f for module in these.modules.values() for f in _module(these, module, sizes)),
+        *_vectors(these),
         *_fused(these),
         *_kv_cache(these),
         *consistency.tied(these.found),
     ]
-    missing = [
-        name for name in sizes if name not in these.modules and name.rpartition(".")[2] not in HEADS
-    ]
+    known = these.modules.keys() | {finding.module for finding in findings}
+    missing = [n for n in sizes if n not in known and n.rpartition(".")[2] not in HEADS]
     return findings + [
         Finding("missing", name, "the base has this layer, the checkpoint has not")
         for name in missing
@@ -185,6 +186,21 @@ def _scales(found: Checkpoint, module: str, suffix: str, tensor: Tensor) -> Iter
             continue  # small weights in FP16 have such scales from any tool
         why = f"{suffix}: {count:,} of {math.prod(tensor.shape):,} scales are {what}"
         yield Finding("scales", module, why)
+
+
+def _vectors(these: Layers) -> Iterator[Finding]:
+    """Norms and biases are small enough to look at every value."""
+    for module in these.modules.values():
+        for suffix, tensor in module.tensors.items():
+            if (
+                len(tensor.shape) == 1
+                and tensor.dtype in PLAIN
+                and not scale_values.is_scale(suffix)
+            ):
+                for what, count in scale_values.bad_scales(these.found, tensor):
+                    if what in ("NaN", "infinite"):
+                        why = f"{suffix}: {count:,} of {tensor.shape[0]:,} values are {what}"
+                        yield Finding("values", module.name, why)
 
 
 def _fused(these: Layers) -> Iterator[Finding]:

@@ -66,7 +66,12 @@ def parse_config(found: Checkpoint) -> Any:
 
 
 def read_rows(found: Checkpoint, tensor: Tensor, start: int = 0, stop: int | None = None) -> Any:
-    """Rows `start` to `stop` of a tensor (dimension 0), read and not mapped into memory."""
+    """Rows `start` to `stop` of a tensor (dimension 0), read and not mapped into memory.
+
+    Raises `UserError` for a dtype that holds no weights.
+    """
+    if tensor.dtype not in TORCH:
+        raise UserError(f"{tensor.name} of {found.path} is {tensor.dtype}: it cannot be compared")
     import torch
 
     shape = list(tensor.shape)

@@ -14,7 +14,7 @@ from core.checkpoint import Checkpoint
 from core.declared import Group
 from core.errors import UserError
 from core.headers import Tensor
-from core.modules import Module
+from core.modules import Module, size
 from core.truth import Layers
 from inspection import decompress
 from inspection.decompress import Codec
@@ -59,19 +59,20 @@ def compare(these: Layers, base: Checkpoint, progress: Progress) -> list[LayerEr
 def _layer(
     these: Layers, base: Checkpoint, module: Module, group: Group, codec: Codec
 ) -> LayerError:
-    import torch
-
     original = base.by_name.get(f"{module.name}.weight")
     if original is None:
         raise UserError(f"{base.path} has no {module.name}: it is not the base of this checkpoint")
+    shape = size(these.found, module, group.weights.bits)
+    if shape is None or original.shape != shape:
+        sizes = f"{list(shape or ())} and {list(original.shape)}"
+        raise UserError(f"{module.name} has another shape than the base's: {sizes}")
+    import torch
+
     sums = torch.zeros(4, dtype=torch.float64)  # of w², v², wv, (w-v)²
     counts = torch.zeros(256, dtype=torch.int64)
     for start, state in decompress.chunks(these, module, group, codec):
         restored = codec.compressor.decompress(state, codec.scheme)["weight"].float()
         wanted = decompress.read_rows(base, original, start, start + len(restored)).float()
-        if wanted.shape != restored.shape:
-            sizes = f"{list(restored.shape)} and {list(wanted.shape)}"
-            raise UserError(f"{module.name} has another shape than the base's: {sizes}")
         sums += _sums(wanted, restored)
         counts += _codes(state, group)
     unused, saturated = _levels(counts, group)

@@ -79,8 +79,8 @@ def answer(these: Layers, target: str, tensor_parallel_size: int) -> Answer:
         reason = NO_METHOD.get(declared.method, f"{declared.method[:50]!r} is not known here")
         return Answer(target=target, kind="none", reason=reason, alike="-", problems=problems,
                       tensor_parallel_size=tensor_parallel_size, parsed_by=parsed_by)  # fmt: skip
-    names = [nearest(group) for group in declared.groups] if declared else ["BASE"]
-    found = [(name, _verdict(plugins.load("schemes", name), where)) for name in names or ["BASE"]]
+    groups = declared.groups if declared else ()
+    found = [_of_group(group, where) for group in groups] or [_of_scheme("BASE", where)]
     name, verdict = min(found, key=lambda one: ("none", "fallback", "native").index(one[1].kind))
     return Answer(
         target=target, kind=verdict.kind, reason=verdict.reason, alike=name, problems=problems,
@@ -103,8 +103,20 @@ def _verdict(scheme: Scheme, where: Capability | None) -> Verdict:
     return scheme.verdict(where, probe().cpu_flags)
 
 
-def nearest(group: Group) -> str:
-    """The scheme of the registry that needs the same kernels as a group of layers."""
+def _of_scheme(name: str, where: Capability | None) -> tuple[str, Verdict]:
+    return name, _verdict(plugins.load("schemes", name), where)
+
+
+def _of_group(group: Group, where: Capability | None) -> tuple[str, Verdict]:
+    name = nearest(group)
+    if name is not None:
+        return _of_scheme(name, where)
+    reason = f"nothing is known about serving {group.words} ({group.format[:50]!r})"
+    return "-", Verdict(kind="none", reason=reason)
+
+
+def nearest(group: Group) -> str | None:
+    """The scheme of the registry with the same kernels as a group of layers; None: not known."""
     if group.format == "fp8":
         return "FP8-W8A8-BLOCK" if group.weights.block else "FP8-W8A8"
     alike = ALIKE.get((group.format, group.weights.bits))
@@ -115,9 +127,7 @@ def nearest(group: Group) -> str:
         for name in map(_shown, plugins.names("schemes"))
         if (scheme := plugins.load("schemes", name)).storage.format == group.format
     ]
-    if not found:
-        raise UserError(f"nothing is known about serving {group.words} ({group.format[:50]!r})")
-    return min(found)[1]
+    return min(found)[1] if found else None
 
 
 def _shown(stem: str) -> str:

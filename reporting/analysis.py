@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from core import cli
+from reporting.analysis_lines import line, row, table
 from reporting.quantities import count, size
 
 FEW = 8  # rows of a long table, findings of a kind
@@ -25,25 +25,6 @@ def progress() -> Iterator[Callable[[str, str, int, int], None]]:
         yield show
 
 
-def line(text: str, style: str = "") -> None:
-    """One line of a stranger's words, safe for the terminal."""
-    cli.out.print(escape(cli.printable(text)), style=style or None, highlight=False)
-
-
-def table(*headings: str) -> Table:
-    """A plain table, the first column of words and the others of numbers unless they start `<`."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(headings):
-        left = number == 0 or heading.startswith("<")
-        made.add_column(heading.lstrip("<"), justify="left" if left else "right", no_wrap=True)
-    return made
-
-
-def row(of: Table, *cells: object) -> None:
-    """Add a row of a stranger's words."""
-    of.add_row(*(escape(cli.printable(str(cell))) for cell in cells))
-
-
 def show(result: dict[str, Any], everything: bool) -> None:
     """One checkpoint, all that was looked at."""
     verdict(result)
@@ -56,13 +37,23 @@ def show(result: dict[str, Any], everything: bool) -> None:
             printer(result[key], everything)
 
 
-def verdict(result: dict[str, Any]) -> None:
-    """The headline: as declared, or how much is not."""
+def said(result: dict[str, Any]) -> str:
+    """As declared, or how much is not; of a scheme, which declares nothing, whether it runs."""
     number = len(result["findings"])
-    said = "as declared" if not number else f"{number} finding{'s' if number > 1 else ''}"
+    if result.get("targets") and not result.get("overview"):
+        one = result["targets"][0]
+        return f"{'runs' if one['runs'] else 'will not run'} on {one['target']}: {_kernel(one)}"
+    return f"{number} finding{'s' if number > 1 else ''}" if number else "as declared"
+
+
+def verdict(result: dict[str, Any]) -> None:
+    """The headline: what is said of it, in red where something was found."""
     name = escape(cli.printable(result["name"]))
-    colour = "red" if number else "green"
-    cli.out.print(f"[bold]{name}[/bold]  [bold {colour}]{said}[/bold {colour}]", highlight=False)
+    colour = "red" if result["findings"] else "green"
+    cli.out.print(
+        f"[bold]{name}[/bold]  [bold {colour}]{escape(said(result))}[/bold {colour}]",
+        highlight=False,
+    )
 
 
 def _overview(found: dict[str, Any]) -> None:
@@ -72,14 +63,14 @@ def _overview(found: dict[str, Any]) -> None:
         line(f"  KV cache {found['kv_cache']}, scales stored")
     if found["ignore"]:
         line(f"  left as they are: {', '.join(found['ignore'])}")
-    against = "the base" if found["base_bytes"] else "at 16 bits"
+    smaller, against = _smaller(found), "the base" if found["base_bytes"] else "at 16 bits"
     quantized = found["quantized_bits_per_weight"]
     within = f" ({quantized:.2f} in quantized layers)" if quantized else ""
     line(
         f"  {count(found['parameters'])} weights, {size(found['nbytes'])} in "
         f"{len(found['files'])} file{'s' if len(found['files']) > 1 else ''}, "
-        f"{found['bits_per_weight']:.2f} bits a weight{within}, "
-        f"{found['compression']:.2f}x smaller than {against}"
+        f"{found['bits_per_weight']:.2f} bits a weight{within}"
+        + (f", {smaller} smaller than {against}" if smaller else "")
     )
     line(f"  {_model(found)}")
     shown = table("  layers", "<stored as", "number", "shape", "bits/weight", "size", "share")
@@ -98,6 +89,12 @@ def _overview(found: dict[str, Any]) -> None:
         line(f"  note: {note}", "dim")
 
 
+def _smaller(found: dict[str, Any]) -> str | None:
+    """`1.64x`; None for what is as large as what it is compared with."""
+    times = f"{found['compression']:.2f}x"
+    return None if times == "1.00x" else times
+
+
 def _model(found: dict[str, Any]) -> str:
     config = found["config"]
     names = config.get("architectures") or [config["model_type"]]
@@ -113,9 +110,9 @@ def _model(found: dict[str, Any]) -> str:
 
 
 def findings(found: list[dict[str, str]], everything: bool) -> None:
-    """What is not as declared; the same reason for many layers on one line unless all are asked."""
+    """What is not as declared (targets tell theirs); one line a reason unless all are asked."""
     grouped: dict[tuple[str, str], list[str]] = {}
-    for one in found:
+    for one in (one for one in found if one["kind"] != "target"):
         key = one["module"] if everything else ""
         grouped.setdefault((one["reason"], key), []).append(one["module"])
     shown = list(grouped.items())
@@ -175,15 +172,22 @@ def _sensitivity(found: dict[str, Any], everything: bool) -> None:
         line("    compress.py ... " + " ".join(f"--ignore '{name}'" for name in found["ignore"]))
 
 
+def _kernel(one: dict[str, Any]) -> str:
+    return str(one["kind"]) if one["kind"] != "none" else "no kernel"
+
+
 def _targets(found: list[dict[str, Any]], everything: bool) -> None:
     for one in found:
-        how = {"native": "green", "fallback": "yellow", "none": "red"}[one["kind"]]
-        word = one["kind"] if one["kind"] != "none" else "no kernel"
         split = f" on {one['tensor_parallel_size']} GPUs" if one["tensor_parallel_size"] > 1 else ""
+        how = {"native": "green", "fallback": "yellow"}[one["kind"]] if one["runs"] else "red"
+        stands = one["problems"] and one["kind"] != "none"
+        word = f"will not run, though kernels are {one['kind']}" if stands else _kernel(one)
         cli.out.print(
             f"Target {escape(one['target'])}{split}: [bold {how}]{word}[/bold {how}], "
             f"{escape(one['reason'])} (kernels of {escape(one['alike'])})", highlight=False,
         )  # fmt: skip
+        for problem in one["problems"]:
+            line(f"  ! {problem}", "red")
         if one["parsed_by"] and not one["problems"]:
             line(f"  its config is taken by {one['parsed_by']}")
 
@@ -227,14 +231,12 @@ def listing(results: list[dict[str, Any]]) -> None:
     shown = table("checkpoint", "<verdict", "<format", "bits/weight", "size", "smaller")
     for result in results:
         found = result.get("overview")
-        number = len(result["findings"])
-        said = f"{number} finding{'s' if number > 1 else ''}" if number else "as declared"
         if found:
             group = found["groups"][0].partition(",")[0] if found["groups"] else "dense"
-            row(shown, result["name"], said, group, f"{found['bits_per_weight']:.2f}",
-                size(found["nbytes"]), f"{found['compression']:.2f}x")  # fmt: skip
+            row(shown, result["name"], said(result), group, f"{found['bits_per_weight']:.2f}",
+                size(found["nbytes"]), _smaller(found) or "-")  # fmt: skip
         else:
-            row(shown, result["name"], said, "-", "-", "-", "-")
+            row(shown, result["name"], said(result), "-", "-", "-", "-")
     cli.out.print(shown)
     for result in results:
         if result["findings"] or any(result.get(key) for key in SECTIONS):

@@ -154,6 +154,9 @@ def test_a_scheme_is_nearest_to_itself(tmp_path: Path) -> None:
 BAD_INPUT = [
     (["nowhere"], "no model folder"),
     (["tiny", "--base", "nowhere"], "no model folder"),
+    (["tiny", "--base", "tiny-INT4"], "is compressed ('pack-quantized') and cannot be a base"),
+    (["INT8-W8A8"], "INT8-W8A8 is a scheme and no checkpoint: add --target"),
+    (["."], ". is no checkpoint but holds some (tiny, tiny-INT4)"),
     (["tiny", "--sensitivity"], "give it with --base"),
     (["tiny", "--target", "h100"], "there is no target 'h100'"),
     (["tiny", "--engine", "vlm"], "Did you mean vllm"),
@@ -161,7 +164,7 @@ BAD_INPUT = [
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), BAD_INPUT)
-def test_bad_input(run, base: Path, arguments: list[str], sentence: str) -> None:
+def test_bad_input(run, base: Path, int4: Path, arguments: list[str], sentence: str) -> None:
     done = run(*arguments)
     assert done.exit_code == 2, done.stdout + done.stderr
     assert sentence in done.stderr and "Traceback" not in done.stderr
@@ -187,3 +190,48 @@ def test_terminal_codes_in_names_are_not_sent_to_the_terminal(command, tmp_path:
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout and "\x07" not in done.stdout and "\\x1b]0;" in done.stdout
     assert json.loads(command("analyze.py", "m", "--json").stdout)
+
+
+def test_one_that_is_none_spoils_no_other(run, base: Path, int4: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("empty", "tiny-INT4", "nowhere", "--json")
+    assert done.exit_code == 1
+    empty, good, nowhere = json.loads(done.stdout)
+    assert [one["kind"] for one in empty["findings"] + nowhere["findings"]] == ["refused"] * 2
+    assert good["findings"] == [] and good["overview"]
+
+
+def test_text_that_is_not_there_is_refused_before_work(run, base: Path, int4: Path) -> None:
+    done = run("tiny-INT4", "--base", "tiny", "--sensitivity", "--calibration", "no.jsonl")
+    assert done.exit_code == 2 and "no.jsonl: there is no such file" in done.stderr
+
+
+def test_a_folder_called_demo_does_not_hide_the_demo_model(run, tmp_path: Path) -> None:
+    models.write_model(tmp_path / "demo" / "model")
+    done = run("demo", "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout)[0]["overview"]["parameters"] > 1_000_000
+
+
+def test_of_a_scheme_it_is_said_once_whether_it_runs(run) -> None:
+    assert run("NVFP4", "--target", "sm_80").stdout.startswith("NVFP4  runs on sm_80: fallback\n")
+    said = run("INT8-W8A8", "--target", "sm_100").stdout
+    assert said.startswith("INT8-W8A8  will not run on sm_100: no kernel\n")
+    assert said.count("needs compute capability") == 1 and "this GPU" not in said
+
+
+def test_what_stands_in_the_way_is_not_called_native(run, tmp_path: Path) -> None:
+    folder = test_methods.write(tmp_path / "c", "gptq")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_attention_heads": 8}))
+    done = run("c", "--target", "sm_90", "--tensor_parallel_size", "3")
+    assert done.exit_code == 1
+    assert "on 3 GPUs: will not run, though kernels are native" in done.stdout
+    assert done.stdout.count("8 attention heads do not divide by 3") == 1
+
+
+def test_a_dense_one_is_not_called_smaller(run, base: Path) -> None:
+    assert "smaller" not in run("tiny").stdout
+
+
+def test_small_tensors_have_their_size_in_kib(run, int4: Path) -> None:
+    assert "I64 0.11 KiB" in run("tiny-INT4").stdout

@@ -17,9 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import analyze
-from core import cli, plugins
+from core import checkpoint, cli, plugins, truth
 from core.errors import UserError
+from inspection import results, target
+from inspection.overview import overview
 from reporting import analysis
 from tests import models, mutations, test_methods
 
@@ -90,10 +91,13 @@ def test_mutated_checkpoints(good: list[Path], draw: st.DataObject) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     Watch.seen, Watch.folder = (), str(top)
     try:
-        result = analyze.inspect(str(folder), analyze.Settings(), lambda *_: None)
+        result = results.inspect(str(folder), results.Settings(), lambda *_: None)
         with cli.out.capture() as said:
             analysis.show(result, everything=False)
         assert said.get().encode() and json.dumps(result)
+        these = truth.layers(checkpoint.read(folder))
+        assert json.dumps(overview(these, base_bytes=1000)[0].as_json())
+        assert all(map(str.isprintable, target.split_problems(these, parts=2)))
     except UserError as problem:
         assert str(problem) and "\n" not in str(problem) and len(str(problem)) < 3000
     finally:

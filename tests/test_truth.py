@@ -133,6 +133,10 @@ def unknown_format(parts: Parts) -> None:
     parts.declared["format"] = "marlin-24"
 
 
+def norm_values(parts: Parts) -> None:
+    parts.values["model.layers.0.input_layernorm.weight"] = BF16["nan"]
+
+
 def scale(kind: str) -> Callable[[Parts], None]:
     def breaking(parts: Parts) -> None:
         parts.values[f"{DOWN}.weight_scale"] = BF16[kind]
@@ -160,6 +164,7 @@ BROKEN: dict[str, tuple[Callable[[Parts], None], str, str]] = {
     "no head": (no_head, "tied", "no output layer is stored"),
     "tied apart": (tied_apart, "tied", "lm_head: the config ties the output layer"),
     "weight_shape": (weight_shape_lies, "shape", "weight_shape says no pair of sizes"),
+    "NaN norm": (norm_values, "values", "input_layernorm: weight: 1 of 128 values are NaN"),
     "unknown format": (unknown_format, "declaration", "'marlin-24', an unknown format"),
     **{
         f"{kind} scale": (scale(kind), "scales", f"{DOWN}: weight_scale: 1 of 256 scales are")

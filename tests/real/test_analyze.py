@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-import analyze
 from core import plugins
+from inspection import results
 from tests.conftest import ROOT
 from tests.real.conftest import RealRun
 
 pytestmark = pytest.mark.real
 SCHEMES = [plugins.shown("schemes", n) for n in plugins.names("schemes") if n != "base"]
-COMPARED = analyze.Settings(
+COMPARED = results.Settings(
     base="demo", sensitivity=True, num_calibration_samples=2, max_sequence_length=64
 )
 DOWN = "model.layers.0.mlp.down_proj"
@@ -28,7 +28,7 @@ MOST_KL = {4: 0.05, 8: 0.002}  # nats a token; the demo's answers differ by 3 na
 def against_base(real_run: RealRun) -> dict[str, dict[str, Any]]:
     """Every checkpoint of the run compared with the base, in one process."""
     return {
-        name: analyze.inspect(str(real_run.folder / f"demo-{name}"), COMPARED, lambda *_: None)
+        name: results.inspect(str(real_run.folder / f"demo-{name}"), COMPARED, lambda *_: None)
         for name in SCHEMES
     }
 
@@ -68,7 +68,7 @@ def test_a_ruined_layer_is_the_most_sensitive(real_run: RealRun, tmp_path: Path)
     tensors = load_file(tmp_path / "model.safetensors")
     tensors[f"{DOWN}.weight"] = tensors[f"{DOWN}.weight"].roll(1, 0)
     save_file(tensors, tmp_path / "model.safetensors")
-    found = analyze.inspect(str(tmp_path), COMPARED, lambda *_: None)
+    found = results.inspect(str(tmp_path), COMPARED, lambda *_: None)
     assert found["findings"] == []
     assert found["numeric"]["layers"][0]["module"] == DOWN
     assert found["sensitivity"]["units"][0]["layers"] == [DOWN]
