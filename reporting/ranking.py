@@ -34,10 +34,16 @@ def metric(study: Study, use_case: UseCase) -> tuple[str, str]:
 
 
 def winner(rated: list[Rated], use_case: UseCase) -> tuple[Rated, list[Rated]]:
-    """The best, or of those not told from it the least lossy, then the simplest; and all tied."""
+    """The best, or of those not told from it the least lossy, then the simplest; and all tied.
+
+    Where the best is told from the base, only schemes that are told from it too tie with the best.
+    """
     sign = 1 if rated[0].figure.better == "lower" else -1
     best = min(rated, key=lambda one: sign * one.figure.value)
     tied = [one for one in rated if one is best or not separated(best, one, use_case)]
+    base = next((one for one in rated if one.candidate.is_base), None)
+    if base is not None and base not in tied:
+        tied = [one for one in tied if separated(one, base, use_case)]
     key = partial(_preference, paired_tokens=all(_kl(o) is not None for o in tied if _cut(o)))
     return min(tied, key=key), tied
 

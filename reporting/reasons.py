@@ -64,20 +64,19 @@ def lost_reason(
     if one is lead:
         return f"leads, but its quality {quality_state(one.candidate)}"
     winner = kept if kept is not None and one not in tied else lead
-    if one in tied and lead in tied:
-        unstable = [o for o in (one, lead) if (o.figure.cv or 0) > NOISY]
-        noise = "; the repeats vary by more than 8 %, more of them may tell" if unstable else ""
-        return f"not told from {lead.candidate.scheme}, which is {_finer(lead)}{noise}"
+    scheme = winner.candidate.scheme
     ratio = advantage(one.figure, winner.figure)
-    if ratio is None:
-        return f"not as good as {winner.candidate.scheme}"
-    if ratio.value > 1 and not accepted(one.candidate):
-        return f"better than {winner.candidate.scheme}, but its quality " + quality_state(
-            one.candidate
-        )
     if not separated(one, winner, use_case):
-        return f"not told from {winner.candidate.scheme}, which is {_finer(winner)}"
-    return f"{WORSE[use_case].format(_factor(ratio))} {winner.candidate.scheme}"
+        unstable = [o for o in (one, winner) if (o.figure.cv or 0) > NOISY]
+        noise = "; the repeats vary by more than 8 %, more of them may tell" if unstable else ""
+        return f"not told from {scheme}, which is {_finer(winner)}{noise}"
+    if ratio is None:
+        return f"not as good as {scheme}"
+    if ratio.value <= 1:
+        return f"{WORSE[use_case].format(_factor(ratio))} {scheme}"
+    if not accepted(one.candidate):
+        return f"better than {scheme}, but its quality {quality_state(one.candidate)}"
+    return f"not told from the best either, and {scheme} is {_finer(winner)}"
 
 
 def _factor(ratio: Ratio) -> str:

@@ -51,6 +51,19 @@ def test_a_tie_goes_to_the_base(tmp_path: Path) -> None:
     assert "not told from BASE" in reason(found, "INT8-W8A8")
 
 
+def test_what_is_not_told_from_the_base_does_not_win_by_a_tie_with_the_best(tmp_path: Path) -> None:
+    """INT4 beats the base; INT8 is told from neither, and is the less lossy of the two."""
+    noisy = [*performance("INT8-W8A8", 350, 6 << 20, spread=0.1), *quality("INT8-W8A8", 0.7, 0.001)]
+    found = outcome(tmp_path / "passed", [*BASE, *noisy, *both("INT4-W4A16", 380, kl=0.02)])
+    assert found.decided and found.winner == "INT4-W4A16"
+    assert "slower than INT4-W4A16" in reason(found, "BASE")
+    unmeasured = performance("INT4-W4A16", 380, 6 << 20)
+    found = outcome(tmp_path / "open", [*BASE, *noisy, *unmeasured])
+    assert not found.decided and found.winner == "BASE"
+    assert "INT4-W4A16 has the lowest latency" in found.sentence
+    assert "not told from BASE" in reason(found, "INT8-W8A8")
+
+
 def test_a_tie_goes_to_the_least_lossy_then_the_simplest(tmp_path: Path) -> None:
     lossy = both("INT4-W4A16", 602, kl=0.02)
     found = outcome(tmp_path / "kl", [*BASE, *lossy, *both("INT8-W8A8", 600)])
