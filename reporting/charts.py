@@ -188,7 +188,7 @@ def _point(study: Study, candidate: Candidate, measure: str, loss: LossOf) -> Po
     if candidate.is_base:
         whole = 100.0 if loss is _weights else 0.0
         return Point(candidate.scheme, 1.0, None, None, whole, None, None, "base")
-    ratio = study.speed_up(candidate, measure, "output_tokens_per_s")
+    ratio = study.speed_up(candidate, measure)
     lost = loss(study, candidate)
     if ratio is None or lost is None:
         return None

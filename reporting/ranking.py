@@ -8,7 +8,7 @@ from core import plugins
 from core.records import Figure
 from core.scheme import Scheme
 from core.stats import NOISY
-from reporting.study import Candidate, Study, advantage
+from reporting.study import Candidate, Study, advantage, headline
 
 UseCase = Literal["latency", "throughput", "memory"]
 USE_CASES: tuple[UseCase, ...] = ("latency", "throughput", "memory")
@@ -26,11 +26,10 @@ class Rated:
 
 def metric(study: Study, use_case: UseCase) -> tuple[str, str]:
     """The measure and figure a use case is judged by: throughput at the largest batch."""
-    if use_case == "latency":
-        return "sequential", "e2e_latency_s"
     if use_case == "memory":
         return "memory", "weights_bytes"
-    return (study.batches() or ["batch"])[-1], "output_tokens_per_s"
+    measure = "sequential" if use_case == "latency" else (study.batches() or ["batch"])[-1]
+    return measure, headline(measure)
 
 
 def winner(rated: list[Rated], use_case: UseCase) -> tuple[Rated, list[Rated]]:

@@ -48,10 +48,14 @@ def figure_text(figure: Figure | None, factor: float = 1.0) -> str:
 
 
 def ratio_text(ratio: Ratio) -> str:
-    """`1.43x`, with the interval where there is one: `1.43x (1.31 to 1.56)`."""
+    """`1.43x`, with the interval where there is one: `1.43x (1.31 to 1.56)`.
+
+    An end beside 1 gets a third digit, for on which side of 1 it is decides.
+    """
     if ratio.low is None or ratio.high is None:
         return f"{ratio.value:.2f}x"
-    return f"{ratio.value:.2f}x ({ratio.low:.2f} to {ratio.high:.2f})"
+    digits = 3 if "1.00" in (f"{ratio.low:.2f}", f"{ratio.high:.2f}") else 2
+    return f"{ratio.value:.{digits}f}x ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})"
 
 
 def ratio_inside(ratio: Ratio) -> str:

@@ -13,10 +13,20 @@ import pytest
 from core import checkpoint, records
 from core.plugins import ROOT
 from core.records import Record
-from reporting import document, markdown, observations, page, reading, study
+from core.stats import Ratio
+from reporting import data, document, markdown, observations, page, reading, study, words
 from reporting.study import Study
 from tests import models
-from tests.report_case import MACHINE, OPTIONS, performance, quality, report, typical, write
+from tests.report_case import (
+    MACHINE,
+    OPTIONS,
+    figure,
+    performance,
+    quality,
+    report,
+    typical,
+    write,
+)  # fmt: skip
 
 __all__ = ["report"]
 
@@ -53,6 +63,28 @@ def test_one_use_case(report, typical_folder: Path) -> None:
     assert found["decision"][0]["winner"] == "INT8-W8A8"
     assert found["schemes"]["INT8-W8A8"]["speed_up"]["batch 32"]["value"] == pytest.approx(4 / 3)
     assert found["schemes"]["INT4-W4A16"]["quality"]["verdict"] == "fail"
+
+
+def test_the_speed_up_of_one_user_is_the_latency_the_decision_is_made_by(tmp_path: Path) -> None:
+    """Throughput and latency of one user that contradict each other: the latency counts."""
+    slow = [
+        r.model_copy(update={"figures": {**r.figures, "e2e_latency_s": figure([0.4] * 3, "s",
+                                                                               "lower")}})
+        if r.measure == "sequential" else r
+        for r in performance("INT8-W8A8", 600, 1)
+    ]  # fmt: skip
+    built = document.build(made(tmp_path, [*performance("BASE", 300, 2), *slow]), "latency")
+    assert built.outcomes[0].winner == "BASE" and built.outcomes[0].decided
+    table = next(t for t in built.tables if t.key == "sequential")
+    assert table.rows[1][-1].text.startswith("0.53x") and "of the latency" in table.notes[0]
+    assert "INT8-W8A8 is slower than BASE with one user" in " ".join(built.observations)
+    scheme = data.as_json(built)["schemes"]["INT8-W8A8"]
+    assert scheme["speed_up"]["sequential"]["value"] < 1 < scheme["speed_up"]["batch 8"]["value"]
+
+
+def test_an_interval_that_ends_beside_one_gets_a_third_digit() -> None:
+    assert words.ratio_text(Ratio(value=1.3, low=1.004, high=1.69)) == "1.300x (1.004 to 1.690)"
+    assert words.ratio_text(Ratio(value=1.3, low=1.2, high=1.4)) == "1.30x (1.20 to 1.40)"
 
 
 def test_csv_is_one_row_a_repeat(report, typical_folder: Path) -> None:
