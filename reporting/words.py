@@ -15,6 +15,14 @@ def size(number: float) -> str:
     return f"{significant(number)} {SIZES[step]}" if step else f"{number:.0f} B"
 
 
+def budget_text(number: int) -> str:
+    """A size as it was asked for: `24 GiB`, or `24 GB (22.4 GiB)` where that is round."""
+    for power, letter in ((4, "T"), (3, "G"), (2, "M")):
+        if number % 1000**power == 0:
+            return f"{number // 1000**power} {letter}B ({size(number)})"
+    return size(number)
+
+
 def significant(number: float) -> str:
     """Three significant digits without an exponent: 3,736 · 42.1 · 0.0026 · 0."""
     if number == 0:

@@ -14,7 +14,7 @@ from core import checkpoint, records
 from core.plugins import ROOT
 from core.records import Record
 from core.stats import Ratio
-from reporting import data, document, markdown, observations, page, reading, study, words
+from reporting import data, details, document, markdown, observations, page, reading, study, words
 from reporting.study import Study
 from tests import models
 from tests.report_case import (
@@ -250,6 +250,17 @@ def test_texts_from_records_are_never_markup(tmp_path: Path) -> None:
     assert "<" not in page.embedded(page.chart_data(built))
     outside = re.sub(r"^(```+)\n.*?\n\1$", "", markdown.text(built), flags=re.M | re.S)
     assert "<img" not in outside and "&lt;img" in outside
+
+
+def test_settings_are_told_per_measure(tmp_path: Path) -> None:
+    (scheme,) = details.schemes(made(tmp_path, performance("BASE", 300, 1, model="demo")))
+    settings = scheme.partition("<h3>Settings</h3>")[2].partition("<h3>")[0]
+    options, *measures = settings.split("<details>")
+    assert "max model len" in options and "batch size" not in options
+    assert [m.partition("<summary>")[2].partition("<")[0] for m in measures] == [
+        "load", "sequential", "batch 8", "batch 32", "memory"]  # fmt: skip
+    assert "<dt>batch size</dt><dd>32</dd>" in measures[3]
+    assert "<dt>folder</dt><dd>demo/model</dd>" in scheme
 
 
 def test_a_spreadsheet_runs_no_formula(tmp_path: Path, report) -> None:
