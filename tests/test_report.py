@@ -14,7 +14,19 @@ from core import checkpoint, records
 from core.plugins import ROOT
 from core.records import Record
 from core.stats import Ratio
-from reporting import data, details, document, markdown, observations, page, reading, study, words
+from reporting import (
+    charts,
+    data,
+    details,
+    document,
+    labels,
+    markdown,
+    observations,
+    page,
+    reading,
+    study,
+    words,
+)
 from reporting.study import Study
 from tests import models
 from tests.report_case import (
@@ -257,10 +269,18 @@ def test_settings_are_told_per_measure(tmp_path: Path) -> None:
     settings = scheme.partition("<h3>Settings</h3>")[2].partition("<h3>")[0]
     options, *measures = settings.split("<details>")
     assert "max model len" in options and "batch size" not in options
-    assert [m.partition("<summary>")[2].partition("<")[0] for m in measures] == [
-        "load", "sequential", "batch 8", "batch 32", "memory"]  # fmt: skip
-    assert "<dt>batch size</dt><dd>32</dd>" in measures[3]
+    told = {m.partition("<summary>")[2].partition("<")[0]: m for m in measures}
+    assert set(told) == {"load", "sequential", "batch 8", "batch 32", "memory"}
+    assert "<dt>batch size</dt><dd>32</dd>" in told["batch 32"]
     assert "<dt>folder</dt><dd>demo/model</dd>" in scheme
+
+
+def test_names_in_the_scatter_neither_collide_nor_leave_it() -> None:
+    near = [charts.Point(f"INT4-W4A16-{n}", x, None, None, 0.5, None, None, "compressed")
+            for n, x in enumerate((1.0, 1.01, 2.0))]  # fmt: skip
+    one, other, last = labels.placed(near)
+    assert one.label != other.label and one.narrow != other.narrow
+    assert last.label.endswith("left") and last.narrow.endswith("left")
 
 
 def test_a_spreadsheet_runs_no_formula(tmp_path: Path, report) -> None:
