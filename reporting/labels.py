@@ -26,7 +26,7 @@ def _places(points: "list[Point]", columns: float) -> list[str]:
     """Of four places the one with the fewest collisions and least cut off, points in order."""
     xs = _scaled([(p.x, p.x_low, p.x_high) for p in points], columns)
     ys = _scaled([(p.y, p.y_low, p.y_high) for p in points], LINES)
-    taken: list[Box] = [(x - 1, x + 1, y - 0.4, y + 0.4) for x, y in zip(xs, ys, strict=True)]
+    taken: list[Box] = [(x - 1, x + 1, y - 1, y + 1) for x, y in zip(xs, ys, strict=True)]
     chosen = []
     for x, y, point in zip(xs, ys, points, strict=True):
         boxes = {place: _box(place, x, y, len(point.scheme)) for place in PLACES}
