@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.records import Figure
+from reporting import labels
 from reporting.reading import Stored
 from reporting.study import Candidate, Study
 from reporting.words import users
@@ -41,7 +42,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Point:
-    """A scheme in the trade-off; `front` when no other is better in both directions."""
+    """A scheme in the trade-off; `front` when no other is better in both directions.
+
+    `label` and `narrow` say where its name stands, on a wide picture and on a phone.
+    """
 
     scheme: str
     x: float
@@ -52,6 +56,8 @@ class Point:
     y_high: float | None
     kind: Kind
     front: bool = False
+    label: str = "top right"
+    narrow: str = "top right"
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ def tradeoff(study: Study) -> Scatter | None:
         points = [p for c in study.candidates if (p := _point(study, c, measure, loss))]
         if len(points) > 1:
             x_title = f"speed-up over BASE, {users(measure)}"
-            return Scatter(title, x_title, label, _with_front(points))
+            return Scatter(title, x_title, label, labels.placed(_with_front(points)))
     return None
 
 
@@ -188,7 +194,7 @@ def _point(study: Study, candidate: Candidate, measure: str, loss: LossOf) -> Po
     if candidate.is_base:
         whole = 100.0 if loss is _weights else 0.0
         return Point(candidate.scheme, 1.0, None, None, whole, None, None, "base")
-    ratio = study.speed_up(candidate, measure, "output_tokens_per_s")
+    ratio = study.speed_up(candidate, measure)
     lost = loss(study, candidate)
     if ratio is None or lost is None:
         return None

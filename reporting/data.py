@@ -78,8 +78,8 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def _scheme(report: Report, candidate: Any) -> dict[str, Any]:
     stored = [*candidate.performance.values(), *candidate.quality.values()]
-    ratios = {m: report.study.speed_up(candidate, m, "output_tokens_per_s")
-              for m in report.study.measures()}  # fmt: skip
+    loads = ["sequential", *report.study.batches()]
+    ratios = {m: report.study.speed_up(candidate, m) for m in loads}
     return {
         "checkpoint": candidate.newest.subject.path,
         "fingerprint": candidate.newest.subject.fingerprint,

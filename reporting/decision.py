@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from reporting import reasons
 from reporting.deploy import serve_command
-from reporting.gates import accepted, gate
+from reporting.gates import accepted, gate, too_large
 from reporting.ranking import Rated, UseCase, metric, winner
 from reporting.study import Study
 from reporting.words import join
@@ -29,9 +29,9 @@ class Loser:
 class Outcome:
     """The decision for one use case.
 
-    `decided`: deploy `winner`. Otherwise `winner` is what is safe to deploy meanwhile (None when
-    nothing is), and `to_decide` are commands that would settle it. `measure` and `figure` are what
-    was compared.
+    `decided`: deploy `winner`; None where no scheme fits the memory budget. Otherwise `winner` is
+    what is safe to deploy meanwhile (None when nothing is), and `to_decide` are commands that would
+    settle it. `measure` and `figure` are what was compared.
     """
 
     use_case: UseCase
@@ -69,6 +69,9 @@ def decide(study: Study, use_case: UseCase, budget: int | None = None) -> Outcom
         else:
             rated.append(Rated(candidate, figure))
     outcome = _choose(study, use_case, rated, losers)
+    tight = too_large(study, budget) if budget is not None else None
+    if tight is not None:
+        outcome = replace(outcome, decided=True, sentence=tight, to_decide=[])
     return _finish(study, outcome, measure, name, budget)
 
 
@@ -92,10 +95,11 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
         if one is not kept
     ]
     sentence = reasons.lead_sentence(study, lead, tied, use_case)
-    if commands:
+    decided = not commands and accepted(lead.candidate)
+    if not decided:
         sentence = reasons.undecided_sentence(lead, tied, kept, sentence, use_case)
     return Outcome(
-        use_case=use_case, decided=not commands, losers=losers, to_decide=commands,
+        use_case=use_case, decided=decided, losers=losers, to_decide=commands,
         winner=kept.candidate.scheme if kept else None, sentence=sentence,
     )  # fmt: skip
 

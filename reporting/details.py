@@ -4,7 +4,7 @@ from typing import Any
 
 from core.records import Record
 from reporting.context import key_of
-from reporting.deploy import serve_command
+from reporting.deploy import folder, serve_command
 from reporting.markup import Markup, element
 from reporting.reading import Stored
 from reporting.study import Candidate, Study
@@ -27,7 +27,7 @@ def _scheme(study: Study, candidate: Candidate) -> Markup:
         *_block("Checkpoint", _pairs(_checkpoint(record))),
         *_block("How it was compressed", _pairs(_compression(record))),
         *_block("What was served", _pairs(_served(candidate))),
-        *_block("Settings", _pairs({**record.options, **record.settings})),
+        *_block("Settings", _pairs(record.options), *_settings(candidate)),
         *_block("Command", _code(" ".join(record.command))),
         *_block("Every figure and repeat", _figures(candidate)),
         *_block("Single requests", *_requests(candidate)),
@@ -51,7 +51,7 @@ def _state(candidate: Candidate) -> str:
 def _checkpoint(record: Record) -> dict[str, Any]:
     subject = record.subject
     return {
-        "folder": subject.path, "format": subject.format, "on disk": size(subject.bytes),
+        "folder": folder(record), "format": subject.format, "on disk": size(subject.bytes),
         "fingerprint": subject.fingerprint, "hub revision": subject.revision,
         "bits per weight": subject.manifest.get("bits_per_weight"),
         "measured": f"{record.started[:19].replace('T', ' ')} UTC", "run": record.run_id,
@@ -75,6 +75,13 @@ def _served(candidate: Candidate) -> dict[str, Any]:
             "max_model_len", "arguments", "process")  # fmt: skip
     told = {name: candidate.served.get(name) for name in kept}
     return {**told, "command": serve_command(candidate)} if candidate.served else {}
+
+
+def _settings(candidate: Candidate) -> list[Markup]:
+    """Each measure's own settings, folded: they differ from measure to measure."""
+    stored = [*candidate.performance.values(), *candidate.quality.values()]
+    told = [(key_of(one.record), _pairs(one.record.settings)) for one in stored]
+    return [_fold(key, pairs) for key, pairs in told if pairs]
 
 
 def _pairs(facts: dict[str, Any]) -> Markup:

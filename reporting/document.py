@@ -7,7 +7,7 @@ from reporting.decision import Outcome, decide
 from reporting.ranking import USE_CASES, UseCase
 from reporting.study import Study
 from reporting.tables import Table
-from reporting.words import size
+from reporting.words import budget_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ def _tables(study: Study) -> list[Table]:
 
 def _notes(study: Study, budget: int | None) -> list[str]:
     """What a reader must know before comparing: budget, missing base, what was left out."""
-    notes = [f"Memory budget: {size(budget)}."] if budget is not None else []
+    notes = [f"Memory budget: {budget_text(budget)}."] if budget is not None else []
     if study.base is None or not study.base.performance:
         notes.append(
             "The base was not measured: figures are absolute, there are no speed-ups and no "

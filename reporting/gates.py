@@ -1,7 +1,7 @@
 """Gates: what rules a scheme out before its speed is looked at, and what keeps it from winning."""
 
-from reporting.study import Candidate
-from reporting.words import size
+from reporting.study import Candidate, Study
+from reporting.words import budget_text, size
 
 
 def gate(candidate: Candidate, budget: int | None) -> str | None:
@@ -21,8 +21,19 @@ def gate(candidate: Candidate, budget: int | None) -> str | None:
     if budget is not None and need is None:
         return "whether it fits the memory budget is not known: memory was not measured"
     if budget is not None and need is not None and need > budget:
-        return f"does not fit: weights and one full request take {size(need)} of {size(budget)}"
+        both = f"{size(need)} of {budget_text(budget)}"
+        return f"does not fit: weights and one full request take {both}"
     return None
+
+
+def too_large(study: Study, budget: int) -> str | None:
+    """A sentence where every scheme that passes the other gates takes more than `budget` bytes."""
+    needs = [(memory_needed(c), c.scheme) for c in study.candidates if gate(c, None) is None]
+    known = [(need, scheme) for need, scheme in needs if need is not None]
+    if not known or len(known) < len(needs) or min(known)[0] <= budget:
+        return None
+    need, scheme = min(known)
+    return f"No scheme fits {budget_text(budget)}: the smallest, {scheme}, needs {size(need)}."
 
 
 def wrong_kernels(candidate: Candidate) -> str | None:

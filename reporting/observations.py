@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from core import plugins
 from core.scheme import Scheme
 from core.stats import Ratio
-from reporting.study import Candidate, Study
+from reporting.study import Candidate, Study, headline
 from reporting.words import join, ratio_inside, significant, size, users
 
 # Memory is read at least this fast, in bytes per second: one channel of DDR4-2666 and an NVIDIA T4
@@ -59,7 +59,7 @@ def why_not_faster(study: Study, candidate: Candidate) -> str | None:
 
 def _ratios(study: Study, candidate: Candidate) -> dict[str, Ratio]:
     loads = ["sequential", *study.batches()]
-    found = {m: study.speed_up(candidate, m, "output_tokens_per_s") for m in loads}
+    found = {m: study.speed_up(candidate, m) for m in loads}
     return {measure: ratio for measure, ratio in found.items() if ratio is not None}
 
 
@@ -235,7 +235,7 @@ def _quality(study: Study) -> Iterator[str]:
 def _noise(study: Study) -> Iterator[str]:
     unstable = sorted({
         f"{c.scheme} {users(m)}" for c in study.candidates for m in ("sequential", *study.batches())
-        if (f := c.figure(m, "output_tokens_per_s")) and f.stability == "unstable"
+        if (f := c.figure(m, headline(m))) and f.stability == "unstable"
     })  # fmt: skip
     if unstable:
         yield (

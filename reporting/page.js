@@ -62,8 +62,8 @@
       name: "Pareto front", line: { color: colour("front"), width: 1.5, dash: "dot" },
       marker: { size: 22, color: "rgba(0,0,0,0)", line: { color: colour("front"), width: 2 } },
     }];
-    const rightmost = Math.max(...points.map((p) => p.x));
-    const place = (p) => (p.kind === "base" ? "bottom right" : p.x === rightmost ? "top left" : "top right");
+    const narrow = matchMedia("(max-width: 600px)").matches;
+    const place = (p) => (narrow ? p.narrow : p.label);
     const labels = { base: "BASE", compressed: "compressed", failed: "quality failed" };
     for (const kind of Object.keys(labels)) {
       const some = points.filter((p) => p.kind === kind);
@@ -71,7 +71,7 @@
       traces.push({
         x: some.map((p) => p.x), y: some.map((p) => p.y), mode: "markers+text", name: labels[kind],
         text: some.map((p) => plain(p.scheme)), textposition: some.map(place), cliponaxis: false,
-        textfont: { color: colour("ink") },
+        textfont: { color: colour("ink"), size: narrow ? 11 : 13 },
         marker: { size: 12, color: colour(kind), symbol: kind === "failed" ? "x" : "circle" },
         error_x: { ...error(some, "x", "x_low", "x_high"), color: colour(kind) },
         error_y: { ...error(some, "y", "y_low", "y_high"), color: colour(kind) },

@@ -140,8 +140,12 @@ def _scatter(scatter: Scatter, caption: str) -> Any:
             yerr=_span(point.y, point.y_low, point.y_high), color=COLOURS[point.kind],
             capsize=2.5, marker="X" if point.kind == "failed" else "o", markersize=7, linewidth=1,
         )  # fmt: skip
-        axis.annotate(point.scheme, (point.x, point.y), xytext=(8, 7), textcoords="offset points",
-                      fontsize=8)  # fmt: skip
+        up, right = point.label.startswith("top"), point.label.endswith("right")
+        axis.annotate(
+            point.scheme, (point.x, point.y), xytext=(8 if right else -8, 7 if up else -7),
+            textcoords="offset points", fontsize=8, ha="left" if right else "right",
+            va="bottom" if up else "top",
+        )  # fmt: skip
     for kind in dict.fromkeys(p.kind for p in scatter.points):
         axis.plot([], [], color=COLOURS[kind], marker="X" if kind == "failed" else "o",
                   linestyle="", label=LABELS[kind])  # fmt: skip

@@ -6,7 +6,7 @@ import shlex
 from core.stats import NOISY, Ratio
 from reporting.deploy import folder
 from reporting.gates import accepted, quality_state
-from reporting.ranking import Rated, UseCase, drowned, metric, separated, unrepeated
+from reporting.ranking import Rated, UseCase, drowned, finer, metric, separated, unrepeated
 from reporting.study import Candidate, Study, advantage
 from reporting.words import join, ratio_text, users, with_unit
 
@@ -30,27 +30,32 @@ def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCas
     scheme = lead.candidate.scheme
     value = with_unit(lead.figure.value, lead.figure.unit)
     ratio = study.speed_up(lead.candidate, measure, name)
-    against = f", {_times(ratio, use_case)}" if ratio else ""
-    figure = f"{value} {_load(measure, use_case)}"
+    figure = f"{value} {_load(measure, use_case)}{_times(ratio, use_case)}"
     others = [one.candidate.scheme for one in tied if one is not lead]
     if lead.candidate.is_base:
         alike = f"; {join(others)} cannot be told from it" if others else ""
         return f"No scheme beats {scheme} in {GOALS[use_case]}: {figure}{alike}."
     kept = f" Its quality {quality_state(lead.candidate)}." if accepted(lead.candidate) else ""
+    if ratio is not None and use_case != "memory" and not ratio.separated:
+        kept = f" The repeats do not tell it from the base.{kept}"
     if not others:
-        return f"{scheme} has the {BEST[use_case]}{against}: {figure}.{kept}"
+        return f"{scheme} has the {BEST[use_case]}: {figure}.{kept}"
+    why = dict.fromkeys(finer(lead, one) for one in tied if one is not lead)
     return (
-        f"{join([scheme, *others])} share the {BEST[use_case]}, and {scheme} is the less lossy or "
-        f"simpler one{against}: {figure}.{kept}"
+        f"{join([scheme, *others])} share the {BEST[use_case]}. {scheme} comes first because it "
+        f"{join(list(why))}: {figure}.{kept}"
     )
 
 
-def _times(ratio: Ratio, use_case: UseCase) -> str:
+def _times(ratio: Ratio | None, use_case: UseCase) -> str:
+    if ratio is None:
+        return ""
     if use_case == "memory":
-        return f"{1 / ratio.value:.0%} of the base's"
+        return f", {1 / ratio.value:.0%} of the base's"
     if not ratio.separated:
-        return "which the repeats do not tell from the base's"
-    return ratio_text(ratio) + (" as fast as the base" if use_case == "latency" else " the base's")
+        return ""
+    than = " as fast as the base" if use_case == "latency" else " the base's"
+    return f", {ratio_text(ratio)}{than}"
 
 
 def _load(measure: str, use_case: UseCase) -> str:
@@ -64,20 +69,26 @@ def lost_reason(
     if one is lead:
         return f"leads, but its quality {quality_state(one.candidate)}"
     winner = kept if kept is not None and one not in tied else lead
-    if one in tied and lead in tied:
-        unstable = [o for o in (one, lead) if (o.figure.cv or 0) > NOISY]
-        noise = "; the repeats vary by more than 8 %, more of them may tell" if unstable else ""
-        return f"not told from {lead.candidate.scheme}, which is {_finer(lead)}{noise}"
+    scheme = winner.candidate.scheme
     ratio = advantage(one.figure, winner.figure)
-    if ratio is None:
-        return f"not as good as {winner.candidate.scheme}"
-    if ratio.value > 1 and not accepted(one.candidate):
-        return f"better than {winner.candidate.scheme}, but its quality " + quality_state(
-            one.candidate
-        )
     if not separated(one, winner, use_case):
-        return f"not told from {winner.candidate.scheme}, which is {_finer(winner)}"
-    return f"{WORSE[use_case].format(_factor(ratio))} {winner.candidate.scheme}"
+        unstable = [o for o in (one, winner) if (o.figure.cv or 0) > NOISY]
+        noise = "; the repeats vary by more than 8 %, more of them may tell" if unstable else ""
+        return f"not told from {scheme}, {_preferred(winner, one)}{noise}"
+    if ratio is None:
+        return f"not as good as {scheme}"
+    if ratio.value <= 1:
+        return f"{WORSE[use_case].format(_factor(ratio))} {scheme}"
+    if not accepted(one.candidate):
+        return f"better than {scheme}, but its quality {quality_state(one.candidate)}"
+    return f"it ties with the best, as does {scheme}, {_preferred(winner, one)}"
+
+
+def _preferred(winner: Rated, one: Rated) -> str:
+    """Why one of two that tie is preferred: a quality that passed, else how `ranking` orders."""
+    if accepted(winner.candidate) and not (winner.candidate.is_base or accepted(one.candidate)):
+        return "whose quality passed"
+    return f"which {finer(winner, one)}"
 
 
 def _factor(ratio: Ratio) -> str:
@@ -85,10 +96,6 @@ def _factor(ratio: Ratio) -> str:
     turned = Ratio(value=1 / ratio.value, low=ratio.high and 1 / ratio.high,
                    high=ratio.low and 1 / ratio.low)  # fmt: skip
     return ratio_text(turned)
-
-
-def _finer(lead: Rated) -> str:
-    return "the uncompressed model" if lead.candidate.is_base else "the less lossy or simpler one"
 
 
 def undecided_sentence(
@@ -107,6 +114,7 @@ def undecided_sentence(
         )
     if not accepted(lead.candidate):
         open_.append(f"But its quality {quality_state(lead.candidate)}.")
+        open_ += too_few_documents(lead.candidate)
     until = f" Until then {kept.candidate.scheme} is the safe choice." if kept else ""
     return f"Undecided. {' '.join(open_)}{until}"
 
@@ -117,11 +125,25 @@ def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -
     single = any(unrepeated(lead, one, use_case) for one in tied if one is not lead)
     if single or drowned(lead, tied, use_case):
         commands.append(measure_command(study))
-    if study.base is None or not study.base.performance:
+    elif study.base is None or not study.base.performance:
         commands.append(measure_command(study, base=True))
-    if not accepted(lead.candidate):
+    if not accepted(lead.candidate) and not too_few_documents(lead.candidate):
         commands.append(score_command(study, lead.candidate))
     return commands
+
+
+def too_few_documents(candidate: Candidate) -> list[str]:
+    """A sentence where the tasks have fewer documents than the verdict needs; else nothing."""
+    found, stored = candidate.compared, candidate.quality.get("harness")
+    needed = found.aggregate.documents_needed if found and found.aggregate else None
+    told = stored.raw().get("tasks", {}) if found and stored and needed else {}
+    numbers = [told[task].get("available") for task in found.tasks] if found and told else []
+    if not needed or not numbers or None in numbers or needed <= sum(numbers):
+        return []
+    return [
+        f"These tasks have only {sum(numbers):,} documents: they cannot decide it. Add tasks "
+        "(score.py --tasks) or state a wider --margin."
+    ]
 
 
 def measure_command(study: Study, base: bool = False) -> str:

@@ -102,11 +102,20 @@ class Study:
         """`batch 8`, `batch 32`, ... as far as measured, small first."""
         return [key for key in self.measures() if key.startswith("batch")]
 
-    def speed_up(self, candidate: Candidate, measure: str, name: str) -> Ratio | None:
-        """How many times better than the base a figure is: above 1 is better, whatever its unit."""
+    def speed_up(self, candidate: Candidate, measure: str, name: str = "") -> Ratio | None:
+        """How many times better than the base a figure is: above 1 is better, whatever its unit.
+
+        Without `name` it is the measure's `headline`.
+        """
         if self.base is None or candidate.is_base:
             return None
+        name = name or headline(measure)
         return advantage(candidate.figure(measure, name), self.base.figure(measure, name))
+
+
+def headline(measure: str) -> str:
+    """The figure that says how fast a scheme is at a load: latency of one, throughput of many."""
+    return "e2e_latency_s" if measure == "sequential" else "output_tokens_per_s"
 
 
 def advantage(mine: Figure | None, other: Figure | None) -> Ratio | None:

@@ -85,7 +85,7 @@ def speed(study: Study, measure: str) -> Table:
         return Cell(significant(seconds), seconds) if seconds else EMPTY
 
     def faster(candidate: Candidate) -> Cell:
-        ratio = study.speed_up(candidate, measure, "output_tokens_per_s")
+        ratio = study.speed_up(candidate, measure)
         if ratio is None:
             return EMPTY
         if not ratio.separated:
@@ -100,7 +100,11 @@ def speed(study: Study, measure: str) -> Table:
         ("total time s", total),
         ("speed-up", faster),
     ]
-    notes = ["± is half of the 95 % interval over repeats; ~: the repeats do not tell it from BASE"]
+    notes = [
+        "± is half of the 95 % interval over repeats; speed-up: of the "
+        f"{'latency' if measure == 'sequential' else 'tokens/s'}; ~: the repeats do not tell it "
+        "from BASE"
+    ]
     key, title = measure.replace(" ", "-"), f"Speed, {users(measure)}"
     return one_per_scheme(study, key, title, columns, notes)
 

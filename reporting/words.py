@@ -15,6 +15,14 @@ def size(number: float) -> str:
     return f"{significant(number)} {SIZES[step]}" if step else f"{number:.0f} B"
 
 
+def budget_text(number: int) -> str:
+    """A size as it was asked for: `24 GiB`, or `24 GB (22.4 GiB)` where that is round."""
+    for power, letter in ((4, "T"), (3, "G"), (2, "M")):
+        if number % 1000**power == 0:
+            return f"{number // 1000**power} {letter}B ({size(number)})"
+    return size(number)
+
+
 def significant(number: float) -> str:
     """Three significant digits without an exponent: 3,736 · 42.1 · 0.0026 · 0."""
     if number == 0:
@@ -48,10 +56,14 @@ def figure_text(figure: Figure | None, factor: float = 1.0) -> str:
 
 
 def ratio_text(ratio: Ratio) -> str:
-    """`1.43x`, with the interval where there is one: `1.43x (1.31 to 1.56)`."""
+    """`1.43x`, with the interval where there is one: `1.43x (1.31 to 1.56)`.
+
+    An end beside 1 gets a third digit, for on which side of 1 it is decides.
+    """
     if ratio.low is None or ratio.high is None:
         return f"{ratio.value:.2f}x"
-    return f"{ratio.value:.2f}x ({ratio.low:.2f} to {ratio.high:.2f})"
+    digits = 3 if "1.00" in (f"{ratio.low:.2f}", f"{ratio.high:.2f}") else 2
+    return f"{ratio.value:.{digits}f}x ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})"
 
 
 def ratio_inside(ratio: Ratio) -> str:

@@ -51,12 +51,38 @@ def test_a_tie_goes_to_the_base(tmp_path: Path) -> None:
     assert "not told from BASE" in reason(found, "INT8-W8A8")
 
 
+def test_what_is_not_told_from_the_base_does_not_win_by_a_tie_with_the_best(tmp_path: Path) -> None:
+    """INT4 beats the base; INT8 is told from neither, and is the less lossy of the two."""
+    noisy = [*performance("INT8-W8A8", 350, 6 << 20, spread=0.1), *quality("INT8-W8A8", 0.7, 0.001)]
+    found = outcome(tmp_path / "passed", [*BASE, *noisy, *both("INT4-W4A16", 380, kl=0.02)])
+    assert found.decided and found.winner == "INT4-W4A16"
+    assert "slower than INT4-W4A16" in reason(found, "BASE")
+    unmeasured = performance("INT4-W4A16", 380, 6 << 20)
+    found = outcome(tmp_path / "open", [*BASE, *noisy, *unmeasured])
+    assert not found.decided and found.winner == "BASE"
+    assert "INT4-W4A16 has the lowest latency" in found.sentence
+    assert "not told from BASE" in reason(found, "INT8-W8A8")
+
+
 def test_a_tie_goes_to_the_least_lossy_then_the_simplest(tmp_path: Path) -> None:
     lossy = both("INT4-W4A16", 602, kl=0.02)
     found = outcome(tmp_path / "kl", [*BASE, *lossy, *both("INT8-W8A8", 600)])
     assert found.winner == "INT8-W8A8"
+    assert "which is nearer to the base's predictions" in reason(found, "INT4-W4A16")
     alike = [*both("INT8-W8A8", 602), *both("INT8-W8A8-RTN", 600)]
-    assert outcome(tmp_path / "simple", [*BASE, *alike]).winner == "INT8-W8A8-RTN"
+    found = outcome(tmp_path / "simple", [*BASE, *alike])
+    assert found.winner == "INT8-W8A8-RTN"
+    assert "which is simpler" in reason(found, "INT8-W8A8")
+
+
+def test_without_quality_the_most_weight_bits_win_a_tie_and_nothing_is_called_lossless(
+    tmp_path: Path,
+) -> None:
+    alike = [*performance("INT4-W4A16", 602, 6 << 20), *performance("INT8-W8A8", 600, 6 << 20)]
+    found = outcome(tmp_path, [*BASE, *alike], "throughput")
+    assert "INT8-W8A8 comes first because it keeps more bits" in found.sentence
+    assert found.to_decide == ["python score.py --model tiny-INT8-W8A8 --max_model_len 1024"]
+    assert "keeps more bits" in reason(found, "INT4-W4A16")
 
 
 def test_quality_not_measured_is_undecided(tmp_path: Path) -> None:
@@ -72,6 +98,12 @@ def test_quality_undecided_says_how_many_documents(tmp_path: Path) -> None:
     found = outcome(tmp_path, [*made, *performance("INT8-W8A8", 600, 1), *few])
     assert not found.decided and found.winner == "BASE"
     assert "--limit" in found.to_decide[0]
+    for record in (r for r in made + few if r.measure == "harness" and r.raw):
+        for task in record.raw["tasks"].values():
+            task["available"] = 150
+    found = outcome(tmp_path / "few", [*made, *performance("INT8-W8A8", 600, 1), *few])
+    assert not found.decided and found.winner == "BASE" and not found.to_decide
+    assert "These tasks have only 300 documents: they cannot decide it" in found.sentence
 
 
 def test_one_repeat_cannot_decide(tmp_path: Path) -> None:
@@ -99,6 +131,11 @@ def test_without_a_base(tmp_path: Path) -> None:
     found = outcome(tmp_path, both("INT8-W8A8", 600))
     assert not found.decided and found.winner is None
     assert "python pipeline.py --model_id tiny" in found.to_decide
+    assert len([c for c in found.to_decide if "pipeline.py" in c]) == 1
+    noisy = [*performance("INT8-W8A8", 400, 6 << 20, spread=0.3),
+             *performance("FP8-W8A8", 500, 6 << 20, spread=0.3)]  # fmt: skip
+    found = outcome(tmp_path / "noisy", noisy)
+    assert len([c for c in found.to_decide if "pipeline.py" in c]) == 1
     alone = {"command": ["benchmark.py", "--model", "tiny-INT8-W8A8", "--repeats", "3"]}
     found = outcome(tmp_path / "alone", performance("INT8-W8A8", 600, 1, **alone))
     assert "python benchmark.py --repeats 3 --model tiny" in found.to_decide
@@ -108,7 +145,10 @@ def test_the_memory_budget_is_a_gate(tmp_path: Path) -> None:
     found = outcome(tmp_path, typical(), "latency", budget=9 << 20)
     assert found.winner == "INT8-W8A8" and "does not fit" in reason(found, "BASE")
     tight = outcome(tmp_path / "tight", typical(), "latency", budget=1 << 20)
-    assert tight.winner is None and not tight.decided
+    assert tight.decided and tight.winner is None and not tight.to_decide
+    assert tight.sentence == "No scheme fits 1.00 MiB: the smallest, INT8-W8A8, needs 8.00 MiB."
+    metric = outcome(tmp_path / "metric", typical(), "latency", budget=2_000_000)
+    assert metric.sentence.startswith("No scheme fits 2 MB (1.91 MiB)")
 
 
 def test_a_compressed_checkpoint_on_uncompressed_kernels_is_out(tmp_path: Path) -> None:

@@ -13,10 +13,32 @@ import pytest
 from core import checkpoint, records
 from core.plugins import ROOT
 from core.records import Record
-from reporting import document, markdown, observations, page, reading, study
+from core.stats import Ratio
+from reporting import (
+    charts,
+    data,
+    details,
+    document,
+    labels,
+    markdown,
+    observations,
+    page,
+    reading,
+    study,
+    words,
+)
 from reporting.study import Study
 from tests import models
-from tests.report_case import MACHINE, OPTIONS, performance, quality, report, typical, write
+from tests.report_case import (
+    MACHINE,
+    OPTIONS,
+    figure,
+    performance,
+    quality,
+    report,
+    typical,
+    write,
+)  # fmt: skip
 
 __all__ = ["report"]
 
@@ -53,6 +75,28 @@ def test_one_use_case(report, typical_folder: Path) -> None:
     assert found["decision"][0]["winner"] == "INT8-W8A8"
     assert found["schemes"]["INT8-W8A8"]["speed_up"]["batch 32"]["value"] == pytest.approx(4 / 3)
     assert found["schemes"]["INT4-W4A16"]["quality"]["verdict"] == "fail"
+
+
+def test_the_speed_up_of_one_user_is_the_latency_the_decision_is_made_by(tmp_path: Path) -> None:
+    """Throughput and latency of one user that contradict each other: the latency counts."""
+    slow = [
+        r.model_copy(update={"figures": {**r.figures, "e2e_latency_s": figure([0.4] * 3, "s",
+                                                                               "lower")}})
+        if r.measure == "sequential" else r
+        for r in performance("INT8-W8A8", 600, 1)
+    ]  # fmt: skip
+    built = document.build(made(tmp_path, [*performance("BASE", 300, 2), *slow]), "latency")
+    assert built.outcomes[0].winner == "BASE" and built.outcomes[0].decided
+    table = next(t for t in built.tables if t.key == "sequential")
+    assert table.rows[1][-1].text.startswith("0.53x") and "of the latency" in table.notes[0]
+    assert "INT8-W8A8 is slower than BASE with one user" in " ".join(built.observations)
+    scheme = data.as_json(built)["schemes"]["INT8-W8A8"]
+    assert scheme["speed_up"]["sequential"]["value"] < 1 < scheme["speed_up"]["batch 8"]["value"]
+
+
+def test_an_interval_that_ends_beside_one_gets_a_third_digit() -> None:
+    assert words.ratio_text(Ratio(value=1.3, low=1.004, high=1.69)) == "1.300x (1.004 to 1.690)"
+    assert words.ratio_text(Ratio(value=1.3, low=1.2, high=1.4)) == "1.30x (1.20 to 1.40)"
 
 
 def test_csv_is_one_row_a_repeat(report, typical_folder: Path) -> None:
@@ -218,6 +262,25 @@ def test_texts_from_records_are_never_markup(tmp_path: Path) -> None:
     assert "<" not in page.embedded(page.chart_data(built))
     outside = re.sub(r"^(```+)\n.*?\n\1$", "", markdown.text(built), flags=re.M | re.S)
     assert "<img" not in outside and "&lt;img" in outside
+
+
+def test_settings_are_told_per_measure(tmp_path: Path) -> None:
+    (scheme,) = details.schemes(made(tmp_path, performance("BASE", 300, 1, model="demo")))
+    settings = scheme.partition("<h3>Settings</h3>")[2].partition("<h3>")[0]
+    options, *measures = settings.split("<details>")
+    assert "max model len" in options and "batch size" not in options
+    told = {m.partition("<summary>")[2].partition("<")[0]: m for m in measures}
+    assert set(told) == {"load", "sequential", "batch 8", "batch 32", "memory"}
+    assert "<dt>batch size</dt><dd>32</dd>" in told["batch 32"]
+    assert "<dt>folder</dt><dd>demo/model</dd>" in scheme
+
+
+def test_names_in_the_scatter_neither_collide_nor_leave_it() -> None:
+    near = [charts.Point(f"INT4-W4A16-{n}", x, None, None, 0.5, None, None, "compressed")
+            for n, x in enumerate((1.0, 1.01, 2.0))]  # fmt: skip
+    one, other, last = labels.placed(near)
+    assert one.label != other.label and one.narrow != other.narrow
+    assert last.label.endswith("left") and last.narrow.endswith("left")
 
 
 def test_a_spreadsheet_runs_no_formula(tmp_path: Path, report) -> None:
