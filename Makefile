@@ -44,6 +44,8 @@ lock:
 
 # Pictures and page of the demo's records in perf_results/ and eval_results/, for the README.
 example: setup
+	$(RUN) analyze.py $(wildcard demo-*) --base demo --save
+	mkdir -p docs/example
 	$(RUN) report.py --model demo --output_file docs/example/report.md
 	$(RUN) report.py --model demo --output_file docs/example/report.html
 	for metric in tradeoff speed memory quality latency; do \

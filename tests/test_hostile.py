@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import analyze
 from core.errors import UserError
+from inspection import results
 
 
 def link_config_outside(folder: Path) -> None:
@@ -105,7 +105,7 @@ def test_hostile_folders(base: Path, name: str) -> None:
     breaking, sentence = HOSTILE[name]
     breaking(base)
     try:
-        result = analyze.inspect(str(base), analyze.Settings(), lambda *_: None)
+        result = results.inspect(str(base), results.Settings(), lambda *_: None)
         said = result["findings"][0]["reason"]
     except UserError as problem:
         said = str(problem)
@@ -120,5 +120,5 @@ def test_a_hub_cache_is_links_and_is_read(base: Path, tmp_path: Path) -> None:
         blob = tmp_path / "hub" / "blobs" / f"blob-{file.name}"
         blob.write_bytes(file.read_bytes())
         (snapshot / file.name).symlink_to(f"../../blobs/{blob.name}")
-    result = analyze.inspect(str(snapshot), analyze.Settings(), lambda *_: None)
+    result = results.inspect(str(snapshot), results.Settings(), lambda *_: None)
     assert result["findings"] == []
