@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from reporting import checkpoints
 
 WIDTH, DPI = 9.0, 144  # inches, dots per inch
 SPAN_DB = 6.0  # at least one bit from bottom to top, or noise would look like a difference
-SMALL = 0.01  # dtypes below this share of every checkpoint are put together
 
 
 def draw(results: list[dict[str, Any]], folder: Path) -> list[Path]:
@@ -36,7 +36,9 @@ def _bytes(results: list[dict[str, Any]], path: Path) -> Path:
     names = [Path(r["name"]).name for r in seen]
     figure, axes = pyplot.subplots(figsize=(WIDTH, 1.2 + 0.4 * len(seen)))
     left = [0.0] * len(seen)
-    for dtype, sizes in _by_dtype([r["overview"]["bytes_by_dtype"] for r in seen]).items():
+    for dtype, sizes in checkpoints.by_dtype(
+        [r["overview"]["bytes_by_dtype"] for r in seen]
+    ).items():
         wide = [number / (1 << 20) for number in sizes]
         axes.barh(names, wide, left=left, label=dtype)
         left = [a + b for a, b in zip(left, wide, strict=True)]
@@ -47,19 +49,6 @@ def _bytes(results: list[dict[str, Any]], path: Path) -> Path:
     return _save(pyplot, figure, path)
 
 
-def _by_dtype(found: list[dict[str, int]]) -> dict[str, list[int]]:
-    """Bytes of every checkpoint by dtype, small ones as `other`."""
-    dtypes = dict.fromkeys(dtype for one in found for dtype in one)
-    made = {dtype: [one.get(dtype, 0) for one in found] for dtype in dtypes}
-    totals = [max(sum(one.values()), 1) for one in found]
-    small = [
-        dtype for dtype, sizes in made.items()
-        if all(size < SMALL * total for size, total in zip(sizes, totals, strict=True))
-    ]  # fmt: skip
-    other = [sum(column) for column in zip(*(made.pop(dtype) for dtype in small), strict=True)]
-    return {**made, "other": other} if small else made
-
-
 def _sqnr(results: list[dict[str, Any]], path: Path) -> Path:
     """One panel a checkpoint: SQNR over the depth of the model, one line a kind of layer."""
     from matplotlib import pyplot
@@ -68,8 +57,8 @@ def _sqnr(results: list[dict[str, Any]], path: Path) -> Path:
         len(results), 1, figsize=(WIDTH, 2.6 * len(results)), sharex=True, squeeze=False
     )
     for axes, result in zip(panels[:, 0], results, strict=True):
-        for kind, points in sorted(_by_kind(result["numeric"]["layers"]).items()):
-            depth, decibel = zip(*sorted(points), strict=True)
+        for kind, points in checkpoints.by_kind(result["numeric"]["layers"]).items():
+            depth, decibel = zip(*points, strict=True)
             axes.plot(depth, decibel, marker="o", markersize=3, linewidth=1, label=kind)
         low, high = axes.get_ylim()
         if high - low < SPAN_DB:
@@ -81,16 +70,6 @@ def _sqnr(results: list[dict[str, Any]], path: Path) -> Path:
     panels[-1, 0].set_xlabel("decoder layer")
     panels[0, 0].legend(bbox_to_anchor=(1.01, 1), loc="upper left", frameon=False, fontsize=8)
     return _save(pyplot, figure, path)
-
-
-def _by_kind(layers: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
-    found: dict[str, list[tuple[int, float]]] = {}
-    for layer in layers:
-        parts = layer["module"].split(".")
-        depth = next((int(part) for part in parts if part.isdecimal()), 0)
-        if layer["sqnr_db"] is not None:
-            found.setdefault(parts[-1], []).append((depth, layer["sqnr_db"]))
-    return found
 
 
 def _save(pyplot: Any, figure: Any, path: Path) -> Path:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.records import Record
+from reporting import checkpoints
 from reporting.context import key_of
 from reporting.deploy import folder, serve_command
 from reporting.markup import Markup, element
@@ -26,6 +27,7 @@ def _scheme(study: Study, candidate: Candidate) -> Markup:
     parts = [
         *_block("Checkpoint", _pairs(_checkpoint(record))),
         *_block("How it was compressed", _pairs(_compression(record))),
+        *_block("What is inside", *_inside(candidate)),
         *_block("What was served", _pairs(_served(candidate))),
         *_block("Settings", _pairs(record.options), *_settings(candidate)),
         *_block("Command", _code(" ".join(record.command))),
@@ -75,6 +77,23 @@ def _served(candidate: Candidate) -> dict[str, Any]:
             "max_model_len", "arguments", "process")  # fmt: skip
     told = {name: candidate.served.get(name) for name in kept}
     return {**told, "command": serve_command(candidate)} if candidate.served else {}
+
+
+def _inside(candidate: Candidate) -> list[Markup]:
+    """The newest analysis: findings, kinds of layers, bytes by dtype, layers against the base."""
+    result = checkpoints.inside(candidate)
+    if not result:
+        return []
+    kinds = _table(f"Layers of {candidate.scheme}", ("layers", "stored as", "number", "bits/weight",
+                   "size"), checkpoints.kind_rows(result))  # fmt: skip
+    sizes = (result.get("overview") or {}).get("bytes_by_dtype") or {}
+    rows = checkpoints.layer_rows(result)
+    layers = _table(f"{candidate.scheme} against its base",
+                    ("layer", "SQNR dB", "relative error"), rows)  # fmt: skip
+    if len(rows) > MOST_REQUESTS:
+        layers = _fold(f"{len(rows)} layers against the base", layers)
+    dtypes = _pairs({dtype: size(number) for dtype, number in sizes.items()})
+    return [checkpoints.findings(result), dtypes, kinds, layers]
 
 
 def _settings(candidate: Candidate) -> list[Markup]:

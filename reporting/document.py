@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reporting import observations, quality_tables, tables
+from reporting import checkpoints, observations, quality_tables, tables
 from reporting.decision import Outcome, decide
 from reporting.ranking import USE_CASES, UseCase
 from reporting.study import Study
@@ -39,7 +39,12 @@ def build(study: Study, use_case: UseCase | None = None, budget: int | None = No
 
 def _tables(study: Study) -> list[Table]:
     """Every table there is something to say in, in the order of reading."""
-    made = [*tables.speed_and_memory(study), *quality_tables.both(study), tables.missing(study)]
+    made = [
+        *tables.speed_and_memory(study),
+        *quality_tables.both(study),
+        checkpoints.table(study),
+        tables.missing(study),
+    ]
     return [table for table in made if table.rows]
 
 

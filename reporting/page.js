@@ -112,6 +112,31 @@
     })];
   };
 
+  const palette = ["#1d6fb8", "#c2571a", "#04784f", "#8a5fc7", "#b3261e", "#7a7a1f", "#2a8f9d", "#b0457b"];
+  const dtypes = (chart) => [
+    Object.entries(chart.series).map(([name, x], n) => ({
+      type: "bar", orientation: "h", name: plain(name), y: chart.names.map(plain), x, marker: { color: palette[n % palette.length] },
+      hovertext: x.map((v, i) => `${plain(chart.names[i])}, ${plain(name)}: ${short(v)} MiB`), hoverinfo: "text",
+    })),
+    layout({
+      title: { text: plain(chart.title), font: { size: 14 }, x: 0.5 }, barmode: "stack", showlegend: true,
+      legend: { orientation: "h", y: -0.35, yanchor: "top", traceorder: "normal" }, height: 190 + 34 * chart.names.length,
+      xaxis: axis(["MiB on disk"], { rangemode: "tozero" }), yaxis: axis([], { autorange: "reversed", ticksuffix: "  " }),
+    }),
+  ];
+  const depths = (chart) => [
+    Object.entries(chart.lines).map(([name, points], n) => ({
+      mode: "lines+markers", name: plain(name), x: points.map((p) => p[0]), y: points.map((p) => p[1]),
+      line: { color: palette[n % palette.length], width: 1.5 }, marker: { size: 6, symbol: n },
+      hovertext: points.map((p) => `${plain(name)}, layer ${p[0]}: ${short(p[1])} dB`), hoverinfo: "text",
+    })),
+    layout({
+      title: { text: plain(chart.title), font: { size: 14 }, x: 0.5 }, showlegend: true,
+      legend: { orientation: "h", y: -0.3, yanchor: "top" }, height: 380,
+      xaxis: axis(["decoder layer"], { tickformat: "d" }), yaxis: axis(["SQNR dB, more is better"]),
+    }),
+  ];
+
   const draw = () => {
     const put = (id, [traces, form]) =>
       Plotly.react(id, traces, form, { displayModeBar: false, responsive: true });
@@ -119,6 +144,8 @@
     for (const metric of ["speed", "memory", "quality"]) {
       (data[metric] || []).forEach((panel, n) => put(`chart-${metric}-${n}`, bars(panel)));
     }
+    if (data.dtypes) put("chart-dtypes-0", dtypes(data.dtypes));
+    (data.sqnr || []).forEach((chart, n) => put(`chart-sqnr-${n}`, depths(chart)));
     if (data.latency) put("chart-latency-0", boxes(data.latency));
   };
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from reporting import charts, details
+from reporting import charts, checkpoints, details
 from reporting.decision import Outcome
 from reporting.document import Report
 from reporting.markup import Markup, element, raw, together
@@ -25,6 +25,7 @@ SECTIONS = {  # heading -> its charts, and the tables whose keys start so
     "Speed": (("speed", "latency"), ("sequential", "batch")),
     "Memory": (("memory",), ("memory",)),
     "Quality": (("quality",), ("quality", "tasks")),
+    "Checkpoints": (("dtypes", "sqnr"), ("checkpoints",)),
     "Loading": ((), ("loading",)),
     "What is missing": ((), ("missing",)),
 }
@@ -97,7 +98,7 @@ def chart_data(report: Report) -> dict[str, Any]:
     if latency is not None:
         data["latency"] = asdict(latency)
         data["latency"]["values"] = {name: v[:MOST_POINTS] for name, v in latency.values.items()}
-    return data
+    return {**data, **checkpoints.chart_data(study)}
 
 
 def _header(report: Report) -> Markup:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserError
 from core.records import Record
-from reporting.reading import Stored
+from reporting.reading import ANALYSIS, Stored
 
 if TYPE_CHECKING:
     from core.comparison import Margin, Quality
@@ -31,7 +31,11 @@ def compare(base: list[Stored], mine: list[Stored], margin: "Margin | None" = No
 
 
 def _whole(stored: list[Stored]) -> list[Record]:
-    return [one.whole() for one in stored if one.record.status == "ok"]
+    return [
+        one.whole()
+        for one in stored
+        if one.record.status == "ok" and one.record.measure != ANALYSIS
+    ]
 
 
 def _scored(records: list[Record]) -> list[Record]:

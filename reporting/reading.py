@@ -16,6 +16,7 @@ from core.errors import UserError
 from core.records import Record
 from reporting import lm_eval, shape
 
+ANALYSIS = "analysis"  # the measure of what is inside a checkpoint: shown, never compared
 SHARED = ("options", "settings", "served", "machine", "command")
 
 

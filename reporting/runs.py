@@ -7,7 +7,7 @@ from core.errors import UserError
 from core.records import Record
 from reporting import reading
 from reporting.context import conditions, differences, key_of
-from reporting.reading import Found, Stored
+from reporting.reading import ANALYSIS, Found, Stored
 
 Key = tuple[str, str]  # scheme and measure
 
@@ -35,7 +35,7 @@ def runs(found: Found, model: str | None = None) -> list[Run]:
     """Every run of a model, oldest first."""
     by_name: dict[str, Run] = {}
     for one in found.stored:
-        if model in (None, one.record.subject.model):
+        if model in (None, one.record.subject.model) and one.record.measure != ANALYSIS:
             run = by_name.setdefault(one.record.run_id, Run(one.record.run_id))
             run.stored[_key(one.record)] = one
     return sorted(by_name.values(), key=lambda run: run.ended)
@@ -74,7 +74,7 @@ def pick(found: Found, name: str, model: str | None) -> Run:
         inside = reading.read([Path(name)])
         run = Run(name)
         for one in inside.stored:
-            if model in (None, one.record.subject.model):
+            if model in (None, one.record.subject.model) and one.record.measure != ANALYSIS:
                 run.stored[_key(one.record)] = one
         if run.stored:
             return run

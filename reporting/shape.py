@@ -58,6 +58,41 @@ class _Raw(_Part):
     tokens: list[float] | None = None
 
 
+class _Finding(_Part):
+    module: str = ""
+    reason: str
+
+
+class _Kind(_Part):
+    name: str
+    stored: str
+    layers: int
+    bits_per_weight: float
+    nbytes: int
+
+
+class _Overview(_Part):
+    bits_per_weight: float | None = None
+    bytes_by_dtype: dict[str, int] | None = None
+    kinds: list[_Kind] | None = None
+
+
+class _Layer(_Part):
+    module: str
+    sqnr_db: float | None
+    relative_error: float
+
+
+class _Numeric(_Part):
+    layers: list[_Layer] | None = None
+
+
+class _Analysis(_Part):
+    findings: list[_Finding]
+    overview: _Overview | None = None
+    numeric: _Numeric | None = None
+
+
 class _References(_Raw):
     documents: list[str]
     generated: list[str]
@@ -71,7 +106,8 @@ def check(record: Record) -> None:
     """Raise `UserError` that names the first part no report could be made of."""
     if record.status != "ok":
         record = record.model_copy(update={"raw": None})
-    raw = _References if record.measure == "references" and record.raw else _Raw
+    special: dict[str, type[_Part]] = {"references": _References, "analysis": _Analysis}
+    raw = special.get(record.measure, _Raw) if record.raw else _Raw
     settings = _Batch if record.measure == "batch" else _Settings
     parts: list[tuple[str, type[_Part], Any]] = [
         ("machine", _Machine, record.machine), ("settings", settings, record.settings),

@@ -14,7 +14,7 @@ from core.records import Figure, Record
 from core.stats import Ratio, ratio
 from reporting import pairing
 from reporting.context import context, differences, key_of, measure_order
-from reporting.reading import Found, Stored
+from reporting.reading import ANALYSIS, Found, Stored
 
 if TYPE_CHECKING:
     from core.comparison import Margin, Quality
@@ -28,12 +28,14 @@ class Candidate:
     """One scheme of the model and the records of it that are used.
 
     `performance` is keyed by measure, batches by size too (`batch 8`); `quality` by measure.
-    `compared` is `core.comparison.Quality` against the base, None without a base.
+    `analysis` is what was found inside the checkpoint. `compared` is `core.comparison.Quality`
+    against the base, None without a base.
     """
 
     scheme: str
     performance: dict[str, Stored] = field(default_factory=dict)
     quality: dict[str, Stored] = field(default_factory=dict)
+    analysis: Stored | None = None
     compared: "Quality | None" = None
 
     @property
@@ -146,6 +148,9 @@ def build(
     for one in chosen:
         _of(candidates, one).performance[key_of(one.record)] = one
     notes += _add_quality(candidates, [s for s in stored if s.record.kind == "quality"])
+    if not candidates:
+        raise UserError(f"there are only analyses of {name}: measure its speed or quality first")
+    _add_analyses(candidates, stored)
     ordered = sorted(candidates.values(), key=lambda c: not c.is_base)
     study = Study(
         model=name, candidates=ordered, margins=margins, notes=notes, broken=found.broken,
@@ -217,11 +222,21 @@ def _add_quality(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> 
         if candidate and candidate.performance and not _same_weights(candidate.newest, one.record):
             left[candidate.scheme] = left.get(candidate.scheme, 0) + 1
             continue
-        _of(candidates, one).quality[one.record.measure] = one
+        if one.record.measure != ANALYSIS:
+            _of(candidates, one).quality[one.record.measure] = one
     return [
         f"{scheme}: {count} quality records are left out, they are of other weights than were timed"
         for scheme, count in left.items()
     ]
+
+
+def _add_analyses(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> None:
+    """What was found inside the very weights that were measured; no candidate comes of it alone."""
+    for one in stored:
+        candidate = candidates.get(one.record.subject.scheme)
+        analysed = one.record.measure == ANALYSIS
+        if analysed and candidate and _same_weights(candidate.newest, one.record):
+            candidate.analysis = one
 
 
 def _same_weights(one: Record, other: Record) -> bool:

@@ -143,6 +143,25 @@ def quality(scheme: str, accuracy: float = 0.7, kl: float = 0.0, documents: int 
     ]  # fmt: skip
 
 
+def analysis(scheme: str, reasons: Sequence[str] = (), layers: int = 4, **changes: Any) -> Record:
+    """What `analyze.py --save` found: a kind of layer, two dtypes, `layers` against the base."""
+    raw = {
+        "name": f"tiny-{scheme}",
+        "findings": [{"kind": "format", "module": "a.b", "reason": why} for why in reasons],
+        "overview": {
+            "bits_per_weight": 8.25, "bytes_by_dtype": {"I8": 6 << 20, "BF16": 1 << 20},
+            "kinds": [{"name": "qkv_proj", "stored": "INT8 channel", "layers": layers,
+                       "bits_per_weight": 8.12, "nbytes": 6 << 20}],
+        },
+        "numeric": {"base": "tiny", "folded": None, "layers": [
+            {"module": f"model.layers.{n}.mlp.up_proj", "sqnr_db": 30.0 + n, "relative_error": 0.03}
+            for n in range(layers)
+        ]},
+    }  # fmt: skip
+    bits = {"bits_per_weight": figure([8.25], "bits", "lower")}
+    return record(scheme, "analysis", bits, raw, kind="quality", served=None, **changes)
+
+
 def write(folder: Path, made: list[Record]) -> Path:
     """Save records below `folder`, performance and quality together; returns it."""
     for one in made:

@@ -32,6 +32,7 @@ from tests import models
 from tests.report_case import (
     MACHINE,
     OPTIONS,
+    analysis,
     figure,
     performance,
     quality,
@@ -281,6 +282,40 @@ def test_names_in_the_scatter_neither_collide_nor_leave_it() -> None:
     one, other, last = labels.placed(near)
     assert one.label != other.label and one.narrow != other.narrow
     assert last.label.endswith("left") and last.narrow.endswith("left")
+
+
+def test_what_is_inside_a_checkpoint_is_shown_as_text(tmp_path: Path) -> None:
+    """Findings, a row of the table, both charts; layers are folded beyond sixty."""
+    found = made(tmp_path, [*typical(), analysis("INT8-W8A8", [EVIL, "<script>x</script>"], 61)])
+    built = document.build(found)
+    shown = page.html(built).partition('<script type="application/json"')[0]
+    assert "<h3>What is inside</h3>" in shown and "2 findings." in shown
+    assert "<script>x" not in shown and "&lt;script&gt;x" in shown and "<img" not in shown
+    assert "61 layers against the base</summary>" in shown
+    table = next(t for t in built.tables if t.key == "checkpoints")
+    assert [cell.text for cell in table.rows[0]] == [
+        "INT8-W8A8", "2 findings", "8.25", "I8 6.00 MiB, BF16 1.00 MiB", "60.0",
+        "model.layers.0.mlp.up_proj (30.0 dB)",
+    ]  # fmt: skip
+    drawn = page.chart_data(built)
+    assert drawn["dtypes"]["series"] == {"I8": [6.0], "BF16": [1.0]}
+    assert len(drawn["sqnr"][0]["lines"]["up_proj"]) == 61
+
+
+def test_an_analysis_is_never_compared(report, tmp_path: Path) -> None:
+    write(tmp_path / "perf_results", typical())
+    before = report("--json").stdout
+    late = {"run_id": "20270101T000000Z-000001", "ended": "2027-01-01T00:00:00+00:00"}
+    alone = [analysis(scheme, **late) for scheme in ("BASE", "INT8-W8A8", "NVFP4")]
+    write(tmp_path / "perf_results", alone)
+    told = [json.loads(text.splitlines()[-1]) for text in (before, report("--json").stdout)]
+    assert told[0]["decision"] == told[1]["decision"]
+    assert set(told[0]["schemes"]) == set(told[1]["schemes"])
+    assert "20270101T" not in report("--history").stdout
+    assert report("--compare", "20260101T", "20270101T").exit_code == 2
+    write(tmp_path / "only", alone)
+    done = report("--results_dir", "only")
+    assert done.exit_code == 2 and "only analyses" in done.stderr
 
 
 def test_a_spreadsheet_runs_no_formula(tmp_path: Path, report) -> None:
