@@ -100,6 +100,13 @@ def render(made: "Report", form: str, output: Path | None) -> None:
         write(page.html(made), output or Path(f"report-{page.file_name(made.study.model)}.html"))
 
 
+def refuse_both(asked: dict[str, object]) -> None:
+    """Raise `UserError` where two options ask for different things to be made."""
+    given = [name for name, value in asked.items() if value]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given[:2])} ask for different things: give one of them")
+
+
 def show_changes(changes: "list[Change]", shown: "list[Table]", form: str, output: Path | None,
                  ) -> None:  # fmt: skip
     """Print a comparison or history; exits with 3 when something got worse."""
@@ -201,6 +208,12 @@ def main(
     """Say which scheme to deploy, and why, from records."""
     from reporting import reading
 
+    refuse_both(
+        {"--compare": compare_, "--history": history, "--metric": metric,
+         "--write_card": write_card, "--format": format_ and (metric or write_card)},
+    )  # fmt: skip
+    if json_ and format_ not in (None, "json"):
+        raise UserError(f"--json and --format {format_} ask for two formats")
     form = choose_format(format_, output_file, json_)
     budget = memory_bytes(memory_budget)
     found = reading.read(folders(results_dir))

@@ -89,7 +89,8 @@ def tasks(study: Study) -> Table:
     rows = [row for c in study.candidates for row in _task_rows(c)]
     notes = [
         "worse, better: documents whose score fell or rose; p: that both happen equally often, "
-        "corrected for the number of tasks"
+        "corrected for the number of tasks",
+        "a checkpoint is judged by the mean of its tasks; single ones rarely decide alone",
     ]
     return Table("tasks", "Tasks", columns, rows, notes)
 

@@ -140,6 +140,9 @@ def test_it_runs_without_torch_or_vllm(typical_folder: Path) -> None:
     [
         (("--use_case", "fun"), "no use case 'fun'; there are: latency"),
         (("--format", "pdf"), "no format 'pdf'"),
+        (("--format", "csv", "--json"), "ask for two formats"),
+        (("--metric", "speed", "--format", "md"), "--metric and --format ask for"),
+        (("--history", "--metric", "speed"), "--history and --metric ask for"),
         (("--metric", "fun"), "no metric 'fun'"),
         (("--metric", "speed", "--output_file", "x.bmp"), "pictures are .png"),
         (("--memory_budget", "much"), "wants a size like 24GiB"),
