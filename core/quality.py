@@ -111,8 +111,7 @@ def jobs(
         found.append(("perplexity", asked.text))
     if asked.divergence:
         depends = json.dumps([engine, asdict(options), asdict(asked.divergence)], sort_keys=True)
-        key = hashlib.sha256(depends.encode()).hexdigest()[:12]
-        path = f"{REFERENCES}/{base}-{key}.npz"
+        path = f"{REFERENCES}/{base}-{digest(depends.encode())}.npz"
         found.append(
             ("divergence", Divergence(text=asked.divergence, reference=path, is_base=is_base))
         )

@@ -6,7 +6,7 @@ wanted names are found by their text first, and only these are read.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,12 @@ def build(settings: Tasks) -> dict[str, Any]:
     from lm_eval.tasks import TaskManager
 
     quiet_libraries()
-    folders = _folders(settings, set(settings.names))
+    folders, unknown = _folders(settings, set(settings.names))
+    if unknown:
+        raise UserError(_unknown(min(unknown)))
     manager = TaskManager(include_path=[str(f) for f in folders], include_defaults=False)
     while elsewhere := _children(manager) - manager.task_index.keys():
-        more = _folders(settings, elsewhere)
+        more, _ = _folders(settings, elsewhere)  # a group that is not asked for may lack a task
         if set(more) <= set(folders):
             break
         folders = list(dict.fromkeys([*more, *folders]))
@@ -105,40 +107,37 @@ def _set_shots(task: Any, settings: Tasks) -> None:
         )
 
 
-def _folders(settings: Tasks, names: set[str]) -> list[Path]:
-    """Folders whose task files mention some names; ours and the user's come last and win.
+def _folders(settings: Tasks, names: set[str]) -> tuple[list[Path], set[str]]:
+    """Folders whose task files mention some names, and names that no file mentions.
 
-    Raises `UserError` for a name that no file mentions.
+    Ours and the user's folders come last and win.
     """
-    import lm_eval.tasks
-
     own = [OURS, *([Path(settings.include_path)] if settings.include_path else [])]
     for folder in own:
         if not folder.is_dir():
             raise UserError(f"--include_path {folder}: there is no such folder")
-    wanted = {name.encode() for name in names}
-    missing = wanted - {name for folder in own for _, name in _mentions(folder)}
-    found: set[Path] = set()
-    known: set[bytes] = set()
-    if missing:
-        for file, name in _mentions(Path(lm_eval.tasks.__file__).parent):
-            known.add(name)
-            if name in missing:
-                found.add(file.parent)
-    unknown = sorted(name.decode() for name in missing - known)
-    if unknown:
-        raise UserError(_unknown(unknown[0], [n.decode() for n in known] + list(DEMO_TASKS)))
-    return [*sorted(found), *own]
+    missing = names - {name for folder in own for _, name in _mentions(folder)}
+    theirs = _mentions(_theirs()) if missing else ()
+    found = [(file.parent, name) for file, name in theirs if name in missing]
+    return [*sorted({folder for folder, _ in found}), *own], missing - {name for _, name in found}
 
 
-def _mentions(folder: Path) -> Iterator[tuple[Path, bytes]]:
+def _theirs() -> Path:
+    """The folder of lm-eval's own tasks."""
+    import lm_eval.tasks
+
+    return Path(lm_eval.tasks.__file__).parent
+
+
+def _mentions(folder: Path) -> Iterator[tuple[Path, str]]:
     """Every task file under a folder with each name it may define or list."""
     for file in sorted(folder.rglob("*.yaml")):
         for match in NAME.finditer(file.read_bytes()):
-            yield file, match[1]
+            yield file, match[1].decode()
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(set(known)), n=3)
+def _unknown(name: str) -> str:
+    known = {known for folder in (OURS, _theirs()) for _, known in _mentions(folder)}
+    close = difflib.get_close_matches(name, sorted(known), n=3)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
     return f"There is no lm-eval task {name!r}.{hint} `lm_eval ls tasks` lists them all."

@@ -18,12 +18,9 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window  # noq
 
 from core.engine import Sampling, TokenIds
 from core.measure import Loaded
+from measures._answers import NotFinite
 
 CHUNK = 512  # requests sent at once: between two of them a sign of life is given
-
-
-class NotFinite(Exception):
-    """The model's log-probabilities are not numbers, so there is nothing to score."""
 
 
 class LoadedLM(TemplateLM):  # type: ignore[misc]

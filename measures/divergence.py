@@ -13,13 +13,10 @@ from core.measure import Loaded, Measure, Raw, Unit
 from core.quality import Divergence
 from core.stats import Estimate, estimate
 from measures import _windows
+from measures._answers import NotFinite
 
 NANO = 1e-9  # nats: divergences are kept in whole numbers of these
 REST = 1e-6  # a mass outside the likeliest tokens below this is rounding
-
-
-class NotFinite(Exception):
-    """The model's log-probabilities are not numbers, so there is nothing to compare."""
 
 
 def run(loaded: Loaded, settings: Divergence) -> Raw:

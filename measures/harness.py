@@ -5,7 +5,6 @@ record, and the record keeps the score of every document, so that checkpoints ca
 pairs.
 """
 
-import hashlib
 import math
 from datetime import UTC, datetime
 from typing import Any
@@ -13,15 +12,11 @@ from typing import Any
 from core import tasks
 from core.errors import UserError
 from core.measure import Loaded, Measure, Raw, Unit
-from core.quality import Tasks
+from core.quality import Tasks, digest
 from core.stats import Estimate, mean_of
+from measures._answers import refuse_empty
 
-EMPTY_ALLOWED = 0.05  # share of generated answers
 BOOTSTRAP = 1000  # for the standard errors in lm-eval's own files
-
-
-class Broken(Exception):
-    """The answers show that something is broken, so their score means nothing."""
 
 
 def run(loaded: Loaded, settings: Tasks) -> Raw:
@@ -46,8 +41,7 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
         log_samples=True, apply_chat_template=chat, fewshot_as_multiturn=chat,
     )  # fmt: skip
     for task, count in model.empty.items():
-        if count > EMPTY_ALLOWED * model.generated[task]:
-            raise Broken(f"{task}: {count} of {model.generated[task]} answers are empty")
+        refuse_empty(count, model.generated[task], f"{task}: ")
     samples = results.pop("samples")
     raw = {
         "tasks": {
@@ -72,7 +66,7 @@ def _documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any]
     documents: dict[int, str] = {}
     for sample in samples:
         key = sample["prompt_hash"] + sample["doc_hash"] + sample["target_hash"]
-        documents[sample["doc_id"]] = hashlib.sha256(key.encode()).hexdigest()[:12]
+        documents[sample["doc_id"]] = digest(key.encode())
         for metric in sample["metrics"]:
             value = sample[metric]
             if isinstance(value, bool | int | float):

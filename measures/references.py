@@ -3,7 +3,6 @@
 A metric of one's own is a Python file with `score(generated, reference)`, a number per answer.
 """
 
-import hashlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -11,17 +10,13 @@ from pathlib import Path
 from core.engine import Sampling
 from core.errors import UserError
 from core.measure import Loaded, Measure, Raw, Unit
-from core.quality import Prompts
+from core.quality import Prompts, digest
 from core.stats import Estimate, estimate, mean_of
+from measures._answers import refuse_empty
 
 OURS = ("rouge_l", "bleu", "chrf")
-EMPTY_ALLOWED = 0.05
 CHUNK = 256
 Score = Callable[[str, str], float]
-
-
-class Broken(Exception):
-    """The answers show that something is broken, so their score means nothing."""
 
 
 def load_metric(path: Path) -> Score:
@@ -57,8 +52,7 @@ def run(loaded: Loaded, settings: Prompts) -> Raw:
         generated += [engine.decode(answer.token_ids).strip() for answer in answers]
         loaded.tick()
     empty = sum(not text for text in generated)
-    if empty > EMPTY_ALLOWED * len(generated):
-        raise Broken(f"{empty} of {len(generated)} answers are empty")
+    refuse_empty(empty, len(generated))
     rouge = RougeScorer(["rougeL"], use_stemmer=True)
     scores = {
         "rouge_l": [
@@ -73,16 +67,14 @@ def run(loaded: Loaded, settings: Prompts) -> Raw:
             for text, reference in zip(generated, references, strict=True)
         ]
     return {
-        "documents": [_hash(prompt, reference) for prompt, reference in settings.pairs],
+        "documents": [
+            digest(f"{prompt}\0{reference}".encode()) for prompt, reference in settings.pairs
+        ],
         "generated": generated,
         "references": references,
         "empty": empty,
         "scores": scores,
     }
-
-
-def _hash(prompt: str, reference: str) -> str:
-    return hashlib.sha256(f"{prompt}\0{reference}".encode()).hexdigest()[:12]
 
 
 def figures(raw: Raw) -> dict[str, Estimate]:

@@ -19,7 +19,7 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
 
-from core import cli
+from core import child, cli
 from core.errors import UserError
 
 SIZES = {"cuda": (4 << 30, 8192), "cpu": (256 << 20, 1024)}  # bytes copied, side of the matrices
@@ -54,7 +54,7 @@ def probe(torch: Any, device: str) -> dict[str, Any]:
         try:
             rates[kind] = 2 * side**3 / timed(torch, device, product)
         except (RuntimeError, NotImplementedError, AttributeError) as problem:
-            cli.say(f"{kind}: not on this device ({str(problem).splitlines()[0]})", "dim")
+            cli.say(f"{kind}: not on this device ({child.sentence(problem)})", "dim")
     return {
         "device": name,
         "torch": torch.__version__,

@@ -205,6 +205,7 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
         "metric_list:\n  - metric: word_perplexity\n    higher_is_better: false\n"
     )
     (folder / "both.yaml").write_text("group: both\ntask:\n  - demo_piqa\n  - demo_arc_easy\n")
+    (folder / "other.yaml").write_text("group: other\ntask:\n  - of_another_release\n")
     asked = ("--tasks", "rolling,both,demo_gsm8k", "--include_path", "own", "--limit", 12)
     done = command(
         "score.py",
