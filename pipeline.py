@@ -166,35 +166,44 @@ def _compress(
 def measure_all(
     model_id: str, schemes: list[str], engine: str, options: Options, wanted: "list[Job]",
     asked: Questions, output_dir: Path, results: dict[str, Path], run_id: str,
-    allow_fallback: bool, progress: Callable[[str], None],
+    allow_fallback: bool, rounds: int, progress: Callable[[str], None],
 ) -> "tuple[list[Record], list[Failure]]":  # fmt: skip
-    """Measure every checkpoint, each loaded once, in the order given; and which could not be."""
+    """Measure every checkpoint, in the order given, `rounds` times; and which could not be.
+
+    Each is loaded once a round; quality, which loads do not change, is asked in the first. One of
+    which a round could measure nothing is not loaded again.
+    """
     from core import measuring
 
-    made, failures = [], []
+    made: list[Record] = []
+    failures: list[Failure] = []
     base = checkpoint.read(models.folder(model_id)).fingerprint
-    for scheme in schemes:
-        path = models.checkpoint_path(model_id, scheme, output_dir)
-        subject = model_id if scheme == "BASE" else str(path)
+    left = schemes
+    for number in range(1, rounds + 1):
+        for scheme in left:
+            path = models.checkpoint_path(model_id, scheme, output_dir)
+            subject = model_id if scheme == "BASE" else str(path)
 
-        def step(name: str, scheme: str = scheme) -> None:
-            progress(f"{scheme}: {name}")
+            def step(name: str, scheme: str = scheme, number: int = number) -> None:
+                progress(f"{scheme}{f', round {number}' if rounds > 1 else ''}: {name}")
 
-        try:
-            questions = jobs(asked, base, engine, options, scheme == "BASE")
-            made += measuring.measure(
-                models.identify(subject), engine, options, [*wanted, *questions], results, run_id,
-                allow_fallback, step,
-            )  # fmt: skip
-        except UserError as problem:
-            failures.append(Failure(scheme=scheme, reason=str(problem)))
+            questions = jobs(asked, base, engine, options, scheme == "BASE") if number == 1 else []
+            try:
+                made += measuring.measure(
+                    models.identify(subject), engine, options, [*wanted, *questions], results,
+                    run_id, allow_fallback, step, number,
+                )  # fmt: skip
+            except UserError as problem:
+                failures.append(Failure(scheme=scheme, reason=str(problem)))
+        fine = {r.subject.scheme for r in made if r.round == number and r.status == "ok"}
+        left = [scheme for scheme in left if scheme in fine]
     return made, failures
 
 
 def run(
     model_id: str, schemes: list[str], settings: Settings, engine: str, options: Options,
     wanted: "list[Job]", asked: Questions, output_dir: Path, results: dict[str, Path],
-    allow_fallback: bool, lost: list[Failure], progress: Callable[[str], None],
+    allow_fallback: bool, lost: list[Failure], rounds: int, progress: Callable[[str], None],
 ) -> "tuple[list[Record], list[Failure]]":  # fmt: skip
     """Compress what is missing, then measure everything; records, and schemes that were lost.
 
@@ -212,7 +221,7 @@ def run(
     left = _without(schemes, failures)
     made, unread = measure_all(
         model_id, left, engine, options, wanted, asked, output_dir, results, run_id,
-        allow_fallback, progress,
+        allow_fallback, rounds, progress,
     )  # fmt: skip
     return made, failures + unread
 
@@ -240,6 +249,7 @@ def main(
     prompt_tokens: arguments.PromptTokens = Workload.prompt_tokens,
     max_new_tokens: arguments.MaxNewTokens = Workload.max_new_tokens,
     repeats: arguments.Repeats = Workload.repeats,
+    rounds: arguments.Rounds = 1,
     seed: arguments.Seed = 0,
     max_model_len: arguments.MaxModelLen = None,
     tensor_parallel_size: arguments.TensorParallelSize = Options.tensor_parallel_size,
@@ -297,7 +307,7 @@ def main(
     with performance.progress(model_id) as step:
         made, failures = run(
             model_id, chosen, settings, engine, options, wanted, asked, output_dir, results,
-            allow_fallback, lost, step,
+            allow_fallback, lost, rounds, step,
         )  # fmt: skip
     _show(made, {f.scheme: f.reason for f in failures}, margins, json_)
     if not json_:
@@ -310,12 +320,14 @@ def _show(
     made: "list[Record]", not_made: dict[str, str], margins: "dict[str, Margin]", as_json: bool
 ) -> None:
     """Speed and memory, then quality; or everything as JSON."""
+    from core import rounds
     from reporting import performance, quality
 
     if as_json:
         dumped = [record.model_dump(mode="json") for record in made]
         return cli.print_json({"records": dumped, "not_compressed": not_made})
-    performance.print_table([r for r in made if r.kind == "performance"], not_made)
+    timed = rounds.merged(record for record in made if record.kind == "performance")
+    performance.print_table(timed, not_made)
     asked = [record for record in made if record.kind == "quality"]
     if asked:
         cli.out.print()

@@ -54,6 +54,9 @@ NumPrompts = Annotated[int, _option("num_prompts", "requests sent one at a time"
 PromptTokens = Annotated[int, _option("prompt_tokens", "tokens of each prompt", min=1)]
 MaxNewTokens = Annotated[int, _option("max_new_tokens", "tokens generated for each", min=1)]
 Repeats = Annotated[int, _option("repeats", "timed repeats; an interval needs two", min=1)]
+Rounds = Annotated[
+    int, _option("rounds", "fresh loads of every checkpoint, taking turns: A B C A B C", min=1)
+]
 Seed = Annotated[int, _option("seed", "chooses calibration text and prompts")]
 ResultsDir = Annotated[Path, _option("results_dir", "where records go")]
 EvalResultsDir = Annotated[Path, _option("eval_results_dir", "where quality records go")]

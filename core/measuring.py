@@ -25,6 +25,7 @@ def measure(
     run_id: str,
     allow_fallback: bool,
     progress: Callable[[str], None],
+    round_: int = 1,
 ) -> list[Record]:
     """Measure a checkpoint and save a record per job, failed ones with their reason.
 
@@ -32,7 +33,7 @@ def measure(
     latter. Raises `UserError` when the folder cannot be read. Everything later becomes a record.
     """
     subject = subject_of(identity)
-    make = _maker(subject, engine, options, run_id)
+    make = _maker(subject, engine, options, run_id, round_)
 
     def save(record: Record) -> Record:
         records.save(record, results[record.kind])
@@ -74,7 +75,9 @@ def subject_of(identity: models.Identity) -> Subject:
     )
 
 
-def _maker(subject: Subject, engine: str, options: Options, run_id: str) -> Callable[..., Record]:
+def _maker(
+    subject: Subject, engine: str, options: Options, run_id: str, round_: int
+) -> Callable[..., Record]:
     """Builds this run's records: what they share is filled in, figures come from the raw values."""
     started = records.now().isoformat()
     machine = probe().as_json()
@@ -95,8 +98,8 @@ def _maker(subject: Subject, engine: str, options: Options, run_id: str) -> Call
         except (ArithmeticError, ValueError) as problem:  # the raw values are kept all the same
             status, reason, figures = "failed", f"no figures could be made: {problem}", {}
         return records.Record(
-            run_id=run_id, kind=chosen.kind, measure=name, status=status, reason=reason,
-            subject=subject, engine=engine, options=asdict(options), served=served,
+            run_id=run_id, round=round_, kind=chosen.kind, measure=name, status=status,
+            reason=reason, subject=subject, engine=engine, options=asdict(options), served=served,
             settings=asdict(settings), figures=figures, raw=raw, machine=machine,
             command=records.command(), started=started, ended=records.now().isoformat(),
         )  # fmt: skip

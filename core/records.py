@@ -53,12 +53,16 @@ class Subject(BaseModel):
 
 
 class Record(BaseModel):
-    """One measure on one checkpoint. `status` is ok, failed or unsupported (see `reason`)."""
+    """One measure on one checkpoint. `status` is ok, failed or unsupported (see `reason`).
+
+    `round` counts the fresh loads of a run; of rounds taken together it is their number.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
+    round: int = 1
     kind: Literal["performance", "quality"]
     measure: str
     status: Literal["ok", "failed", "unsupported"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from core import cli
 from core.records import Figure, Record
 from core.stats import Ratio, ratio
+from reporting.words import over_what
 
 MIB = 1 << 20
 
@@ -113,9 +114,10 @@ def _footnotes(made: list[Record], not_made: dict[str, str]) -> None:
     reasons = {(r.subject.scheme, r.reason) for r in made if r.status != "ok" and r.reason}
     for scheme, reason in sorted(reasons | set(not_made.items())):
         cli.out.print(f"{scheme}: {reason}", highlight=False, markup=False)
-    notes = ["± is half of the 95 % interval over repeats within one load"]
+    over = over_what(max((r.round for r in made), default=1))
+    notes = [f"± is half of the 95 % interval over {over}"]
     if any(r.subject.scheme == "BASE" for r in made) and len({r.subject.scheme for r in made}) > 1:
-        notes.append("(n.nnx): speed-up over BASE; (~): the repeats do not tell them apart")
+        notes.append("(n.nnx): speed-up over BASE; (~): they do not tell them apart")
     cold = [r.figures["page_cache"].value for r in made if "page_cache" in r.figures]
     if cold:
         notes.append(f"load: {min(cold):.0%} or more of each checkpoint was in the page cache")
@@ -124,6 +126,6 @@ def _footnotes(made: list[Record], not_made: dict[str, str]) -> None:
         for f in r.figures.values() if f.stability == "unstable"
     })  # fmt: skip
     if unstable:
-        notes.append(f"unstable, repeats vary by more than 8 %: {', '.join(unstable)}")
+        notes.append(f"unstable, values vary by more than 8 %: {', '.join(unstable)}")
     for note in notes:
         cli.out.print(note, highlight=False, markup=False)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core import records
+from core import records, rounds
 from core.errors import UserError
 from core.records import Record
 from reporting import lm_eval, shape
@@ -22,16 +22,23 @@ SHARED = ("options", "settings", "served", "machine", "command")
 
 @dataclass(frozen=True)
 class Stored:
-    """A record without its raw values, and the file that has them."""
+    """A record without its raw values, and the file that has them; of rounds all files."""
 
     record: Record
     path: Path
+    earlier: tuple[Path, ...] = ()
 
     def raw(self) -> dict[str, Any]:
-        """The raw values, read again from the file; empty where there are none."""
+        """The raw values, read again from the file; empty where there are none.
+
+        Timed requests are of every round.
+        """
         if lm_eval.is_results(self.path):
             return lm_eval.raw(self.path)
-        return records.load(self.path).raw or {}
+        found = [records.load(path).raw or {} for path in (*self.earlier, self.path)]
+        if len(found) > 1 and "repeats" in found[-1]:
+            return {**found[-1], "repeats": [rows for raw in found for rows in raw["repeats"]]}
+        return found[-1]
 
     def whole(self) -> Record:
         """The record with its raw values."""
@@ -79,8 +86,22 @@ def read(folders: list[Path]) -> Found:
             found.stored.append(Stored(lm_eval.read(path, known), path))
         except UserError as problem:
             found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
-    found.stored.sort(key=lambda one: one.record.ended)
+    found.stored = _rounds(sorted(found.stored, key=lambda one: one.record.ended))
     return found
+
+
+def _rounds(stored: list[Stored]) -> list[Stored]:
+    """The rounds of each measure of a run as one, at the place of the last; of a copy one."""
+    groups: dict[rounds.Key, dict[int, Stored]] = {}
+    for one in stored:
+        place = rounds.key(one.record)
+        groups[place] = groups.pop(place, {}) | {one.record.round: one}
+    return [_together(list(group.values())) for group in groups.values()]
+
+
+def _together(group: list[Stored]) -> Stored:
+    earlier = tuple(one.path for one in group[:-1])
+    return Stored(rounds.merge([one.record for one in group]), group[-1].path, earlier)
 
 
 def _files(folders: list[Path]) -> Iterator[Path]:

@@ -104,6 +104,12 @@ class Study:
         """`batch 8`, `batch 32`, ... as far as measured, small first."""
         return [key for key in self.measures() if key.startswith("batch")]
 
+    @property
+    def rounds(self) -> int:
+        """On how many fresh loads speed was measured; 1: intervals are over repeats within one."""
+        timed = [s.record.round for c in self.candidates for s in c.performance.values()]
+        return max(timed, default=1)
+
     def speed_up(self, candidate: Candidate, measure: str, name: str = "") -> Ratio | None:
         """How many times better than the base a figure is: above 1 is better, whatever its unit.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reporting.study import Candidate, Study
-from reporting.words import figure_text, ratio_text, significant, size, users
+from reporting.words import figure_text, over_what, ratio_text, significant, size, users
 
 Tone = Literal["", "good", "bad", "open"]
 
@@ -100,10 +100,10 @@ def speed(study: Study, measure: str) -> Table:
         ("total time s", total),
         ("speed-up", faster),
     ]
+    over = over_what(study.rounds)
     notes = [
-        "± is half of the 95 % interval over repeats; speed-up: of the "
-        f"{'latency' if measure == 'sequential' else 'tokens/s'}; ~: the repeats do not tell it "
-        "from BASE"
+        f"± is half of the 95 % interval over {over}; speed-up: of the "
+        f"{'latency' if measure == 'sequential' else 'tokens/s'}; ~: they do not tell it from BASE"
     ]
     key, title = measure.replace(" ", "-"), f"Speed, {users(measure)}"
     return one_per_scheme(study, key, title, columns, notes)
@@ -161,7 +161,8 @@ def loading(study: Study) -> Table:
              "import_s": "imports s"}  # fmt: skip
     columns: list[Column] = [(title, figure_cell("load", name)) for name, title in names.items()]
     columns.append(("first request ms", figure_cell("load", "first_request_ttft_s", 1000)))
-    notes = ["one load each: no interval. A fresh server pays the imports on top"]
+    loads = f"{study.rounds} loads each" if study.rounds > 1 else "one load each: no interval"
+    notes = [f"{loads}. A fresh server pays the imports on top"]
     return one_per_scheme(study, "loading", "Loading", columns, notes)
 
 

@@ -71,6 +71,11 @@ def ratio_inside(ratio: Ratio) -> str:
     return ratio_text(ratio).replace(" (", ", ").rstrip(")")
 
 
+def over_what(rounds: int) -> str:
+    """What an interval is over: repeats within a load, or that many loads."""
+    return f"{rounds} fresh loads" if rounds > 1 else "repeats within one load"
+
+
 def join(names: list[str], last: str = "and") -> str:
     """`A`, `A and B`, `A, B and C`."""
     return f" {last} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
