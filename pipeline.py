@@ -18,7 +18,7 @@ import typer
 import benchmark
 import score
 from compress import Settings
-from core import arguments, checkpoint, cli, models, plugins
+from core import arguments, checkpoint, cli, models, plugins, reuse
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
@@ -26,7 +26,6 @@ from core.quality import Questions, Tasks, jobs
 
 if TYPE_CHECKING:
     from core.child import Emit
-    from core.comparison import Margin
     from core.records import Record
     from core.session import Job
 
@@ -74,8 +73,11 @@ def check(
 
     checkpoint.read(models.folder(model_id))
     failures, predicted = [], 0
+    missing = reuse.missing(model_id, schemes, output_dir)
     for scheme in schemes:
-        if scheme == "BASE" or _made(model_id, scheme, settings, output_dir):
+        if scheme not in missing:
+            if scheme != "BASE":
+                _reused(model_id, scheme, settings, output_dir)
             continue
         try:
             predicted += compress.plan(scheme, model_id, settings, output_dir).predicted_bytes
@@ -90,43 +92,12 @@ def check(
     return failures
 
 
-def _made(model_id: str, scheme: str, settings: Settings, output_dir: Path) -> bool:
-    """Whether the checkpoint is there, whole, and made from these very weights.
-
-    Raises `UserError` when it was made from others. Other settings are only told: recompressing
-    takes hours.
-    """
-    path = models.checkpoint_path(model_id, scheme, output_dir)
-    if not path.exists():
-        return False
-    again = (
-        f"remove it, or run `python compress.py --compression_type {scheme} "
-        f"--model_id {model_id} --force`"
-    )
-    if not (path / models.MANIFEST).is_file():
-        raise UserError(f"{path} is there but was not made by compress.py: {again}")
-    checkpoint.read(path)
-    manifest = checkpoint.read_json(path / models.MANIFEST)
-    base = checkpoint.read(models.folder(model_id)).fingerprint
-    if manifest.get("base", {}).get("fingerprint") != base:
-        raise UserError(f"{path} was made from other weights than {model_id} has now: {again}")
-    made_with = manifest.get("settings") or {}
-    now = asdict(settings)
-    other = [key for key in made_with if made_with[key] != _plain(now.get(key))]
+def _reused(model_id: str, scheme: str, settings: Settings, output_dir: Path) -> None:
+    """Check a checkpoint that is there. Other settings are only told: making it takes hours."""
+    other = reuse.made_otherwise(model_id, scheme, asdict(settings), output_dir)
     if other and plugins.load("schemes", scheme).calibration:
+        path = models.checkpoint_path(model_id, scheme, output_dir)
         cli.say(f"{path}: reused, though made with another {', '.join(other)}", "yellow")
-    return True
-
-
-def _missing(model_id: str, schemes: list[str], output_dir: Path) -> list[str]:
-    """Those that have to be compressed; the base always exists."""
-    paths = {name: models.checkpoint_path(model_id, name, output_dir) for name in schemes}
-    return [name for name, path in paths.items() if not path.exists()]
-
-
-def _plain(value: Any) -> Any:
-    """As it comes back from JSON, which has no tuples."""
-    return list(value) if isinstance(value, tuple) else value
 
 
 def compress_missing(
@@ -137,7 +108,7 @@ def compress_missing(
     from core import child, measuring
 
     failures = []
-    for scheme in _missing(model_id, schemes, output_dir):
+    for scheme in reuse.missing(model_id, schemes, output_dir):
         progress(f"{scheme}: compressing")
 
         def on_event(event: Any, scheme: str = scheme) -> None:
@@ -214,7 +185,7 @@ def run(
     run_id = records.new_run_id()
     failures = list(lost)
     left = _without(schemes, failures)
-    libraries = COMPRESSION_LIBRARIES if _missing(model_id, left, output_dir) else ()
+    libraries = COMPRESSION_LIBRARIES if reuse.missing(model_id, left, output_dir) else ()
     everything = [*wanted, *jobs(asked, "", engine, options, True)]
     session.prepare(engine, everything, measuring.LOGS, libraries)
     failures += compress_missing(model_id, left, settings, output_dir, run_id, progress)
@@ -276,7 +247,7 @@ def main(
 ) -> None:
     """Compress a model with every scheme, serve each checkpoint, measure and compare."""
     from core.comparison import parse_margins
-    from reporting import performance
+    from reporting import outcome, performance
 
     settings = Settings(
         num_calibration_samples=num_calibration_samples, max_sequence_length=max_sequence_length,
@@ -294,7 +265,7 @@ def main(
     chosen, sizes = choose(schemes), benchmark.parse_batch_sizes(batch_sizes)
     options = replace(options, max_num_seqs=max(options.max_num_seqs, *sizes))
     benchmark.check(model_id, engine, options, workload)
-    margins = parse_margins(margin)
+    parse_margins(margin)
     lost = check(model_id, chosen, settings, output_dir, schemes not in GROUPS)
     asked = score.ask(
         models.folder(model_id), options, tasks=tasks, num_fewshot=num_fewshot, limit=limit,
@@ -309,44 +280,10 @@ def main(
             model_id, chosen, settings, engine, options, wanted, asked, output_dir, results,
             allow_fallback, lost, rounds, step,
         )  # fmt: skip
-    _show(made, {f.scheme: f.reason for f in failures}, margins, json_)
-    if not json_:
-        _decide(model_id, results, margin)
+    not_made = {failure.scheme: failure.reason for failure in failures}
+    outcome.show(made, not_made, models.model_name(model_id), list(results.values()), margin, json_)
     if failures or any(record.status == "failed" for record in made):
         raise typer.Exit(cli.FAILED)
-
-
-def _show(
-    made: "list[Record]", not_made: dict[str, str], margins: "dict[str, Margin]", as_json: bool
-) -> None:
-    """Speed and memory, then quality; or everything as JSON."""
-    from core import rounds
-    from reporting import performance, quality
-
-    if as_json:
-        dumped = [record.model_dump(mode="json") for record in made]
-        return cli.print_json({"records": dumped, "not_compressed": not_made})
-    timed = rounds.merged(record for record in made if record.kind == "performance")
-    performance.print_table(timed, not_made)
-    asked = [record for record in made if record.kind == "quality"]
-    if asked:
-        cli.out.print()
-        quality.print_all(asked, margins)
-    return None
-
-
-def _decide(model_id: str, results: dict[str, Path], margin: str) -> None:
-    """What the records say should be deployed; `python report.py` shows all of it."""
-    from reporting import document, reading, study, terminal
-
-    folders = [folder for folder in dict.fromkeys(results.values()) if folder.is_dir()]
-    try:
-        found = study.build(reading.read(folders), models.model_name(model_id), margin)
-    except UserError as problem:
-        return cli.say(f"no decision: {problem}", "yellow")
-    cli.out.print()
-    terminal.show_decision(document.build(found))
-    return cli.say("`python report.py` shows everything; `--format html` makes a page of it")
 
 
 app = cli.application(main)

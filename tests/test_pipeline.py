@@ -68,3 +68,13 @@ def test_bad_input_before_any_work(command, base: Path, tmp_path: Path) -> None:
     done = command("pipeline.py", "--model_id", odd.name, "--schemes", "FP8-W8A8,INT4-W4A16", *FAKE)
     assert done.returncode == 2 and "128 input columns" in done.stderr
     assert not (tmp_path / "perf_results").exists()
+
+
+def test_json_holds_records_and_decision(command, base: Path, tmp_path: Path) -> None:
+    models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    line = ("--model_id", "tiny", "--schemes", "FP8-W8A8", "--batch_sizes", "2", "--json")
+    done = command("pipeline.py", *line, *FAKE)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert {r["subject"]["scheme"] for r in told["records"]} == {"BASE", "FP8-W8A8"}
+    assert told["report"]["schemes"]["FP8-W8A8"]["speed_up"]["sequential"]["value"] > 0
+    assert told["report"]["decision"] and told["no_report"] is None

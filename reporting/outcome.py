@@ -1,0 +1,47 @@
+"""What a pipeline says at its end: speed and memory, quality, and which scheme to deploy."""
+
+from pathlib import Path
+
+from core import cli, rounds
+from core.comparison import parse_margins
+from core.errors import UserError
+from core.records import Record
+from reporting import data, document, performance, quality, reading, study, terminal
+
+
+def show(
+    made: list[Record], not_made: dict[str, str], model: str, folders: list[Path], margin: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Print the records of a run and what all records of the model in `folders` decide.
+
+    `not_made` names schemes whose checkpoint could not be made, with the reason. As JSON everything
+    is one document, its `report` that of `report.py --json`.
+    """
+    found, problem = None, None
+    try:
+        known = reading.read([folder for folder in dict.fromkeys(folders) if folder.is_dir()])
+        found = document.build(study.build(known, model, margin))
+    except UserError as reason:
+        problem = str(reason)
+    if as_json:
+        dumped = [record.model_dump(mode="json") for record in made]
+        report = data.as_json(found) if found else None
+        return cli.print_json({
+            "records": dumped, "not_compressed": not_made, "report": report, "no_report": problem,
+        })  # fmt: skip
+    _tables(made, not_made, margin)
+    if found is None:
+        return cli.say(f"no decision: {problem}", "yellow")
+    cli.out.print()
+    terminal.show_decision(found)
+    return cli.say("`python report.py` shows everything; `--format html` makes a page of it")
+
+
+def _tables(made: list[Record], not_made: dict[str, str], margin: str) -> None:
+    timed = rounds.merged(record for record in made if record.kind == "performance")
+    performance.print_table(timed, not_made)
+    asked = [record for record in made if record.kind == "quality"]
+    if asked:
+        cli.out.print()
+        quality.print_all(asked, parse_margins(margin))
