@@ -9,7 +9,7 @@ with its reason and the rest go on; the exit code is 1 then.
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,14 +40,6 @@ COMPRESSION_TIMEOUT_S = 24 * 3600.0
 COMPRESSION_LIBRARIES = ("transformers", "llmcompressor", "datasets")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """A scheme whose checkpoint could not be made, and why."""
-
-    scheme: str
-    reason: str
-
-
 def choose(text: str) -> list[str]:
     """Scheme names from `all` (the base and the six classic ones), `every`, or a comma list.
 
@@ -63,16 +55,16 @@ def choose(text: str) -> list[str]:
 
 def check(
     model_id: str, schemes: list[str], settings: Settings, output_dir: Path, named: bool
-) -> list[Failure]:
+) -> dict[str, str]:
     """Say what is known to fail before the first scheme starts.
 
     Raises `UserError` for a scheme that was asked for by name (`named`) and cannot be made; of
-    `all` such schemes are returned and the others go on.
+    `all` such schemes are returned with the reason and the others go on.
     """
     import compress
 
     checkpoint.read(models.folder(model_id))
-    failures, predicted = [], 0
+    lost, predicted = {}, 0
     missing = reuse.missing(model_id, schemes, output_dir)
     for scheme in schemes:
         if scheme not in missing:
@@ -84,12 +76,12 @@ def check(
         except UserError as problem:
             if named or len(schemes) <= 2:
                 raise
-            failures.append(Failure(scheme=scheme, reason=str(problem)))
+            lost[scheme] = str(problem)
     free = shutil.disk_usage(output_dir).free if output_dir.is_dir() else predicted
     if predicted > free:
         need, have = predicted / 2**30, free / 2**30
         raise UserError(f"the checkpoints will take {need:.1f} GiB, {have:.1f} GiB are free")
-    return failures
+    return lost
 
 
 def _reused(model_id: str, scheme: str, settings: Settings, output_dir: Path) -> None:
@@ -103,11 +95,11 @@ def _reused(model_id: str, scheme: str, settings: Settings, output_dir: Path) ->
 def compress_missing(
     model_id: str, schemes: list[str], settings: Settings, output_dir: Path, run_id: str,
     progress: Callable[[str], None],
-) -> list[Failure]:  # fmt: skip
-    """Compress what is not there yet, each in a clean child; returns those that failed."""
+) -> dict[str, str]:  # fmt: skip
+    """Compress what is not there yet, each in a clean child; returns why those that failed did."""
     from core import child, measuring
 
-    failures = []
+    lost = {}
     for scheme in reuse.missing(model_id, schemes, output_dir):
         progress(f"{scheme}: compressing")
 
@@ -118,8 +110,8 @@ def compress_missing(
         arguments = (scheme, model_id, settings, output_dir)
         reason = child.run(_compress, arguments, log, COMPRESSION_TIMEOUT_S, on_event)
         if reason:
-            failures.append(Failure(scheme=scheme, reason=f"{reason} (log: {log})"))
-    return failures
+            lost[scheme] = f"{reason} (log: {log})"
+    return lost
 
 
 def _compress(
@@ -138,8 +130,8 @@ def measure_all(
     model_id: str, schemes: list[str], engine: str, options: Options, wanted: "list[Job]",
     asked: Questions, output_dir: Path, results: dict[str, Path], run_id: str,
     allow_fallback: bool, rounds: int, progress: Callable[[str], None],
-) -> "tuple[list[Record], list[Failure]]":  # fmt: skip
-    """Measure every checkpoint, in the order given, `rounds` times; and which could not be.
+) -> "list[Record]":  # fmt: skip
+    """Measure every checkpoint, in the order given, `rounds` times.
 
     Each is loaded once a round; quality, which loads do not change, is asked in the first. One of
     which a round could measure nothing is not loaded again.
@@ -147,59 +139,61 @@ def measure_all(
     from core import measuring
 
     made: list[Record] = []
-    failures: list[Failure] = []
     base = checkpoint.read(models.folder(model_id)).fingerprint
     left = schemes
     for number in range(1, rounds + 1):
         for scheme in left:
             path = models.checkpoint_path(model_id, scheme, output_dir)
-            subject = model_id if scheme == "BASE" else str(path)
 
             def step(name: str, scheme: str = scheme, number: int = number) -> None:
                 progress(f"{scheme}{f', round {number}' if rounds > 1 else ''}: {name}")
 
             questions = jobs(asked, base, engine, options, scheme == "BASE") if number == 1 else []
             try:
+                identity = models.identify(model_id if scheme == "BASE" else str(path))
                 made += measuring.measure(
-                    models.identify(subject), engine, options, [*wanted, *questions], results,
-                    run_id, allow_fallback, step, number,
+                    identity, engine, options, [*wanted, *questions], results, run_id,
+                    allow_fallback, step, number,
                 )  # fmt: skip
-            except UserError as problem:
-                failures.append(Failure(scheme=scheme, reason=str(problem)))
+            except UserError as problem:  # the folder is not any more what was checked
+                made += measuring.give_up(
+                    models.model_name(model_id), scheme, path, engine, options, wanted, results,
+                    run_id, str(problem),
+                )  # fmt: skip
         fine = {r.subject.scheme for r in made if r.round == number and r.status == "ok"}
         left = [scheme for scheme in left if scheme in fine]
-    return made, failures
+    return made
 
 
 def run(
     model_id: str, schemes: list[str], settings: Settings, engine: str, options: Options,
     wanted: "list[Job]", asked: Questions, output_dir: Path, results: dict[str, Path],
-    allow_fallback: bool, lost: list[Failure], rounds: int, progress: Callable[[str], None],
-) -> "tuple[list[Record], list[Failure]]":  # fmt: skip
-    """Compress what is missing, then measure everything; records, and schemes that were lost.
+    allow_fallback: bool, lost: dict[str, str], rounds: int, progress: Callable[[str], None],
+) -> "list[Record]":  # fmt: skip
+    """Compress what is missing, then measure everything; returns the records, all saved.
 
-    `lost` are those that cannot be compressed, which is known already.
+    `lost` are schemes known to be impossible, with the reason; they and those whose compression
+    fails leave failed records.
     """
     from core import measuring, records, session
 
     run_id = records.new_run_id()
-    failures = list(lost)
-    left = _without(schemes, failures)
+    left = [scheme for scheme in schemes if scheme not in lost]
     libraries = COMPRESSION_LIBRARIES if reuse.missing(model_id, left, output_dir) else ()
     everything = [*wanted, *jobs(asked, "", engine, options, True)]
     session.prepare(engine, everything, measuring.LOGS, libraries)
-    failures += compress_missing(model_id, left, settings, output_dir, run_id, progress)
-    left = _without(schemes, failures)
-    made, unread = measure_all(
-        model_id, left, engine, options, wanted, asked, output_dir, results, run_id,
-        allow_fallback, rounds, progress,
+    lost = lost | compress_missing(model_id, left, settings, output_dir, run_id, progress)
+    made = measure_all(
+        model_id, [scheme for scheme in left if scheme not in lost], engine, options, wanted, asked,
+        output_dir, results, run_id, allow_fallback, rounds, progress,
     )  # fmt: skip
-    return made, failures + unread
-
-
-def _without(schemes: list[str], failures: list[Failure]) -> list[str]:
-    lost = {failure.scheme for failure in failures}
-    return [scheme for scheme in schemes if scheme not in lost]
+    for scheme, reason in lost.items():
+        made += measuring.give_up(
+            models.model_name(model_id), scheme,
+            models.checkpoint_path(model_id, scheme, output_dir), engine, options, wanted, results,
+            run_id, f"not compressed: {reason}",
+        )  # fmt: skip
+    return made
 
 
 def main(
@@ -276,13 +270,12 @@ def main(
     wanted = benchmark.jobs(workload, sizes)
     results = {"performance": results_dir, "quality": eval_results_dir}
     with performance.progress(model_id) as step:
-        made, failures = run(
+        made = run(
             model_id, chosen, settings, engine, options, wanted, asked, output_dir, results,
             allow_fallback, lost, rounds, step,
         )  # fmt: skip
-    not_made = {failure.scheme: failure.reason for failure in failures}
-    outcome.show(made, not_made, models.model_name(model_id), list(results.values()), margin, json_)
-    if failures or any(record.status == "failed" for record in made):
+    outcome.show(made, models.model_name(model_id), list(results.values()), margin, json_)
+    if any(record.status == "failed" for record in made):
         raise typer.Exit(cli.FAILED)
 
 

@@ -58,6 +58,20 @@ def measure(
     ]
 
 
+def give_up(
+    model: str, scheme: str, path: Path, engine: str, options: Options, wanted: list[Job],
+    results: dict[str, Path], run_id: str, reason: str,
+) -> list[Record]:  # fmt: skip
+    """Save a failed record per job of a checkpoint that could not be made or read."""
+    subject = Subject(model=model, scheme=scheme, path=path.name, fingerprint="", bytes=0,
+                      format="", revision=None, manifest={})  # fmt: skip
+    make = _maker(subject, engine, options, run_id, 1)
+    made = [make(job, status="failed", reason=reason) for job in wanted]
+    for record in made:
+        records.save(record, results[record.kind])
+    return made
+
+
 def subject_of(identity: models.Identity) -> Subject:
     """What a record says about a checkpoint. Raises `UserError` for an unreadable folder."""
     files = checkpoint.read(identity.path)

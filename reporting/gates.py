@@ -9,7 +9,8 @@ def gate(candidate: Candidate, budget: int | None) -> str | None:
     problems = [candidate.problem(key) for key in candidate.performance]
     if candidate.performance and all(problems):
         why = str(problems[0]).removeprefix(f"{candidate.scheme} is ")
-        return why if why.startswith("not served") else f"not served: {why}"
+        told = why.startswith(("not served", "not compressed"))
+        return why if told else f"not served: {why}"
     if not candidate.performance:
         return "its speed and memory were not measured"
     kernels = wrong_kernels(candidate)

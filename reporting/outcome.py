@@ -9,14 +9,10 @@ from core.records import Record
 from reporting import data, document, performance, quality, reading, study, terminal
 
 
-def show(
-    made: list[Record], not_made: dict[str, str], model: str, folders: list[Path], margin: str,
-    as_json: bool,
-) -> None:  # fmt: skip
+def show(made: list[Record], model: str, folders: list[Path], margin: str, as_json: bool) -> None:
     """Print the records of a run and what all records of the model in `folders` decide.
 
-    `not_made` names schemes whose checkpoint could not be made, with the reason. As JSON everything
-    is one document, its `report` that of `report.py --json`.
+    As JSON everything is one document, its `report` that of `report.py --json`.
     """
     found, problem = None, None
     try:
@@ -27,10 +23,8 @@ def show(
     if as_json:
         dumped = [record.model_dump(mode="json") for record in made]
         report = data.as_json(found) if found else None
-        return cli.print_json({
-            "records": dumped, "not_compressed": not_made, "report": report, "no_report": problem,
-        })  # fmt: skip
-    _tables(made, not_made, margin)
+        return cli.print_json({"records": dumped, "report": report, "no_report": problem})
+    _tables(made, margin)
     if found is None:
         return cli.say(f"no decision: {problem}", "yellow")
     cli.out.print()
@@ -38,9 +32,9 @@ def show(
     return cli.say("`python report.py` shows everything; `--format html` makes a page of it")
 
 
-def _tables(made: list[Record], not_made: dict[str, str], margin: str) -> None:
-    timed = rounds.merged(record for record in made if record.kind == "performance")
-    performance.print_table(timed, not_made)
+def _tables(made: list[Record], margin: str) -> None:
+    timed = (record for record in made if record.kind == "performance")
+    performance.print_table(rounds.merged(timed))
     asked = [record for record in made if record.kind == "quality"]
     if asked:
         cli.out.print()

@@ -23,15 +23,12 @@ def show(made: list[Record], results: Path, as_json: bool) -> None:
     """Print records: as JSON, or as a table with where they were saved."""
     if as_json:
         return cli.print_json([record.model_dump(mode="json") for record in made])
-    print_table(made, {})
+    print_table(made)
     return cli.say(f"{len(made)} records in {results}/")
 
 
-def print_table(made: list[Record], not_made: dict[str, str]) -> None:
-    """One row per checkpoint; speed-ups only where the interval of the ratio excludes 1.
-
-    `not_made` names schemes whose checkpoint could not be made, with the reason.
-    """
+def print_table(made: list[Record]) -> None:
+    """One row per checkpoint; speed-ups only where the interval of the ratio excludes 1."""
     from rich.table import Table
 
     by_scheme: dict[str, list[Record]] = {}
@@ -48,10 +45,8 @@ def print_table(made: list[Record], not_made: dict[str, str]) -> None:
     base = by_scheme.get("BASE", [])
     for scheme, mine in by_scheme.items():
         table.add_row(*_row(scheme, mine, base, batches))
-    for scheme in not_made:
-        table.add_row(scheme, *["-"] * (len(table.columns) - 1))
     cli.out.print(table)
-    _footnotes(made, not_made)
+    _footnotes(made)
 
 
 def _row(scheme: str, mine: list[Record], base: list[Record], batches: list[int]) -> list[str]:
@@ -110,9 +105,9 @@ def speed_ratio(record: Record, base: Record) -> Ratio:
     return ratio(record.figures[name].values, base.figures[name].values)
 
 
-def _footnotes(made: list[Record], not_made: dict[str, str]) -> None:
+def _footnotes(made: list[Record]) -> None:
     reasons = {(r.subject.scheme, r.reason) for r in made if r.status != "ok" and r.reason}
-    for scheme, reason in sorted(reasons | set(not_made.items())):
+    for scheme, reason in sorted(reasons):
         cli.out.print(f"{scheme}: {reason}", highlight=False, markup=False)
     over = over_what(max((r.round for r in made), default=1))
     notes = [f"± is half of the 95 % interval over {over}"]

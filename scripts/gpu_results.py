@@ -121,7 +121,7 @@ def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
             plan.model_id, [scheme], plan.settings, Path(), run_id, _progress
         )
         if lost:
-            raise RuntimeError(lost[0].reason)
+            raise RuntimeError(lost[scheme])
         Path("compressed").mkdir(exist_ok=True)
         shutil.copyfile(path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
     made = measuring.measure(

@@ -1,6 +1,7 @@
 """`pipeline.py` over ready checkpoints through the fake engine: one row each, failures go on."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,16 @@ def test_json_holds_records_and_decision(command, base: Path, tmp_path: Path) ->
     assert {r["subject"]["scheme"] for r in told["records"]} == {"BASE", "FP8-W8A8"}
     assert told["report"]["schemes"]["FP8-W8A8"]["speed_up"]["sequential"]["value"] > 0
     assert told["report"]["decision"] and told["no_report"] is None
+
+
+def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) -> None:
+    odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
+    for scheme in pipeline.SEED_SCHEMES[1:]:
+        if "INT4" not in scheme:
+            models.write_compressed(tmp_path / f"odd-{scheme}", odd, scheme)
+    models.write_compressed(tmp_path / "odd-FP8-W8A8", odd)
+    done = command("pipeline.py", "--model_id", "odd", "--schemes", "all", *FAKE)
+    assert done.returncode == 1
+    assert re.search(r"INT4-W4A16: not compressed: .*128 input columns", done.stdout)
+    told = command("report.py", "--model", "odd").stdout
+    assert re.search(r"not INT4-W4A16: not compressed: ", told)

@@ -83,7 +83,7 @@ def _serve(scheme: str, folder: Path) -> Served:
     if scheme != "BASE":
         lost = pipeline.compress_missing("demo", [scheme], SETTINGS, folder, "gpu", lambda _: None)
         if lost:
-            return Served(lost[0].reason, {}, 0, 0)
+            return Served(lost[scheme], {}, 0, 0)
     path = models.checkpoint_path("demo", scheme, folder)
     found: list[dict[str, Any]] = []
     idle = used_bytes()
