@@ -17,8 +17,8 @@ def test_list_names_every_scheme(command) -> None:
     assert rows["INT4-W4A16-AWQ"]["method"] == "AWQ"
 
 
-def test_list_says_what_a_cpu_serves(command) -> None:
-    done = command("compress.py", "--list", CUDA_VISIBLE_DEVICES="")
+def test_list_says_what_a_cpu_serves(process) -> None:
+    done = process("compress.py", "--list", CUDA_VISIBLE_DEVICES="")
     line = next(li for li in done.stdout.splitlines() if li.startswith("INT8-W8A16-RTN"))
     assert " no" in line
 
