@@ -182,11 +182,22 @@ def test_broken_files_are_named_and_the_rest_is_used(report, typical_folder: Pat
     times = json.loads(next(folder.glob("sequential-*.json")).read_text())
     times["raw"]["repeats"][0][0][4] = float("nan")
     (folder / "times.json").write_text(json.dumps(times))
+    text = next(folder.glob("load-*.json")).read_text()
+    for digits in (400, 5000):
+        huge = re.sub(r'"value":[^,]+', f'"value":1{"0" * digits}', text, count=1)
+        (folder / f"digits_{digits}.json").write_text(huge)
+    (folder / "deep.json").write_text("[" * 100_000)
+    theirs = {"results": {"piqa": {"acc,none": 10**400}}}
+    (folder / "results_1.json").write_text(json.dumps(theirs))
     done = report("--json")
     broken = json.loads(done.stdout.splitlines()[-1])["not_read"]
     reasons = {Path(path).name: why for path, why in broken.items()}
     assert "not a whole record" in reasons["truncated.json"]
     assert "newer version" in reasons["newer.json"]
+    assert "a number of 401 digits" in reasons["digits_400.json"]
+    assert "a number of 5,001 digits" in reasons["digits_5000.json"]
+    assert "recursion" in reasons["deep.json"]
+    assert "a number of 401 digits" in reasons["results_1.json"]
     assert "finite number" in reasons["nan.json"]
     assert "machine.gpus.0" in reasons["gpus.json"]
     assert "raw.repeats.0.0.4" in reasons["times.json"]
