@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core import checkpoint, plugins, verify
+from core import models as places
 from tests import models
 
 
@@ -67,6 +68,15 @@ def test_existing_output_is_refused_before_any_work(command, base: Path, tmp_pat
     done = command("compress.py", *FP8)
     assert done.returncode == 2
     assert "--force" in done.stderr
+
+
+def test_the_manifest_says_where_the_base_was_published(base: Path) -> None:
+    assert places.hub(base) == {}
+    (base / "download.json").write_text("{")
+    assert places.hub(base) == {}
+    record = {"repo_id": "org/Tiny", "commit": "abc", "files": []}
+    (base / "download.json").write_text(json.dumps(record))
+    assert places.hub(base) == {"repo_id": "org/Tiny", "commit": "abc"}
 
 
 LAYERS = {"model.layers.0.mlp.down_proj": (128, 256)}
