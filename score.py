@@ -77,10 +77,10 @@ def ask(
     if stride is not None and not 1 <= stride < length:
         raise UserError(f"--stride {stride} is not between 1 and the window of {length} tokens")
     source = text or ("demo" if demo else "wikitext")
-    text_digest = digest(corpus.text(source).encode()) if source != "none" else ""
+    text_digest = digest(corpus.text(source, data_dir).encode()) if source != "none" else ""
     whole = Text(
         source=source, digest=text_digest, window=length, stride=stride or length - 1,
-        tokens=perplexity_tokens or None, add_bos_token=add_bos_token,
+        tokens=perplexity_tokens or None, add_bos_token=add_bos_token, data_dir=str(data_dir),
     )  # fmt: skip
     short = min(DIVERGENCE_WINDOW, length)
     part = replace(whole, window=short, stride=short - 1, tokens=divergence_tokens)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from core.corpus import DATA_DIR
 from core.engine import Options
 from core.errors import UserError
 
@@ -37,7 +38,7 @@ class Tasks:
     apply_chat_template: bool = False
     log_samples: bool = True
     include_path: str | None = None
-    data_dir: str = "datasets_cache"
+    data_dir: str = str(DATA_DIR)
     seed: int = 1234
 
 
@@ -47,7 +48,7 @@ class Text:
 
     Each window begins with the model's BOS token where it has one and `add_bos_token`; that counts
     as one of the window's tokens and is not scored. No token is scored twice. `digest` is the
-    text's: another text under the same name is another question.
+    text's: another text under the same name is another question. `data_dir` as for `Tasks`.
     """
 
     source: str
@@ -56,6 +57,7 @@ class Text:
     stride: int
     tokens: int | None = None
     add_bos_token: bool = True
+    data_dir: str = str(DATA_DIR)
 
 
 @dataclass(frozen=True, kw_only=True)

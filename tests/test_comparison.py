@@ -87,6 +87,16 @@ def test_perplexity_is_paired_by_window() -> None:
     assert low == pytest.approx(value) and high == pytest.approx(value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "paired"), [({"data_dir": "b"}, True), ({"window": 64}, False)]
+)
+def test_where_the_text_lay_is_no_setting(settings: dict[str, object], paired: bool) -> None:
+    raw = {"nll": [100.0], "tokens": [50], "begins_with": 1}
+    base = record("perplexity", raw=raw, settings={"window": 128, "data_dir": "a"})
+    mine = record("perplexity", "FP8-W8A8", raw, settings={**base.settings, **settings})
+    assert (quality([base], [mine]).perplexity_ratio is not None) == paired
+
+
 def test_generated_answers_that_are_the_bases() -> None:
     def answers(*texts: str) -> dict[str, object]:
         return {"documents": ["1", "2"], "generated": list(texts)}
