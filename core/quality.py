@@ -28,7 +28,8 @@ class Tasks:
     `limit` documents of each task (None: all). Without `num_fewshot` a task gets the shots that its
     file says, else 5 where it has a training split; one that says 0 keeps 0 in any case. `data_dir`
     holds data sets as `download_model.py --datasets` or their publishers lay them out;
-    `include_path` further task files.
+    `include_path` further task files. With `confirm_run_unsafe_code` tasks may run what the model
+    wrote.
     """
 
     names: tuple[str, ...] = DEFAULT_TASKS
@@ -39,6 +40,7 @@ class Tasks:
     log_samples: bool = True
     include_path: str | None = None
     data_dir: str = str(DATA_DIR)
+    confirm_run_unsafe_code: bool = False
     seed: int = 1234
 
 

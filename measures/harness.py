@@ -39,6 +39,7 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
     results: Any = evaluate(
         model, built, limit=settings.limit, bootstrap_iters=BOOTSTRAP,
         log_samples=True, apply_chat_template=chat, fewshot_as_multiturn=chat,
+        confirm_run_unsafe_code=settings.confirm_run_unsafe_code,
     )  # fmt: skip
     for task, count in model.empty.items():
         refuse_empty(count, model.generated[task], f"{task}: ")
