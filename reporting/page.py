@@ -156,7 +156,9 @@ def _card(outcome: Outcome) -> Markup:
     if outcome.command:
         parts.append(_command("Deploy it:" if outcome.decided else "Deploy meanwhile:",
                               outcome.command))  # fmt: skip
-    parts += [_command("To decide:", command) for command in outcome.to_decide]
+    if outcome.to_decide:
+        commands = [_command("Run:", command) for command in outcome.to_decide]
+        parts.append(element("details", element("summary", "How to decide it"), *commands))
     if outcome.losers:
         lost = [together(element("strong", names), f": {why}") for names, why in outcome.lost]
         parts.append(element("details", element("summary", "Why not the others"), _list(lost)))
@@ -164,12 +166,13 @@ def _card(outcome: Outcome) -> Markup:
 
 
 def _command(label: str, command: str) -> Markup:
+    """A command below its label, broken between options: each stays with its value."""
     copy = element("button", "Copy", type="button", class_="copy", hidden=True,
                    aria_label=f"Copy: {command}")  # fmt: skip
-    words = [element("span", word) for word in command.split(" ")]
-    spaced = [part for word in words for part in (word, " ")][:-1]
+    options = [element("span", option) for option in re.split(" (?=--)", command)]
+    spaced = [part for option in options for part in (option, " ")][:-1]
     code = element("pre", element("code", *spaced), tabindex="0")
-    return together(element("p", label, class_="label"), element("div", code, copy, class_="line"))
+    return element("div", element("p", label, class_="label"), copy, code, class_="command")
 
 
 def _notes(report: Report) -> Markup:

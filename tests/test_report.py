@@ -1,11 +1,13 @@
 """`report.py`: every format from the same records, from partial data, and bad input."""
 
 import csv
+import html
 import io
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -277,6 +279,17 @@ def test_texts_from_records_are_never_markup(tmp_path: Path) -> None:
     assert "<" not in page.embedded(page.chart_data(built))
     outside = re.sub(r"^(```+)\n.*?\n\1$", "", markdown.text(built), flags=re.M | re.S)
     assert "<img" not in outside and "&lt;img" in outside
+
+
+def test_a_long_command_is_folded_whole_and_broken_between_options(tmp_path: Path) -> None:
+    built = document.build(made(tmp_path, typical()), "memory")
+    command = "python score.py --model 'a b' --limit 5 --json"
+    undecided = replace(built.outcomes[0], decided=False, to_decide=[command])
+    shown = page.html(replace(built, outcomes=[undecided]))
+    folded = shown.partition("<summary>How to decide it</summary>")[2].partition("</details>")[0]
+    code = folded.partition("<code>")[2].partition("</code>")[0]
+    assert html.unescape(re.sub("<[^>]*>", "", code)) == command
+    assert "<span>--limit 5</span>" in code and 'class="copy"' in folded
 
 
 def test_settings_are_told_per_measure(tmp_path: Path) -> None:
