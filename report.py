@@ -149,10 +149,7 @@ def show_history(found: "Found", model: str | None, form: str, output: Path | No
     from reporting import changes as tables
     from reporting import history, runs
 
-    models = found.models()
-    if model is None and len(models) > 1:
-        raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
-    known, left = runs.comparable(runs.runs(found, model))
+    known, left = runs.comparable(runs.runs(found, found.choose(model)))
     for note in left:
         cli.say(note, "yellow")
     changes: list[Any] = []
@@ -229,7 +226,7 @@ def main(
     if form == "csv":
         from reporting import data
 
-        return write(data.long_csv(study.of_model(found, model)), output_file)
+        return write(data.long_csv(found.of_model(model)), output_file)
     made = document.build(study.build(found, model, margin, run), use_case, budget)
     if metric is not None or (output_file is not None and output_file.suffix in PICTURES):
         from reporting import pictures
