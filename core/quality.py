@@ -124,6 +124,16 @@ def jobs(
     return found
 
 
+def primary(metrics: list[str]) -> str | None:
+    """The metric a task is judged by: acc_norm, else acc, else strict exact match, else the first.
+
+    Length-normalised accuracy is what published HellaSwag, PIQA and ARC figures mostly are.
+    """
+    order = ("acc_norm,", "acc,", "exact_match,strict", "exact_match,")
+    ranked = [metric for start in order for metric in metrics if metric.startswith(start)]
+    return next(iter(ranked + metrics), None)
+
+
 def digest(content: bytes) -> str:
     """12 hex digits that tell one content from another."""
     return hashlib.sha256(content).hexdigest()[:12]
@@ -141,14 +151,19 @@ def window(asked: int | None, longest: int) -> int:
     return asked
 
 
-def read_pairs(path: Path) -> tuple[tuple[str, str], ...]:
-    """A JSON list of `{"prompt": ..., "reference": ...}`. Raises `UserError` for anything else."""
+def read_entries(path: Path) -> list[Any]:
+    """A JSON list, empty for another document. Raises `UserError` for a file that is not JSON."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as problem:
         raise UserError(f"{path}: not a JSON file of prompts ({problem})") from problem
+    return entries if isinstance(entries, list) else []
+
+
+def read_pairs(path: Path) -> tuple[tuple[str, str], ...]:
+    """A JSON list of `{"prompt": ..., "reference": ...}`. Raises `UserError` for anything else."""
     pairs = []
-    for number, entry in enumerate(entries if isinstance(entries, list) else [], start=1):
+    for number, entry in enumerate(read_entries(path), start=1):
         both = (
             [entry.get(key) for key in ("prompt", "reference")] if isinstance(entry, dict) else []
         )

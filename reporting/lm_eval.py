@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from core import plugins
 from core.errors import UserError
+from core.quality import primary
 from core.records import SCHEMA_VERSION, Figure, Record, Subject
 from core.strict_json import loads
 
-PREFERRED = ("acc_norm", "exact_match", "acc", "f1")
 NOT_METRICS = ("alias", "sample_len")
 Z95 = 1.959964
 
@@ -160,12 +160,3 @@ def _task(samples: Path) -> dict[str, Any]:
               if all(d in found for d in order)}  # fmt: skip
     return {"primary": primary(list(scores)), "documents": [hashes[d] for d in order],
             "scores": scores}  # fmt: skip
-
-
-def primary(metrics: list[str]) -> str | None:
-    """The headline metric of a task: length-normalized accuracy first, as its papers report."""
-    for wanted in PREFERRED:
-        for name in metrics:
-            if name.partition(",")[0] == wanted:
-                return name
-    return metrics[0] if metrics else None
