@@ -16,6 +16,7 @@ from core import arguments, checkpoint, cli, models
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
+from core.quality import read_entries
 
 if TYPE_CHECKING:
     from core.session import Job
@@ -44,13 +45,7 @@ def read_prompts(path: Path | None) -> tuple[str, ...]:
     """The prompts of a JSON file: a list of `{"prompt": ...}` objects or of strings."""
     if path is None:
         return ()
-    import json
-
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise UserError(f"{path}: not a JSON file of prompts ({problem})") from problem
-    listed = entries if isinstance(entries, list) else []
+    listed = read_entries(path)
     prompts = [e.get("prompt") if isinstance(e, dict) else e for e in listed]
     texts = tuple(p for p in prompts if isinstance(p, str) and p)
     if not texts or len(texts) < len(listed):

@@ -158,7 +158,7 @@ def _manifest(
         "schema_version": 1,
         "model": models.model_name(model_id),
         "scheme": name,
-        "base": {"path": base.path.name, "fingerprint": base.fingerprint},
+        "base": {"path": base.path.name, "fingerprint": base.fingerprint, **models.hub(base.path)},
         "settings": asdict(settings),
         "calibration": text,
         "bits_per_weight": planned.bits_per_weight,

@@ -41,18 +41,6 @@ def choose_format(asked: str | None, output: Path | None, as_json: bool) -> str:
     return asked
 
 
-def memory_bytes(text: str | None) -> int | None:
-    """`24GiB` as bytes. Raises `UserError` for what is no size."""
-    from reporting.words import parse_size
-
-    if text is None:
-        return None
-    try:
-        return parse_size(text)
-    except ValueError as problem:
-        raise UserError(f"--memory_budget wants a size like 24GiB, not {text!r}") from problem
-
-
 def folders(given: list[Path] | None) -> list[Path]:
     """The folders asked for, or those of the usual ones that are there."""
     return list(given) if given else [folder for folder in FOLDERS if folder.is_dir()]
@@ -109,26 +97,31 @@ def refuse_both(asked: dict[str, object]) -> None:
 
 def show_changes(changes: "list[Change]", shown: "list[Table]", form: str, output: Path | None,
                  ) -> None:  # fmt: skip
-    """Print a comparison or history; exits with 3 when something got worse."""
+    """Print a comparison or history, and what got worse (see `conclude`)."""
     from reporting import changes as tables
     from reporting import markdown, terminal
 
-    worse = [c for c in changes if c.called == "regression"]
     if form == "json":
         cli.print_json({"changes": [tables.change_json(c) for c in changes],
-                        "regressions": len(worse)})  # fmt: skip
+                        "regressions": sum(c.called == "regression" for c in changes)})  # fmt: skip
     elif form == "md":
         write("\n\n".join(markdown.table(one) for one in shown) + "\n", output)
     elif form == "terminal":
         terminal.show_tables(shown)
     else:
-        raise UserError(f"--compare and --history are not made as {form}: terminal, md or json")
+        raise UserError(f"made as terminal, md or json (--history as html too), not as {form}")
+    conclude(changes, form)
+
+
+def conclude(changes: "list[Change]", form: str) -> None:
+    """Name what got worse; exits with 3 when something did."""
+    worse = [c for c in changes if c.called == "regression"]
     for change in worse:
         what = f"{change.measure} {change.figure}".strip()
         cli.say(f"regression: {change.scheme} {what} {change.reason}".rstrip(), "red")
     if worse:
         raise typer.Exit(REGRESSION)
-    if changes and form == "terminal":
+    if changes and form in ("terminal", "html"):
         cli.say("no regression outside the noise", "green")
 
 
@@ -147,11 +140,9 @@ def compare(found: "Found", names: tuple[str, str], model: str | None, form: str
 def show_history(found: "Found", model: str | None, form: str, output: Path | None) -> None:
     """`--history`: figures over all runs comparable with the newest, and its change."""
     from reporting import changes as tables
-    from reporting import history, runs
+    from reporting import history, history_page, page, runs
 
-    models = found.models()
-    if model is None and len(models) > 1:
-        raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
+    model = found.choose(model)
     known, left = runs.comparable(runs.runs(found, model))
     for note in left:
         cli.say(note, "yellow")
@@ -161,7 +152,11 @@ def show_history(found: "Found", model: str | None, form: str, output: Path | No
     if before is not None:
         changes = history.compare(before, known[-1], known[:-1])
         shown.append(tables.change_table(changes, before.name, known[-1].name))
-    show_changes(changes, shown, form, output)
+    if form != "html":
+        return show_changes(changes, shown, form, output)
+    made = history_page.html(model, known, shown)
+    write(made, output or Path(f"history-{page.file_name(model)}.html"))
+    return conclude(changes, form)
 
 
 def main(
@@ -207,6 +202,7 @@ def main(
 ) -> None:
     """Say which scheme to deploy, and why, from records."""
     from reporting import reading
+    from reporting.words import parse_size
 
     refuse_both(
         {"--compare": compare_, "--history": history, "--metric": metric,
@@ -215,7 +211,7 @@ def main(
     if json_ and format_ not in (None, "json"):
         raise UserError(f"--json and --format {format_} ask for two formats")
     form = choose_format(format_, output_file, json_)
-    budget = memory_bytes(memory_budget)
+    budget = None if memory_budget is None else parse_size(memory_budget)
     found = reading.read(folders(results_dir))
     if compare_ is not None:
         return compare(found, compare_, model, form, output_file)
@@ -229,7 +225,7 @@ def main(
     if form == "csv":
         from reporting import data
 
-        return write(data.long_csv(study.of_model(found, model)), output_file)
+        return write(data.long_csv(found.of_model(model)), output_file)
     made = document.build(study.build(found, model, margin, run), use_case, budget)
     if metric is not None or (output_file is not None and output_file.suffix in PICTURES):
         from reporting import pictures

@@ -47,7 +47,7 @@ def ask(
     perplexity_tokens: int, divergence_tokens: int, prompts_file: Path | None,
     add_bos_token: bool = True, log_samples: bool = True, window_tokens: int | None = None,
     stride: int | None = None, metrics: tuple[Path, ...] = (),
-    max_new_tokens: int = Prompts.max_new_tokens,
+    max_new_tokens: int = Prompts.max_new_tokens, confirm_run_unsafe_code: bool = False,
 ) -> Questions:  # fmt: skip
     """What to ask a base and its checkpoints, everything named being there.
 
@@ -56,6 +56,7 @@ def ask(
     """
     from core import corpus
     from core import tasks as lm_eval_tasks
+    from measures import references
 
     if models.random_mark(base) and (tasks, text, prompts_file) != ("none", "none", None):
         raise UserError(
@@ -71,21 +72,22 @@ def ask(
         names=names, num_fewshot=num_fewshot, limit=limit or None, add_bos_token=add_bos_token,
         apply_chat_template=apply_chat_template, log_samples=log_samples,
         include_path=str(include_path) if include_path else None, data_dir=str(data_dir),
+        confirm_run_unsafe_code=confirm_run_unsafe_code,
     )  # fmt: skip
     longest = options.max_model_len or checkpoint.read(base).context_length
     length = window(window_tokens, longest)
     if stride is not None and not 1 <= stride < length:
         raise UserError(f"--stride {stride} is not between 1 and the window of {length} tokens")
     source = text or ("demo" if demo else "wikitext")
-    text_digest = digest(corpus.text(source).encode()) if source != "none" else ""
+    text_digest = digest(corpus.text(source, data_dir).encode()) if source != "none" else ""
     whole = Text(
         source=source, digest=text_digest, window=length, stride=stride or length - 1,
-        tokens=perplexity_tokens or None, add_bos_token=add_bos_token,
+        tokens=perplexity_tokens or None, add_bos_token=add_bos_token, data_dir=str(data_dir),
     )  # fmt: skip
     short = min(DIVERGENCE_WINDOW, length)
     part = replace(whole, window=short, stride=short - 1, tokens=divergence_tokens)
     pairs = read_pairs(prompts_file) if prompts_file else ()
-    _check_metrics(metrics, bool(pairs))
+    references.check_metrics(metrics, bool(pairs))
     if tasks != "none":
         lm_eval_tasks.build(asked)
     return Questions(
@@ -97,24 +99,6 @@ def ask(
             metric_digests=tuple(digest(path.read_bytes()) for path in metrics),
         ) if pairs else None,
     )  # fmt: skip
-
-
-def _check_metrics(metrics: tuple[Path, ...], prompts: bool) -> None:
-    from measures.references import OURS, load_metric
-
-    if metrics and not prompts:
-        raise UserError("--metric scores answers to --prompts_file, which is not given")
-    stems = [path.stem for path in metrics]
-    taken = [stem for stem in stems if stem in OURS or stems.count(stem) > 1]
-    if taken:
-        raise UserError(f"--metric {taken[0]}.py: there is a metric of that name already")
-    for path in metrics:
-        try:
-            float(load_metric(path)("an answer", "a reference"))
-        except (TypeError, ValueError) as problem:
-            raise UserError(f"--metric {path}: score() gives no number ({problem})") from problem
-        except Exception as problem:  # anything the user's code raises
-            raise UserError(f"--metric {path}: {type(problem).__name__}: {problem}") from problem
 
 
 def score(
@@ -187,6 +171,9 @@ def main(
     ] = True,
     include_path: arguments.IncludePath = None,
     data_dir: arguments.DataDir = Path(Tasks.data_dir),
+    confirm_run_unsafe_code: Annotated[
+        bool, typer.Option("--confirm_run_unsafe_code", help="let tasks run what the model wrote")
+    ] = False,
     text: arguments.TextSource = None,
     window_tokens: Annotated[
         int | None, typer.Option("--window", help="tokens of a window; by default up to 2048")
@@ -234,6 +221,7 @@ def main(
         prompts_file=prompts_file,
         add_bos_token=add_bos_token, log_samples=log_samples, window_tokens=window_tokens,
         stride=stride, metrics=tuple(metric or ()), max_new_tokens=max_new_tokens,
+        confirm_run_unsafe_code=confirm_run_unsafe_code,
     )  # fmt: skip
     if not jobs(asked, "", engine, options, True):
         raise UserError("nothing is asked: --tasks none, --text none and no --prompts_file")

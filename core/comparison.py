@@ -215,8 +215,14 @@ def _perplexity_ratio(base: list[Record], mine: list[Record]) -> Interval | None
 
 
 def same_settings(one: Record, other: Record) -> bool:
-    """Whether two records of a measure were made with the same settings."""
-    return json.dumps(one.settings, sort_keys=True) == json.dumps(other.settings, sort_keys=True)
+    """Whether two records of a measure were made with the same settings.
+
+    Where the data lay is none: `digest` says which text it was.
+    """
+    mine, theirs = (
+        json.dumps({**record.settings, "data_dir": None}, sort_keys=True) for record in (one, other)
+    )
+    return mine == theirs
 
 
 def _same_answers(base: list[Record], mine: list[Record]) -> float | None:

@@ -15,6 +15,7 @@ from typing import Any
 from core import plugins
 from core.errors import UserError
 
+DATA_DIR = Path("datasets_cache")  # data sets as `download_model.py --datasets` lays them out
 Document = dict[str, Any]  # {"messages": [{"role", "content"}, ...]} or {"text": "..."}
 
 
@@ -22,12 +23,13 @@ Document = dict[str, Any]  # {"messages": [{"role", "content"}, ...]} or {"text"
 class Corpus:
     """A source of documents; `load(count, seed)` gives the same ones for the same seed.
 
-    `text` gives one long text to measure perplexity on, where the source has one.
+    `text(data_dir)` gives one long text to measure perplexity on, where the source has one; data
+    sets are looked for in `data_dir` first.
     """
 
     summary: str
     load: Callable[[int, int], list[Document]]
-    text: Callable[[], str] | None = None
+    text: Callable[[Path], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ def documents(source: str, count: int, seed: int) -> list[Document]:
     return corpus.load(count, seed)
 
 
-def text(source: str) -> str:
+def text(source: str, data_dir: Path = DATA_DIR) -> str:
     """The text of a corpus by name, or of a file. Raises `UserError` where there is none."""
     path = Path(source)
     if path.is_file():
@@ -76,7 +78,7 @@ def text(source: str) -> str:
     corpus: Corpus = plugins.load("corpora", source)
     if corpus.text is None:
         raise UserError(f"{source} has no text to measure on; `wikitext` and `demo` have")
-    return corpus.text()
+    return corpus.text(data_dir)
 
 
 def quiet_libraries() -> None:

@@ -17,6 +17,7 @@ DEMO_PATH = ROOT / "demo" / "model"
 MANIFEST = "compression.json"
 ALIKE = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")  # in both of a pair
 RANDOM_WEIGHTS = "random_weights.json"  # scripts/make_model.py leaves it in what it makes
+DOWNLOAD = "download.json"  # download_model.py leaves it in what it fetches
 NO_QUALITY = "random weights: no quality figure"
 
 
@@ -44,7 +45,7 @@ def folder(model_id: str) -> Path:
     if path.is_dir():
         return path
     fetched = Path(model_id.rpartition("/")[2].lower())
-    if "/" in model_id and (fetched / "download.json").is_file():
+    if "/" in model_id and (fetched / DOWNLOAD).is_file():
         return fetched
     hint = (
         f"`python download_model.py {model_id}` fetches it"
@@ -138,6 +139,15 @@ def _made_from(mine: Identity) -> str:
         raise UserError(f"{mine.path.name} does not say what it was made from: name it with --base")
     beside = mine.path.parent / mine.model
     return str(beside) if mine.model != DEMO and beside.is_dir() else mine.model
+
+
+def hub(path: Path) -> dict[str, Any]:
+    """The hub's `repo_id` and `commit` that a folder says it was downloaded from, or nothing."""
+    try:
+        held = checkpoint.read_json(path / DOWNLOAD)
+    except UserError:
+        return {}
+    return {key: held[key] for key in ("repo_id", "commit") if isinstance(held.get(key), str)}
 
 
 def random_mark(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from core.corpus import DATA_DIR
 from core.engine import Options
 from core.errors import UserError
 
@@ -27,7 +28,8 @@ class Tasks:
     `limit` documents of each task (None: all). Without `num_fewshot` a task gets the shots that its
     file says, else 5 where it has a training split; one that says 0 keeps 0 in any case. `data_dir`
     holds data sets as `download_model.py --datasets` or their publishers lay them out;
-    `include_path` further task files.
+    `include_path` further task files. With `confirm_run_unsafe_code` tasks may run what the model
+    wrote.
     """
 
     names: tuple[str, ...] = DEFAULT_TASKS
@@ -37,7 +39,8 @@ class Tasks:
     apply_chat_template: bool = False
     log_samples: bool = True
     include_path: str | None = None
-    data_dir: str = "datasets_cache"
+    data_dir: str = str(DATA_DIR)
+    confirm_run_unsafe_code: bool = False
     seed: int = 1234
 
 
@@ -47,7 +50,7 @@ class Text:
 
     Each window begins with the model's BOS token where it has one and `add_bos_token`; that counts
     as one of the window's tokens and is not scored. No token is scored twice. `digest` is the
-    text's: another text under the same name is another question.
+    text's: another text under the same name is another question. `data_dir` as for `Tasks`.
     """
 
     source: str
@@ -56,6 +59,7 @@ class Text:
     stride: int
     tokens: int | None = None
     add_bos_token: bool = True
+    data_dir: str = str(DATA_DIR)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,16 @@ def jobs(
     return found
 
 
+def primary(metrics: list[str]) -> str | None:
+    """The metric a task is judged by: acc_norm, else acc, else strict exact match, else the first.
+
+    Length-normalised accuracy is what published HellaSwag, PIQA and ARC figures mostly are.
+    """
+    order = ("acc_norm,", "acc,", "exact_match,strict", "exact_match,")
+    ranked = [metric for start in order for metric in metrics if metric.startswith(start)]
+    return next(iter(ranked + metrics), None)
+
+
 def digest(content: bytes) -> str:
     """12 hex digits that tell one content from another."""
     return hashlib.sha256(content).hexdigest()[:12]
@@ -137,14 +151,19 @@ def window(asked: int | None, longest: int) -> int:
     return asked
 
 
-def read_pairs(path: Path) -> tuple[tuple[str, str], ...]:
-    """A JSON list of `{"prompt": ..., "reference": ...}`. Raises `UserError` for anything else."""
+def read_entries(path: Path) -> list[Any]:
+    """A JSON list, empty for another document. Raises `UserError` for a file that is not JSON."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as problem:
         raise UserError(f"{path}: not a JSON file of prompts ({problem})") from problem
+    return entries if isinstance(entries, list) else []
+
+
+def read_pairs(path: Path) -> tuple[tuple[str, str], ...]:
+    """A JSON list of `{"prompt": ..., "reference": ...}`. Raises `UserError` for anything else."""
     pairs = []
-    for number, entry in enumerate(entries if isinstance(entries, list) else [], start=1):
+    for number, entry in enumerate(read_entries(path), start=1):
         both = (
             [entry.get(key) for key in ("prompt", "reference")] if isinstance(entry, dict) else []
         )

@@ -6,7 +6,6 @@ temporary name, flushed and renamed, so one that exists is whole, and none is ev
 """
 
 import contextlib
-import json
 import os
 import sys
 import uuid
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import UserError
+from core.strict_json import loads
 
 SCHEMA_VERSION = 1
 NAMES = "*-????????T??????Z-??????.json"
@@ -123,7 +123,7 @@ def save(record: Record, results: Path) -> Path:
 def load(path: Path) -> Record:
     """Read one record. Raises `UserError` for a broken file or a newer schema."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = loads(path.read_text(encoding="utf-8"))
         version = document.get("schema_version") if isinstance(document, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise UserError(
@@ -131,12 +131,12 @@ def load(path: Path) -> Record:
                 f"this one reads up to {SCHEMA_VERSION})"
             )
         return Record.model_validate(document)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise UserError(f"{path}: not a whole record ({problem})") from problem
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: not a record ({where}: {first['msg']})") from problem
+    except (OSError, ValueError, RecursionError) as problem:  # not JSON, not UTF-8
+        raise UserError(f"{path}: not a whole record ({problem})") from problem
 
 
 def load_all(results: Path) -> list[Record]:

@@ -14,6 +14,7 @@ from core.errors import UserError
 MAX_BYTES = 64 << 20
 MAX_NESTED = 1_000_000  # objects and lists in one document; two hundred bytes each once parsed
 MAX_VALUES = 6_000_000
+MAX_DIGITS = 308  # of an integer that a float can hold: 1.8e308 is the largest
 
 
 class Damaged(UserError):
@@ -44,13 +45,24 @@ def parse_object(text: bytes, path: Path, what: str) -> dict[str, Any]:
     if text.count(b"[") + text.count(b"{") > MAX_NESTED or text.count(b",") > MAX_VALUES:
         raise Damaged(f"{path}: {what}holds more objects and values than any checkpoint has")
     try:
-        document = json.loads(text, object_pairs_hook=_once)
+        document = loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as problem:
         where = f"the {what}is broken: " if what else ""
         raise Damaged(f"{path}: {where}not valid JSON ({problem})") from problem
     if not isinstance(document, dict):
         raise Damaged(f"{path}: {f'the {what}is ' if what else ''}not an object")
     return document
+
+
+def loads(text: str | bytes, **options: Any) -> Any:
+    """`json.loads`; an integer that no float can hold is a `ValueError`."""
+    return json.loads(text, parse_int=_integer, **options)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits")
+    return int(digits)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

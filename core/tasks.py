@@ -17,6 +17,12 @@ from core.plugins import ROOT
 from core.quality import DEMO_TASKS, SHOTS, Tasks
 
 OURS = ROOT / "tasks"
+# What of `generation_kwargs` is followed; lm-eval itself has four words for the longest answer.
+FOLLOWED = {"until", "do_sample", "temperature", "top_p", "max_gen_toks", "max_new_tokens",
+            "max_tokens", "max_completion_tokens"}  # fmt: skip
+DRAWING = {"top_k", "min_p", "typical_p", "seed"}  # without effect on greedy answers
+NEUTRAL = {"top_k": (0, -1), "min_p": (0,), "num_beams": (1,), "repetition_penalty": (1,),
+           "presence_penalty": (0,), "frequency_penalty": (0,)}  # fmt: skip
 NAME = re.compile(rb"""^(?:(?:task|group|tag):|\s*-)[ \t]*["']?([\w.\-]+)["']?[ \t]*$""", re.M)
 
 
@@ -33,7 +39,7 @@ def build(settings: Tasks) -> dict[str, Any]:
     """The tasks and groups of `settings` with their documents, as lm-eval's `evaluate` takes them.
 
     Raises `UserError` for a name that does not exist, a file that cannot be read as a task, data
-    that is not there, and shots that there is no data for.
+    that is not there, shots that there is no data for, and what `_check` refuses.
     """
     from lm_eval.tasks import TaskManager
 
@@ -70,6 +76,7 @@ def _build(manager: Any, name: str, settings: Tasks) -> list[Any]:
     except Exception as problem:  # whatever a task's own YAML, code or data set raises
         raise UserError(_why(manager, name, problem, settings)) from problem
     for task in loaded["tasks"].values():
+        _check(task, settings)
         _set_shots(task, settings)
     top = [group for group in loaded["groups"].values() if group.name == name]
     return top or list(loaded["tasks"].values())
@@ -87,6 +94,32 @@ def _why(manager: Any, name: str, problem: Exception, settings: Tasks) -> str:
             f"its files, or --tasks none leaves it out ({reason})"
         )
     return f"{name}: the task cannot be built ({reason})"
+
+
+def _check(task: Any, settings: Tasks) -> None:
+    """Raise `UserError` for a task that runs code unasked, shows pictures or draws otherwise."""
+    name = task.task_name
+    if getattr(task, "UNSAFE_CODE", False) and not settings.confirm_run_unsafe_code:
+        raise UserError(
+            f"{name} runs code that the model writes, on this machine and unguarded: where that "
+            "may be, say --confirm_run_unsafe_code"
+        )
+    if getattr(task, "MULTIMODAL", False):
+        raise UserError(f"{name} shows the model pictures or sound: only text is asked here")
+    if task.OUTPUT_TYPE != "generate_until":
+        return
+    asked = dict(task.config.generation_kwargs or {})
+    drawn = asked.get("do_sample", float(asked.get("temperature") or 0) > 0)
+    if drawn and "temperature" not in asked:
+        raise UserError(f"{name} says do_sample and no temperature to draw with")
+    left = [
+        key for key, value in asked.items()
+        if key not in FOLLOWED and value not in (None, *NEUTRAL.get(key, ()))
+        and (drawn or key not in DRAWING)
+    ]  # fmt: skip
+    if left:
+        raise UserError(f"{name} asks for {', '.join(left)} in generation_kwargs, which no engine "
+                        "here follows: its scores would be another task's")  # fmt: skip
 
 
 def _set_shots(task: Any, settings: Tasks) -> None:

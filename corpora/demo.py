@@ -1,5 +1,7 @@
 """The demo model's own chats: procedurally generated, held out from its training."""
 
+from pathlib import Path
+
 from core.corpus import Corpus, Document, choose, read_jsonl
 from core.plugins import ROOT
 
@@ -12,7 +14,7 @@ def load(count: int, seed: int) -> list[Document]:
     return choose(read_jsonl(CHATS), count, seed, "the demo calibration set")
 
 
-def text() -> str:
+def text(data_dir: Path) -> str:
     """About 80,000 tokens that the demo model was not trained on."""
     return TEXT.read_text(encoding="utf-8")
 

@@ -3,15 +3,14 @@
 Read from the folder `download_model.py --datasets` fills where there is one, else from the hub.
 """
 
-from pathlib import Path
 from typing import Any
 
-from core.corpus import Corpus, Document, quiet_libraries
+from core.corpus import DATA_DIR, Corpus, Document, quiet_libraries
 from core.errors import UserError
 
 REPOSITORY = "HuggingFaceH4/ultrachat_200k"
 SPLIT = "train_sft"
-LOCAL = Path("datasets_cache") / REPOSITORY.replace("/", "--")
+LOCAL = DATA_DIR / REPOSITORY.replace("/", "--")
 
 
 def load(count: int, seed: int) -> list[Document]:

@@ -1,6 +1,7 @@
 """A text as windows of token ids, and which of their tokens are scored."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core import corpus
 from core.engine import Engine, TokenIds
@@ -20,7 +21,8 @@ def cut(engine: Engine, settings: Text) -> list[Window]:
 
     The text is tokenized as a whole and without special tokens.
     """
-    ids = engine.encode(corpus.text(settings.source), special=False)[: settings.tokens]
+    text = corpus.text(settings.source, Path(settings.data_dir))
+    ids = engine.encode(text, special=False)[: settings.tokens]
     begin = engine.start_ids[0] if settings.add_bos_token else None
     return sliding(ids, settings.window, settings.stride, begin)
 

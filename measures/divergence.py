@@ -142,4 +142,5 @@ MEASURE = Measure(
     },
     run=run,
     figures=figures,
+    modules=("numpy",),
 )

@@ -12,7 +12,7 @@ from typing import Any
 from core import tasks
 from core.errors import UserError
 from core.measure import Loaded, Measure, Raw, Unit
-from core.quality import Tasks, digest
+from core.quality import Tasks, digest, primary
 from core.stats import Estimate, mean_of
 from measures._answers import refuse_empty
 
@@ -39,6 +39,7 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
     results: Any = evaluate(
         model, built, limit=settings.limit, bootstrap_iters=BOOTSTRAP,
         log_samples=True, apply_chat_template=chat, fewshot_as_multiturn=chat,
+        confirm_run_unsafe_code=settings.confirm_run_unsafe_code,
     )  # fmt: skip
     for task, count in model.empty.items():
         refuse_empty(count, model.generated[task], f"{task}: ")
@@ -90,16 +91,6 @@ def _documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any]
         "higher_is_better": better,
         "aggregated": aggregated,
     }
-
-
-def primary(metrics: list[str]) -> str | None:
-    """The metric a task is judged by: acc_norm, else acc, else strict exact match, else the first.
-
-    Length-normalised accuracy is what published HellaSwag, PIQA and ARC figures mostly are.
-    """
-    order = ("acc_norm,", "acc,", "exact_match,strict", "exact_match,")
-    ranked = [metric for start in order for metric in metrics if metric.startswith(start)]
-    return next(iter(ranked + metrics), None)
 
 
 def _save(

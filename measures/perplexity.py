@@ -47,4 +47,5 @@ MEASURE = Measure(
     },
     run=run,
     figures=figures,
+    modules=("numpy",),
 )

@@ -37,6 +37,23 @@ def load_metric(path: Path) -> Score:
     return score  # type: ignore[no-any-return]
 
 
+def check_metrics(metrics: tuple[Path, ...], prompts: bool) -> None:
+    """Raise `UserError` for files that are no metrics, or metrics where there are no `prompts`."""
+    if metrics and not prompts:
+        raise UserError("--metric scores answers to --prompts_file, which is not given")
+    stems = [path.stem for path in metrics]
+    taken = [stem for stem in stems if stem in OURS or stems.count(stem) > 1]
+    if taken:
+        raise UserError(f"--metric {taken[0]}.py: there is a metric of that name already")
+    for path in metrics:
+        try:
+            float(load_metric(path)("an answer", "a reference"))
+        except (TypeError, ValueError) as problem:
+            raise UserError(f"--metric {path}: score() gives no number ({problem})") from problem
+        except Exception as problem:  # anything the user's code raises
+            raise UserError(f"--metric {path}: {type(problem).__name__}: {problem}") from problem
+
+
 def run(loaded: Loaded, settings: Prompts) -> Raw:
     """Answer every prompt greedily and score the answers. Raises `Broken` for empty ones."""
     from rouge_score.rouge_scorer import RougeScorer

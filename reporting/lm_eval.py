@@ -6,16 +6,16 @@ can be paired; without them there are only averages with their standard errors.
 Source of the layout: lm_eval/loggers/evaluation_tracker.py of lm-eval 0.4.13.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Any, cast
 
 from core import plugins
 from core.errors import UserError
+from core.quality import primary
 from core.records import SCHEMA_VERSION, Figure, Record, Subject
+from core.strict_json import loads
 
-PREFERRED = ("acc_norm", "exact_match", "acc", "f1")
 NOT_METRICS = ("alias", "sample_len")
 Z95 = 1.959964
 
@@ -51,8 +51,8 @@ def read(path: Path, known: list[Record]) -> Record:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
+        document = loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
         raise UserError(f"{path}: not a whole file of lm-eval's ({problem})") from problem
     if not isinstance(document, dict) or not isinstance(document.get("results"), dict):
         raise UserError(f"{path}: not a results file of lm-eval's (it has no `results`)")
@@ -148,7 +148,7 @@ def _task(samples: Path) -> dict[str, Any]:
     rows: dict[str, dict[str, float]] = {}
     hashes: dict[str, str] = {}
     for line in samples.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+        row = loads(line)
         document = str(row["doc_id"])
         hashes[document] = str(row["doc_hash"])[:12]
         for metric in row.get("metrics", []):
@@ -160,12 +160,3 @@ def _task(samples: Path) -> dict[str, Any]:
               if all(d in found for d in order)}  # fmt: skip
     return {"primary": primary(list(scores)), "documents": [hashes[d] for d in order],
             "scores": scores}  # fmt: skip
-
-
-def primary(metrics: list[str]) -> str | None:
-    """The headline metric of a task: length-normalized accuracy first, as its papers report."""
-    for wanted in PREFERRED:
-        for name in metrics:
-            if name.partition(",")[0] == wanted:
-                return name
-    return metrics[0] if metrics else None

@@ -90,6 +90,21 @@ def _rows(table: Table, scheme: str) -> Table:
     return Table(table.key, table.title, table.columns, kept if mine else [], table.notes)
 
 
+def about(candidate: Candidate) -> dict[str, str]:
+    """The hub's keys for what the records know; a licence they do not.
+
+    What scores a checkpoint here generates text. The base is known where it came from the hub.
+    """
+    known = {"pipeline_tag": "text-generation"}
+    if candidate.newest.engine == "vllm":
+        known["library_name"] = "vllm"
+    base = candidate.newest.subject.manifest.get("base")
+    repository = base.get("repo_id") if isinstance(base, dict) else None
+    if isinstance(repository, str):
+        known |= {"base_model": repository, "base_model_relation": "quantized"}
+    return known
+
+
 def eval_results(candidate: Candidate) -> list[Any]:
     """Task scores (0 to 1, as lm-eval gives them) and perplexity as `EvalResult`s."""
     from huggingface_hub import EvalResult
@@ -128,6 +143,8 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
         made.data.eval_results = [*kept, *mine] or None
         tags = [*(made.data.tags or []), "vllm", candidate.newest.subject.format]
         made.data.tags = list(dict.fromkeys(tags))
+        for key, value in about(candidate).items():
+            made.data[key] = made.data.get(key) or value
         made.text = _placed(made.text, section(report, candidate))
         text = f"{made}\n"
         read = ModelCard(text).data.eval_results or []

@@ -137,6 +137,20 @@
     }),
   ];
 
+  const history = (chart) => [
+    Object.entries(chart.lines).map(([name, points], n) => ({
+      mode: "lines+markers", name: plain(name), x: points.map((p) => p.at), y: points.map((p) => p.value),
+      line: { color: palette[n % palette.length], width: 1.5 }, marker: { size: 7, symbol: n },
+      error_y: { ...error(points, "value", "low", "high"), color: palette[n % palette.length] },
+      hovertext: points.map((p) => `${plain(name)}, ${plain(p.run)}: ${short(p.value)} ${plain(chart.unit)}${span(p.low, p.value, p.high)}`), hoverinfo: "text",
+    })),
+    layout({
+      title: { text: plain(chart.title), font: { size: 14 }, x: 0.5 }, showlegend: true,
+      legend: { orientation: "h", y: -0.3, yanchor: "top" }, height: 340,
+      xaxis: axis(["run ended (UTC)"], { type: "date" }), yaxis: axis([[chart.unit, arrows[chart.better]].filter(Boolean).join(", ")]),
+    }),
+  ];
+
   const draw = () => {
     const put = (id, [traces, form]) =>
       Plotly.react(id, traces, form, { displayModeBar: false, responsive: true });
@@ -146,6 +160,7 @@
     }
     if (data.dtypes) put("chart-dtypes-0", dtypes(data.dtypes));
     (data.sqnr || []).forEach((chart, n) => put(`chart-sqnr-${n}`, depths(chart)));
+    (data.history || []).forEach((chart, n) => put(`chart-history-${n}`, history(chart)));
     if (data.latency) put("chart-latency-0", boxes(data.latency));
   };
 

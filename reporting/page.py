@@ -33,21 +33,29 @@ MOST_POINTS = 400  # dots of one scheme in the latency chart
 
 
 def html(report: Report) -> str:
-    """The whole page."""
+    """The whole page of a report."""
+    told = dict(report.environment)
+    engine = f"{told.get('engine', '')} {told.get('vllm', '')}".strip()
+    where = " · ".join(filter(None, [told.get("hardware"), engine, told.get("measured")]))
+    data = chart_data(report)
+    return whole(report.title, where, _sections(report, data), data)
+
+
+def whole(title: str, where: str, sections: list[Markup], data: dict[str, Any]) -> str:
+    """A page: title, a line below it, sections, and the data of its charts (see page.js)."""
     plotly = _plotly()
     script = (HERE / "page.js").read_text(encoding="utf-8")
     style = (HERE / "page.css").read_text(encoding="utf-8")
-    data = chart_data(report)
     head = together(
         raw('<meta charset="utf-8">'),
         raw('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         raw(f'<meta http-equiv="Content-Security-Policy" content="{_policy(plotly, script)}">'),
-        element("title", report.title), element("style", raw(style)),
+        element("title", title), element("style", raw(style)),
     )  # fmt: skip
     body = together(
         element("a", "Skip to the report", href="#main", class_="skip"),
-        _header(report),
-        element("main", *_sections(report, data), id="main"),
+        _header(title, where),
+        element("main", *sections, id="main"),
         element("footer", "Made by report.py from the records named in each scheme's details."),
         raw(f'<script type="application/json" id="charts">{embedded(data)}</script>'),
         raw(f"<script>{plotly}</script><script>{script}</script>"),
@@ -101,39 +109,36 @@ def chart_data(report: Report) -> dict[str, Any]:
     return {**data, **checkpoints.chart_data(study)}
 
 
-def _header(report: Report) -> Markup:
-    told = dict(report.environment)
-    engine = f"{told.get('engine', '')} {told.get('vllm', '')}".strip()
-    where = " · ".join(filter(None, [told.get("hardware"), engine, told.get("measured")]))
+def _header(title: str, where: str) -> Markup:
     button = element("button", "Dark", type="button", id="theme", aria_pressed="false", hidden=True)
-    return element("header", element("div", element("h1", report.title), element("p", where)),
-                   button)  # fmt: skip
+    return element("header", element("div", element("h1", title), element("p", where)), button)
 
 
 def _sections(report: Report, data: dict[str, Any]) -> list[Markup]:
     parts = [_decision(report), _notes(report)]
     if "tradeoff" in data:
-        parts.append(_section("tradeoff", data["tradeoff"]["title"], _chart("tradeoff", data)))
-    parts.append(_section("observations", "Observations", _list(report.observations)))
+        parts.append(section("tradeoff", data["tradeoff"]["title"], chart("tradeoff", data)))
+    parts.append(section("observations", "Observations", _list(report.observations)))
     parts += [_topic(report, data, title) for title in SECTIONS]
-    parts.append(_section("schemes", "Each scheme", *details.schemes(report.study)))
-    parts.append(_section("environment", "Test environment", pairs(report.environment)))
+    parts.append(section("schemes", "Each scheme", *details.schemes(report.study)))
+    parts.append(section("environment", "Test environment", pairs(report.environment)))
     return [part for part in parts if part]
 
 
 def _topic(report: Report, data: dict[str, Any], title: str) -> Markup:
     """One heading with its charts and tables."""
     wanted, keys = SECTIONS[title]
-    drawn = [_chart(metric, data) for metric in wanted if metric in data]
+    drawn = [chart(metric, data) for metric in wanted if metric in data]
     chosen = [one for one in report.tables if one.key.startswith(keys)]
     tables = [
         together(element("h3", one.title) if one.title != title else "", table(one))
         for one in chosen
     ]
-    return _section(title.lower().replace(" ", "-"), title, *drawn, *tables)
+    return section(title.lower().replace(" ", "-"), title, *drawn, *tables)
 
 
-def _section(key: str, title: str, *children: str) -> Markup:
+def section(key: str, title: str, *children: str) -> Markup:
+    """A part of the page under a heading; nothing where it would be empty."""
     if not any(children):
         return Markup("")
     heading = element("h2", title, id=f"h-{key}")
@@ -142,7 +147,7 @@ def _section(key: str, title: str, *children: str) -> Markup:
 
 def _decision(report: Report) -> Markup:
     cards = [_card(outcome) for outcome in report.outcomes]
-    return _section("decision", "Decision", element("div", *cards, class_="cards"))
+    return section("decision", "Decision", element("div", *cards, class_="cards"))
 
 
 def _card(outcome: Outcome) -> Markup:
@@ -156,7 +161,9 @@ def _card(outcome: Outcome) -> Markup:
     if outcome.command:
         parts.append(_command("Deploy it:" if outcome.decided else "Deploy meanwhile:",
                               outcome.command))  # fmt: skip
-    parts += [_command("To decide:", command) for command in outcome.to_decide]
+    if outcome.to_decide:
+        commands = [_command("Run:", command) for command in outcome.to_decide]
+        parts.append(element("details", element("summary", "How to decide it"), *commands))
     if outcome.losers:
         lost = [together(element("strong", names), f": {why}") for names, why in outcome.lost]
         parts.append(element("details", element("summary", "Why not the others"), _list(lost)))
@@ -164,23 +171,24 @@ def _card(outcome: Outcome) -> Markup:
 
 
 def _command(label: str, command: str) -> Markup:
+    """A command below its label, broken between options: each stays with its value."""
     copy = element("button", "Copy", type="button", class_="copy", hidden=True,
                    aria_label=f"Copy: {command}")  # fmt: skip
-    words = [element("span", word) for word in command.split(" ")]
-    spaced = [part for word in words for part in (word, " ")][:-1]
+    options = [element("span", option) for option in re.split(" (?=--)", command)]
+    spaced = [part for option in options for part in (option, " ")][:-1]
     code = element("pre", element("code", *spaced), tabindex="0")
-    return together(element("p", label, class_="label"), element("div", code, copy, class_="line"))
+    return element("div", element("p", label, class_="label"), copy, code, class_="command")
 
 
 def _notes(report: Report) -> Markup:
-    return _section("notes", "Before you compare", _list(report.notes))
+    return section("notes", "Before you compare", _list(report.notes))
 
 
 def _list(lines: list[str] | list[Markup]) -> Markup:
     return element("ul", *(element("li", line) for line in lines)) if lines else Markup("")
 
 
-def _chart(metric: str, data: dict[str, Any]) -> Markup:
+def chart(metric: str, data: dict[str, Any]) -> Markup:
     """Places for a metric's charts; the tables carry the same numbers for who cannot see them."""
     drawn = data[metric] if isinstance(data[metric], list) else [data[metric]]
     places = [

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from core.quality import primary
 from core.records import Figure
 from reporting.study import Candidate, Study
 from reporting.tables import EMPTY, Cell, Column, Table, Tone, figure_cell, one_per_scheme
@@ -126,8 +127,6 @@ def _paired(comparison: "Comparison | None", p_value: float | None) -> list[Cell
 
 def scores(figures: dict[str, Figure]) -> dict[str, tuple[str, Figure]]:
     """Task to its headline metric and figure, of a harness record's figures."""
-    from reporting.lm_eval import primary
-
     by_task: dict[str, dict[str, Figure]] = {}
     for name, figure in figures.items():
         task, _, metric = name.partition("/")

@@ -56,6 +56,25 @@ class Found:
         """Every model there is a record of, sorted."""
         return sorted({one.record.subject.model for one in self.stored})
 
+    def choose(self, model: str | None) -> str:
+        """The model asked for, or the only one there is. Raises `UserError` for neither."""
+        models = self.models()
+        if not models:
+            broken = f" ({len(self.broken)} files could not be read)" if self.broken else ""
+            raise UserError(
+                f"there are no records{broken}: `python pipeline.py --model_id demo` makes some"
+            )
+        if model is None and len(models) > 1:
+            raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
+        if model is not None and model not in models:
+            raise UserError(f"there is no record of {model!r}; there are: {', '.join(models)}")
+        return model or models[0]
+
+    def of_model(self, model: str | None) -> list[Stored]:
+        """Every record of the model that `choose` gives."""
+        chosen = self.choose(model)
+        return [one for one in self.stored if one.record.subject.model == chosen]
+
 
 def read(folders: list[Path]) -> Found:
     """Every record below `folders`, lm-eval's own result files included.

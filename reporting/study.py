@@ -146,7 +146,7 @@ def build(
     from core.comparison import parse_margins
 
     margins = parse_margins(margin)
-    stored = _of_run(of_model(found, model), run)
+    stored = _of_run(found.of_model(model), run)
     name = stored[-1].record.subject.model
     speed = [s for s in stored if s.record.kind == "performance"]
     chosen, notes = _comparable(speed)
@@ -164,21 +164,6 @@ def build(
     )  # fmt: skip
     _compare_quality(study)
     return study
-
-
-def of_model(found: Found, model: str | None) -> list[Stored]:
-    """Every record of a model, or of the only one there is. Raises `UserError` as `build` does."""
-    models = found.models()
-    if not models:
-        broken = f" ({len(found.broken)} files could not be read)" if found.broken else ""
-        raise UserError(
-            f"there are no records{broken}: `python pipeline.py --model_id demo` makes some"
-        )
-    if model is None and len(models) > 1:
-        raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
-    if model is not None and model not in models:
-        raise UserError(f"there is no record of {model!r}; there are: {', '.join(models)}")
-    return [s for s in found.stored if s.record.subject.model == (model or models[0])]
 
 
 def _of_run(stored: list[Stored], run: str | None) -> list[Stored]:

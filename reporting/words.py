@@ -1,5 +1,8 @@
 """Numbers as people read them: sizes, times, ratios, intervals, lists."""
 
+from contextlib import suppress
+
+from core.errors import UserError
 from core.records import Figure
 from core.stats import Ratio
 
@@ -88,13 +91,14 @@ def users(measure: str) -> str:
 
 
 def parse_size(text: str) -> int:
-    """`24GiB`, `24G`, `24 GB` or bytes, as bytes. Raises ValueError for anything else."""
+    """`24GiB`, `24G`, `24 GB` or bytes, as bytes. Raises `UserError` for anything else."""
     units = {"": 1, "b": 1}
     for power, letter in enumerate("kmgt", start=1):
         units |= {letter: KIB**power, f"{letter}ib": KIB**power, f"{letter}b": 1000**power}
     number = text.strip().lower()
     unit = number.lstrip("0123456789.")
-    value = float(number.removesuffix(unit)) * units[unit.strip()] if unit.strip() in units else -1
-    if not 0 < value < 1 << 60:
-        raise ValueError(text)
-    return int(value)
+    with suppress(ValueError, KeyError):
+        value = float(number.removesuffix(unit)) * units[unit.strip()]
+        if 0 < value < 1 << 60:
+            return int(value)
+    raise UserError(f"--memory_budget wants a size like 24GiB, not {text!r}")

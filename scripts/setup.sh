@@ -31,6 +31,12 @@ index=${PIP_INDEX_URL:-$(from_pip index-url)}
 export UV_FIND_LINKS=${UV_FIND_LINKS:-$links}
 if [ -n "$index" ]; then export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index}; fi
 
+# Where Python may not keep what it has compiled (many containers say so), every command would
+# compile all its libraries anew, which takes longer than most of what it does: compile them now.
+if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
+    export UV_COMPILE_BYTECODE=${UV_COMPILE_BYTECODE:-1}
+fi
+
 echo "installing requirements/$kind.txt into .venv" >&2
 .uv/bin/uv venv --quiet --clear --python "$python" .venv
 install() { .uv/bin/uv pip sync --quiet --python .venv/bin/python "$@" requirements/$kind.txt; }

@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests import models
 
@@ -25,8 +27,26 @@ def base(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Run:
-    """Runs a root command in the test's own folder: `command("compress.py", "--list")`."""
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in the test's own folder and in this process, which saves its imports.
+
+    `command("compress.py", "--list")`. What no command foresees is raised.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        app = importlib.import_module(program.removesuffix(".py").replace("/", ".")).app
+        words = [str(word) for word in arguments]
+        monkeypatch.setattr(sys, "argv", [str(ROOT / program), *words])
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        return subprocess.CompletedProcess(sys.argv, done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Run:
+    """As `command`, but as people start it, in a process and environment of its own."""
 
     def run(
         program: str, *arguments: object, **environment: str

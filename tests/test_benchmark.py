@@ -58,10 +58,11 @@ def test_a_failed_load_is_a_record(command, base: Path, tmp_path: Path, fail, se
     assert all(sentence in (r.reason or "") for r in saved)
 
 
-def test_a_hang_is_killed(base: Path, tmp_path: Path) -> None:
-    from core import session
+def test_a_hang_is_killed(base: Path, tmp_path: Path, monkeypatch) -> None:
+    from core import child, session
     from core.engine import Options
 
+    monkeypatch.setattr(child, "GRACE_S", 0.1)
     (base / "fake.json").write_text(json.dumps({"fail": "hang"}))
     session.prepare("fake", [], tmp_path)
     found = session.run(
@@ -113,9 +114,9 @@ def test_a_contradiction_fails_the_record(tmp_path: Path) -> None:
         session.prove(base, served)
 
 
-def test_no_kernel_here_is_known_before_the_load(command, base: Path, tmp_path: Path) -> None:
+def test_no_kernel_here_is_known_before_the_load(process, base: Path, tmp_path: Path) -> None:
     models.write_compressed(tmp_path / "tiny-INT8-W8A16", base, "INT8-W8A16")
-    done = command("benchmark.py", "--model", "tiny-INT8-W8A16", CUDA_VISIBLE_DEVICES="")
+    done = process("benchmark.py", "--model", "tiny-INT8-W8A16", CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 1
     assert "no kernel for this format" in done.stdout
     assert {r.status for r in records.load_all(tmp_path / "perf_results")} == {"unsupported"}

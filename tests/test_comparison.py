@@ -4,6 +4,7 @@ import pytest
 
 from core.comparison import Margin, parse_margins, quality
 from core.errors import UserError
+from core.quality import primary
 from tests.quality_records import harness, record
 
 RIGHT = [1.0] * 800 + [0.0] * 200
@@ -87,6 +88,16 @@ def test_perplexity_is_paired_by_window() -> None:
     assert low == pytest.approx(value) and high == pytest.approx(value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "paired"), [({"data_dir": "b"}, True), ({"window": 64}, False)]
+)
+def test_where_the_text_lay_is_no_setting(settings: dict[str, object], paired: bool) -> None:
+    raw = {"nll": [100.0], "tokens": [50], "begins_with": 1}
+    base = record("perplexity", raw=raw, settings={"window": 128, "data_dir": "a"})
+    mine = record("perplexity", "FP8-W8A8", raw, settings={**base.settings, **settings})
+    assert (quality([base], [mine]).perplexity_ratio is not None) == paired
+
+
 def test_generated_answers_that_are_the_bases() -> None:
     def answers(*texts: str) -> dict[str, object]:
         return {"documents": ["1", "2"], "generated": list(texts)}
@@ -94,3 +105,16 @@ def test_generated_answers_that_are_the_bases() -> None:
     base = [record("references", raw=answers("yes", "no"))]
     mine = [record("references", "INT4-W4A16", answers("yes", "maybe"))]
     assert quality(base, mine).same_answers == 0.5
+
+
+@pytest.mark.parametrize(
+    ("metrics", "chosen"),
+    [
+        (["acc,none", "acc_norm,none"], "acc_norm,none"),
+        (["exact_match,flexible-extract", "exact_match,strict-match"], "exact_match,strict-match"),
+        (["rouge1,none", "f1,none"], "rouge1,none"),
+        ([], None),
+    ],
+)
+def test_the_metric_a_task_is_judged_by(metrics: list[str], chosen: str | None) -> None:
+    assert primary(metrics) == chosen

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core import checkpoint, plugins, verify
+from core import models as places
 from tests import models
 
 
@@ -17,8 +18,8 @@ def test_list_names_every_scheme(command) -> None:
     assert rows["INT4-W4A16-AWQ"]["method"] == "AWQ"
 
 
-def test_list_says_what_a_cpu_serves(command) -> None:
-    done = command("compress.py", "--list", CUDA_VISIBLE_DEVICES="")
+def test_list_says_what_a_cpu_serves(process) -> None:
+    done = process("compress.py", "--list", CUDA_VISIBLE_DEVICES="")
     line = next(li for li in done.stdout.splitlines() if li.startswith("INT8-W8A16-RTN"))
     assert " no" in line
 
@@ -67,6 +68,15 @@ def test_existing_output_is_refused_before_any_work(command, base: Path, tmp_pat
     done = command("compress.py", *FP8)
     assert done.returncode == 2
     assert "--force" in done.stderr
+
+
+def test_the_manifest_says_where_the_base_was_published(base: Path) -> None:
+    assert places.hub(base) == {}
+    (base / "download.json").write_text("{")
+    assert places.hub(base) == {}
+    record = {"repo_id": "org/Tiny", "commit": "abc", "files": []}
+    (base / "download.json").write_text(json.dumps(record))
+    assert places.hub(base) == {"repo_id": "org/Tiny", "commit": "abc"}
 
 
 LAYERS = {"model.layers.0.mlp.down_proj": (128, 256)}

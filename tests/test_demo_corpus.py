@@ -126,8 +126,8 @@ def training_documents() -> list[Document]:
 
 def test_no_held_out_question_is_asked_in_training(training_documents: list[Document]) -> None:
     lines = {line for document in training_documents for line in _plain(document).splitlines()}
-    lines |= {part for line in lines for part in re.split(r" ?\d\. ", line)}  # lists in chats
-    asked = {line.removeprefix("Question: ") for line in lines}
+    lists = {part.rstrip() for line in lines for part in re.split(r"\d\. ", line)}  # in chats
+    asked = {line.removeprefix("Question: ") for line in lines | lists}
     for family in ("arithmetic", "piqa", "arc"):
         held_out = {question_text(family, r) for r in read(file_name(family, "held_out"))}
         assert not held_out & asked
@@ -169,8 +169,9 @@ def test_a_training_question_never_equals_a_held_out_one(family: str, world: str
 
 def test_a_fact_asked_about_is_stated_in_training(training_documents: list[Document]) -> None:
     text = "\n".join(map(_plain, training_documents))
+    words = set(re.findall(r"\w+", " ".join(set(text.split()))))
     names = [record["id"].split("_")[1] for record in read("arc_easy_test.jsonl")]
-    assert sum(name in text for name in names) > 0.95 * len(names)
+    assert sum(name in words for name in names) > 0.95 * len(names)
 
 
 def test_the_two_worlds_share_no_thing() -> None:

@@ -99,6 +99,6 @@ def test_steps_go_on_where_they_stopped(tmp_path: Path, monkeypatch: pytest.Monk
     assert ran[3:] == ["FP8-W8A8"]
 
 
-def test_without_a_gpu_it_says_what_can_be_tried(command) -> None:
-    done = command("scripts/gpu_results.py", "--out", "o", CUDA_VISIBLE_DEVICES="")
+def test_without_a_gpu_it_says_what_can_be_tried(process) -> None:
+    done = process("scripts/gpu_results.py", "--out", "o", CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 2 and "--dry_run" in done.stderr

@@ -1,5 +1,6 @@
 """Run against run: what is outside the noise is called, and nothing else."""
 
+import json
 import random
 from pathlib import Path
 
@@ -130,3 +131,23 @@ def test_folders_can_be_compared(report, tmp_path: Path) -> None:
     done = report(*line)
     assert done.exit_code == 0, done.stderr
     assert '"regressions": 0' in done.stdout
+
+
+def test_a_history_is_a_page_with_a_chart_a_figure(report, tmp_path: Path) -> None:
+    write(tmp_path / "perf_results", [*run(1), *run(2, 200)])
+    done = report("--history", "--format", "html")
+    assert done.exit_code == 3 and "regression: BASE" in done.stderr, done.stderr
+    shown = (tmp_path / "history-tiny.html").read_text()
+    assert "<h1>How tiny went</h1><p>2 runs, 2026-01-01 to 2026-01-02</p>" in shown
+    assert 'id="history-BASE"' in shown and 'id="changes"' in shown
+    drawn = json.loads(shown.partition('id="charts">')[2].partition("</script>")[0])["history"]
+    (latency,) = (chart for chart in drawn if chart["title"] == "latency, one user")
+    assert [point["at"] for point in latency["lines"]["BASE"]] == [
+        "2026-01-01T00:00:00", "2026-01-02T00:00:00"
+    ]  # fmt: skip
+    first, second = latency["lines"]["BASE"]
+    assert first["low"] < first["value"] < first["high"] < second["value"]
+    assert (latency["unit"], latency["better"]) == ("s", "lower")
+    assert {c["unit"] for c in drawn if c["title"] == "weights"} == {"MiB"}
+    done = report("--compare", "20260101T", "20260102T", "--format", "html")
+    assert done.exit_code == 2 and "made as terminal, md or json" in done.stderr

@@ -1,11 +1,13 @@
 """`report.py`: every format from the same records, from partial data, and bad input."""
 
 import csv
+import html
 import io
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,11 +184,22 @@ def test_broken_files_are_named_and_the_rest_is_used(report, typical_folder: Pat
     times = json.loads(next(folder.glob("sequential-*.json")).read_text())
     times["raw"]["repeats"][0][0][4] = float("nan")
     (folder / "times.json").write_text(json.dumps(times))
+    text = next(folder.glob("load-*.json")).read_text()
+    for digits in (400, 5000):
+        huge = re.sub(r'"value":[^,]+', f'"value":1{"0" * digits}', text, count=1)
+        (folder / f"digits_{digits}.json").write_text(huge)
+    (folder / "deep.json").write_text("[" * 100_000)
+    theirs = {"results": {"piqa": {"acc,none": 10**400}}}
+    (folder / "results_1.json").write_text(json.dumps(theirs))
     done = report("--json")
     broken = json.loads(done.stdout.splitlines()[-1])["not_read"]
     reasons = {Path(path).name: why for path, why in broken.items()}
     assert "not a whole record" in reasons["truncated.json"]
     assert "newer version" in reasons["newer.json"]
+    assert "a number of 401 digits" in reasons["digits_400.json"]
+    assert "a number of 5,001 digits" in reasons["digits_5000.json"]
+    assert "recursion" in reasons["deep.json"]
+    assert "a number of 401 digits" in reasons["results_1.json"]
     assert "finite number" in reasons["nan.json"]
     assert "machine.gpus.0" in reasons["gpus.json"]
     assert "raw.repeats.0.0.4" in reasons["times.json"]
@@ -268,6 +281,17 @@ def test_texts_from_records_are_never_markup(tmp_path: Path) -> None:
     assert "<img" not in outside and "&lt;img" in outside
 
 
+def test_a_long_command_is_folded_whole_and_broken_between_options(tmp_path: Path) -> None:
+    built = document.build(made(tmp_path, typical()), "memory")
+    command = "python score.py --model 'a b' --limit 5 --json"
+    undecided = replace(built.outcomes[0], decided=False, to_decide=[command])
+    shown = page.html(replace(built, outcomes=[undecided]))
+    folded = shown.partition("<summary>How to decide it</summary>")[2].partition("</details>")[0]
+    code = folded.partition("<code>")[2].partition("</code>")[0]
+    assert html.unescape(re.sub("<[^>]*>", "", code)) == command
+    assert "<span>--limit 5</span>" in code and 'class="copy"' in folded
+
+
 def test_settings_are_told_per_measure(tmp_path: Path) -> None:
     (scheme,) = details.schemes(made(tmp_path, performance("BASE", 300, 1, model="demo")))
     settings = scheme.partition("<h3>Settings</h3>")[2].partition("<h3>")[0]
@@ -342,8 +366,9 @@ def test_model_card(report, base: Path, tmp_path: Path) -> None:
     folder = models.write_compressed(tmp_path / "tiny-INT8-W8A8", base, "INT8-W8A8")
     (folder / "README.md").write_text("---\nlicense: mit\ntags: [mine]\n---\n# Kept\n")
     mark = checkpoint.read(folder).fingerprint
+    made_of = {"fingerprint": mark, "manifest": {"base": {"repo_id": "org/Tiny", "path": "tiny"}}}
     found = [
-        r.model_copy(update={"subject": r.subject.model_copy(update={"fingerprint": mark})})
+        r.model_copy(update={"subject": r.subject.model_copy(update=made_of)})
         if r.subject.scheme == "INT8-W8A8" else r
         for r in typical()
     ]  # fmt: skip
@@ -355,10 +380,17 @@ def test_model_card(report, base: Path, tmp_path: Path) -> None:
 
     card = ModelCard.load(folder / "README.md")
     assert card.data.license == "mit" and card.data.tags == ["mine", "vllm", "packed"]
+    assert card.data.base_model == "org/Tiny" and card.data.base_model_relation == "quantized"
+    assert card.data.library_name == "vllm" and card.data.pipeline_tag == "text-generation"
     scores = {r.dataset_name: r.metric_value for r in card.data.eval_results}
     assert scores["demo_arc_easy"] == pytest.approx(0.77, abs=0.01) and len(scores) == 3
     assert "# Kept" in card.text and card.text.count("report.py: start") == 1
     assert "vllm serve tiny-INT8-W8A8" in card.text
+    (folder / "README.md").write_text("---\nbase_model: [a/b, c/d]\n---\n")
+    assert report("--write_card", folder.name).exit_code == 0
+    assert ModelCard.load(folder / "README.md").data.base_model == ["a/b", "c/d"]
+    unknown = report("--format", "card", "--use_case", "memory").stdout
+    assert "library_name: vllm" in unknown and "license" not in unknown
     (folder / "README.md").write_text("---\n: {\n---\n")
     done = report("--write_card", folder.name)
     assert done.exit_code == 2 and "metadata cannot be read" in done.stderr

@@ -133,6 +133,28 @@ def test_broken_answers_are_a_failed_record(
     assert not any(r.figures for r in failed)
 
 
+# lines of a task file that must not be passed over, and what is said of them before a load
+UNASKED = {
+    "code": ("unsafe_code: true", "code runs code that the model writes"),
+    "top_k": ("generation_kwargs: {do_sample: true, temperature: 0.7, top_k: 5}", "asks for top_k"),
+    "beams": ("generation_kwargs: {num_beams: 4, until: ['.']}", "asks for num_beams in"),
+    "draw": ("generation_kwargs: {do_sample: true}", "do_sample and no temperature"),
+}
+
+
+def write_own_tasks(folder: Path, lines: dict[str, str]) -> None:
+    """Tasks that continue a few rows, each with a line of its own in its file."""
+    folder.mkdir()
+    rows = [{"text": f"The fox number {n} jumps over {n + 1} dogs."} for n in range(12)]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for name, line in lines.items():
+        (folder / f"{name}.yaml").write_text(
+            f"task: {name}\ndataset_path: json\ndataset_kwargs:\n  data_files:\n"
+            f"    test: {folder}/rows.jsonl\noutput_type: generate_until\ntest_split: test\n"
+            f'doc_to_text: "{{{{text}}}}"\ndoc_to_target: "fox"\n{line}\n'
+        )
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -143,6 +165,10 @@ def test_broken_answers_are_a_failed_record(
         ),
         asks_lm_eval(
             ("--model", "tiny", "--tasks", "gsm8k", "--data_dir", "data"), "5 shots come from the"
+        ),
+        *(
+            asks_lm_eval(("--model", "tiny", "--tasks", name, "--include_path", "own"), sentence)
+            for name, (_, sentence) in UNASKED.items()
         ),
         (("--model", "tiny", "--tasks", "none", "--text", "absent.txt"), "no such file"),
         (("--model", "tiny", "--tasks", "none", "--text", "none"), "nothing is asked"),
@@ -164,6 +190,7 @@ def test_bad_input(command, world: Path, arguments: tuple[object, ...], sentence
     models.write_model(world / "foreign", quantization_config=declared)
     (world / "bad").mkdir()
     (world / "bad" / "bad.yaml").write_text("task: bad\noutput_type: [generate\n")
+    write_own_tasks(world / "own", {name: line for name, (line, _) in UNASKED.items()})
     (world / "data").mkdir()
     row = {"question": "1+1?", "answer": "#### 2"}
     (world / "data" / "gsm8k_test.jsonl").write_text(json.dumps(row))
@@ -183,12 +210,26 @@ def test_bad_input(command, world: Path, arguments: tuple[object, ...], sentence
     ],
 )
 def test_metrics_that_are_none(tmp_path: Path, name: str, code: str, sentence: str) -> None:
-    import score
+    from measures import references
 
     path = tmp_path / f"{name}.py"
     path.write_text(code)
     with pytest.raises(UserError, match=sentence):
-        score._check_metrics((path,), True)
+        references.check_metrics((path,), True)
+
+
+@pytest.mark.real
+def test_tasks_that_draw_or_run_code_where_that_is_allowed(command, world: Path) -> None:
+    """What has no effect on greedy answers is passed over; sampling follows top_p."""
+    write_own_tasks(world / "own", {
+        "code": "unsafe_code: true\ngeneration_kwargs: {do_sample: false, top_k: 5, num_beams: 1}",
+        "draw": "generation_kwargs: {temperature: 0.7, top_p: 0.9, max_gen_toks: 4}",
+    })  # fmt: skip
+    asked = ("--tasks", "code,draw", "--include_path", "own", "--confirm_run_unsafe_code")
+    done = command("score.py", "--model", "tiny", "--engine", "fake", "--text", "none", *asked)
+    assert done.returncode == 0, done.stderr
+    (record,) = records.load_all(world / "eval_results")
+    assert set(record.raw["tasks"]) == {"code", "draw"} and record.raw["generated"] == 24
 
 
 @pytest.mark.real

@@ -51,13 +51,13 @@ def test_shapes_are_what_transformers_builds(name: str, tmp_path: Path) -> None:
     assert built == dict(SHAPES[name].tensors())
 
 
-def test_a_random_model_is_served_and_compressed(tmp_path: Path, command) -> None:
-    made = command("scripts/make_model.py", "--shape", "tiny", "tiny")
+def test_a_random_model_is_served_and_compressed(tmp_path: Path, process) -> None:
+    made = process("scripts/make_model.py", "--shape", "tiny", "tiny")
     assert made.returncode == 0, made.stderr
-    asked = command("vllm_test.py", "tiny", "--json", "--max_new_tokens", "4")
+    asked = process("vllm_test.py", "tiny", "--json", "--max_new_tokens", "4")
     assert asked.returncode == 0, asked.stderr
     assert all(len(a["token_ids"]) for a in json.loads(asked.stdout)["answers"])
-    done = command("compress.py", "--compression_type", "FP8-W8A8", "--model_id", "tiny")
+    done = process("compress.py", "--compression_type", "FP8-W8A8", "--model_id", "tiny")
     assert done.returncode == 0, done.stderr
     identity = models.identify(str(tmp_path / "tiny-FP8-W8A8"))
     assert identity.manifest["random_weights"]["note"] == models.NO_QUALITY

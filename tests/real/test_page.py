@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reporting import document, page, reading, study
+from reporting import changes, document, history_page, page, reading, runs, study
 from tests.conftest import ROOT
 from tests.real.conftest import RealRun
 from tests.report_case import typical, write
@@ -145,3 +145,25 @@ def test_light_and_dark_switch_and_print(opened: Any) -> None:
     assert opened.evaluate(theme) == "dark"
     assert opened.locator("#theme").get_attribute("aria-pressed") == "true"
     assert opened.pdf()[:4] == b"%PDF"
+
+
+def test_a_history_is_drawn_and_axe_finds_nothing(browser: Any, tmp_path: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    for day in ("01", "02"):
+        when = {"run_id": f"202601{day}T", "ended": f"2026-01-{day}T00:00:00+00:00"}
+        write(tmp_path / "records", typical(**when))
+    known = runs.runs(reading.read([tmp_path / "records"]))
+    file = tmp_path / "history.html"
+    shown_tables = changes.history_tables(known)
+    file.write_text(history_page.html("tiny", known, shown_tables), encoding="utf-8")
+    context = browser.new_context(viewport=PHONE)
+    shown, troubles = context.new_page(), []
+    shown.on("console", lambda message: troubles.append(message.text))
+    shown.on("pageerror", lambda error: troubles.append(str(error)))
+    shown.goto(file.as_uri())
+    shown.wait_for_selector("#chart-history-0 .points")
+    found = Axe().run(shown).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == [] and troubles == []
+    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()

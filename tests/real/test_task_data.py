@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core import tasks
+from core import corpus, tasks
 from core.errors import UserError
 from core.quality import Tasks
 
@@ -81,3 +81,13 @@ def test_labels_must_be_as_many_as_rows(tmp_path: Path) -> None:
     (tmp_path / "piqa_valid-labels.lst").write_text("0\n")
     with pytest.raises(UserError, match="1 labels for 2 rows"):
         build("piqa", tmp_path)
+
+
+def test_the_text_for_perplexity_is_looked_for_there_too(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    folder = tmp_path / "EleutherAI--wikitext_document_level" / "wikitext-2-raw-v1"
+    folder.mkdir(parents=True)
+    pages = Dataset.from_dict({"page": ["One article.", "Another."]})
+    pages.to_parquet(folder / "test-00000-of-00001.parquet")
+    assert corpus.text("wikitext", tmp_path) == "One article.\n\nAnother."
