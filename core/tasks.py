@@ -102,7 +102,7 @@ def _check(task: Any, settings: Tasks) -> None:
     if getattr(task, "UNSAFE_CODE", False) and not settings.confirm_run_unsafe_code:
         raise UserError(
             f"{name} runs code that the model writes, on this machine and unguarded: where that "
-            "may be, say --confirm_run_unsafe_code"
+            "may be, `score.py --confirm_run_unsafe_code` asks it"
         )
     if getattr(task, "MULTIMODAL", False):
         raise UserError(f"{name} shows the model pictures or sound: only text is asked here")
