@@ -24,7 +24,7 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
 
-from core import checkpoint, cli, models
+from core import checkpoint, cli, models, plugins
 from core.checkpoint import EMBEDDING, Checkpoint
 from core.records import Record, load_all
 from core.stats import ratio
@@ -81,8 +81,8 @@ def decode_share(record: Record, of: Sizes, bytes_per_s: float) -> float | None:
 
 def prefill_share(record: Record, of: Sizes, rates: dict[str, float]) -> float | None:
     """Operations of all prompts until the last first token, over what the card multiplies."""
-    rate = rates.get(number_format(record.subject.scheme))
-    if rate is None or record.raw is None:
+    rate = rates.get(number_format(record.subject.scheme) or "")
+    if rate is None:
         return None
     seconds = prefill_seconds(record.figures["ttft_s"].value, record)
     tokens: int = users(record) * record.settings["prompt_tokens"]
@@ -94,18 +94,18 @@ def prefill_seconds(ttft_s: float, record: Record) -> float:
     if record.measure == "sequential" or record.raw is None:
         return ttft_s
     sent, first = (record.raw["columns"].index(name) for name in ("sent_s", "first_token_s"))
-    spans = [
-        float(max(row[first] for row in rows) - min(row[sent] for row in rows))
-        for rows in record.raw["repeats"]
-    ]
-    return statistics.median(spans)
+    spans = [max(row[first] for row in rows) - min(row[sent] for row in rows)
+             for rows in record.raw["repeats"]]  # fmt: skip
+    return float(statistics.median(spans))
 
 
-def number_format(scheme: str) -> str:
-    """The format a scheme multiplies in, as scripts/roofline.py names it."""
-    if scheme.startswith("FP8-W8A8"):
+def number_format(scheme: str) -> str | None:
+    """The format a scheme multiplies in, as scripts/roofline.py names it; None: not measured."""
+    if plugins.load("schemes", scheme).activation_bits == 16:
+        return "bf16"
+    if scheme.startswith(("FP8-W8A8", "INT4-W4AFP8")):
         return "fp8"
-    return "int8" if scheme.startswith("INT8-W8A8") else "bf16"
+    return "int8" if scheme.startswith("INT8-W8A8") else None
 
 
 def users(record: Record) -> int:
