@@ -113,6 +113,7 @@ class Engine(ABC):
         self.checkpoint = checkpoint
         self.options = options
         self.load_phases: dict[str, float] = {}  # seconds of weights, compile, graph capture
+        self.compile_cache: float | None = None  # 1: what was compiled came from a cache, 0: not
 
     @classmethod
     def environment(cls) -> dict[str, str]:

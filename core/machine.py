@@ -140,14 +140,18 @@ def _visible(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """Those CUDA_VISIBLE_DEVICES names, in its order; all when it is not set.
 
     Numbers are PCI order (the engine's process is started with CUDA_DEVICE_ORDER=PCI_BUS_ID). A
-    name that fits no GPU, such as a MIG slice, stands for all of them.
+    number that fits no GPU, such as -1, ends the list, as it does in CUDA. A name that fits none,
+    such as a MIG slice, stands for all of them.
     """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         return gpus
     wanted = [name.strip() for name in named.split(",") if name.strip()]
-    found = [g for w in wanted for g in gpus if w == str(g.index) or g.uuid.startswith(w)]
-    return tuple(found) if found or not wanted else gpus
+    numbers = {str(gpu.index) for gpu in gpus}
+    wrong = (n for n, w in enumerate(wanted) if w.lstrip("-").isdigit() and w not in numbers)
+    cut = wanted[: next(wrong, None)]
+    found = [g for w in cut for g in gpus if w == str(g.index) or g.uuid.startswith(w)]
+    return tuple(found) if found or not cut else gpus
 
 
 def _versions() -> dict[str, str]:

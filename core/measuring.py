@@ -45,7 +45,9 @@ def measure(
     session.prepare(engine, wanted, LOGS)
     log = LOGS / f"{identity.model}-{identity.scheme}-{run_id}.log"
     output = records.folder(subject, results["quality"])
-    found = session.run(identity.path, engine, options, wanted, output, log, TIMEOUT_S, progress)
+    found = session.run(
+        identity.path, engine, options, wanted, output, log, TIMEOUT_S, progress, allow_fallback
+    )
     reason = f"{found.reason} (log: {log})" if found.reason else "was not reached"
     done, broken = dict(found.finished), dict(found.failed)
     return [

@@ -72,14 +72,17 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """Who has a kernel for a scheme in vLLM 0.32.
+    """Who has a kernel for a scheme in vLLM (0.26.0 and 0.32.0 agree where nothing else is said).
 
     `native` is the lowest NVIDIA compute capability that computes in the scheme's own format (None:
     none does); `below` the first that does so no more; `fallback` the lowest on which vLLM runs it
     otherwise (`fallback_how`); `only` an exact one.
     `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs.
-    Source: `get_min_capability` and `can_implement` of vLLM's compressed-tensors schemes and
-    kernels; the CPU column was run.
+    From 10.0 on MXFP4 and MXFP8 need FlashInfer beside vLLM, and it nvcc; without, vLLM takes
+    Marlin, which `core.session.prove` sees.
+    Source: vLLM's own choice (`CompressedTensorsConfig._get_scheme_from_parts`, the schemes'
+    `get_min_capability` and the kernels' `is_supported` and `can_implement`), asked for every
+    scheme at 7.5, 8.0, 8.9, 9.0, 10.0 and 12.0 without such a GPU; the CPU column was run.
     """
 
     native: Capability | None = (7, 5)

@@ -19,6 +19,10 @@ from core.measure import Loaded
 from core.memory import Watch
 
 Job = tuple[str, Any]  # a measure by name, and its settings: a frozen dataclass
+# The fork server must not touch CUDA, which importing llmcompressor and Triton would do without the
+# second; with the first a GPU has the same number here, in NVML and in the engine.
+FORKED = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+          "LLM_COMPRESSOR_LOG_LEVEL": "ERROR"}  # fmt: skip
 FUSED = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
          "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj"}  # fmt: skip
 
@@ -46,18 +50,19 @@ def prepare(
     modules = [m for name in names for m in plugins.load("measures", name).modules]
     child.start_server(
         (*chosen.modules, *modules, *libraries),
-        {**chosen.environment(), "LLM_COMPRESSOR_LOG_LEVEL": "ERROR"},
+        {**FORKED, **chosen.environment()},
         logs / "fork_server.log",
     )
 
 
 def run(
     path: Path, engine: str, options: Options, jobs: list[Job], output: Path, log: Path,
-    timeout_s: float, progress: Callable[[str], None],
+    timeout_s: float, progress: Callable[[str], None], allow_fallback: bool = False,
 ) -> Result:  # fmt: skip
     """Measure a checkpoint in a clean child; failures are in the result, never raised.
 
-    What measures leave beside their records goes to the folder `output`.
+    What measures leave beside their records goes to the folder `output`. Kernels that compute in
+    another format than the scheme's are a failure unless `allow_fallback`.
     """
     result = Result()
 
@@ -72,14 +77,15 @@ def run(
         elif kind == "job_failed":
             result.failed.append((jobs[payload[0]], payload[1]))
 
-    arguments = (str(path), engine, options, jobs, output)
+    arguments = (str(path), engine, options, jobs, output, allow_fallback)
     result.reason = child.run(serve, arguments, log, timeout_s, on_event)
     return result
 
 
 def serve(
-    emit: child.Emit, path: str, engine_name: str, options: Options, jobs: list[Job], output: Path
-) -> None:
+    emit: child.Emit, path: str, engine_name: str, options: Options, jobs: list[Job], output: Path,
+    allow_fallback: bool = False,
+) -> None:  # fmt: skip
     """The child's side. Emits ("step"|"loaded"|"raw"|"job_failed", payload)."""
     if preload.cuda_initialized():
         raise RuntimeError("a CUDA context was made before this process was forked")
@@ -95,13 +101,14 @@ def serve(
             engine_s = time.monotonic() - started
             memory["loaded"] = watch.mark()
             description = engine.describe()
-            prove(files, description)
+            prove(files, description, allow_fallback)
             emit(("loaded", asdict(description)))
             timing = {
                 "load_s": child.start_s + engine_s,
                 "engine_s": engine_s,
                 "import_s": preload.SECONDS or None,
                 "page_cache": cached,
+                "compile_cache": engine.compile_cache,
             }
 
             def tick() -> None:
@@ -126,8 +133,14 @@ def _one(emit: child.Emit, number: int, measure_name: str, settings: Any, loaded
         emit(("raw", (number, raw)))
 
 
-def prove(files: checkpoint.Checkpoint, served: Description) -> None:
-    """Raise `WrongCheckpoint` when what the engine loaded contradicts what the files declare."""
+def prove(
+    files: checkpoint.Checkpoint, served: Description, allow_fallback: bool = True
+) -> None:  # fmt: skip
+    """Raise `WrongCheckpoint` when what the engine loaded contradicts what the files declare.
+
+    Marlin's kernels leave activations in 16 bits: where the files say otherwise they are a
+    fallback, which vLLM takes by itself where a package or a compiler is missing.
+    """
     declared = (files.quantization or {}).get("quant_method")
     if declared != _method(served.quantization):
         raise WrongCheckpoint(
@@ -143,6 +156,17 @@ def prove(files: checkpoint.Checkpoint, served: Description) -> None:
     for kind, kernels in served.kernels.items():
         if kind not in spared and all(name.startswith("Unquantized") for name in kernels):
             raise WrongCheckpoint(f"{kind} is compressed in the checkpoint, but runs {kernels[0]}")
+        if not allow_fallback and _activations(files) and any("Marlin" in name for name in kernels):
+            raise WrongCheckpoint(
+                f"{kind} runs {kernels[0]}, which quantizes no activations; "
+                "--allow_fallback measures that"
+            )
+
+
+def _activations(files: checkpoint.Checkpoint) -> bool:
+    """Whether the checkpoint declares quantized activations."""
+    groups = (files.quantization or {}).get("config_groups") or {}
+    return any(group.get("input_activations") for group in groups.values())
 
 
 def _method(served: str | None) -> str | None:

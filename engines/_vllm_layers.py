@@ -6,16 +6,17 @@ from typing import Any
 
 
 def look(model: Any) -> dict[str, Any]:
-    """Kernels per layer kind, attention backend, bytes of weights, bytes of KV cache per token."""
+    """Kernels per layer kind, attention backend, bytes of weights and of the KV cache."""
     kernels: dict[str, set[str]] = {}
     attention = None
-    kv_cache_dtype, kv_bytes = "auto", 0.0
+    kv_cache_dtype, kv_bytes, caches = "auto", 0.0, []
     for name, layer in model.named_modules():
         if hasattr(layer, "kv_cache_torch_dtype") and hasattr(layer, "num_kv_heads"):
             attention = getattr(getattr(layer, "backend", None), "name", None)
             kv_cache_dtype = str(layer.kv_cache_torch_dtype).removeprefix("torch.")
             sizes = layer.head_size + getattr(layer, "head_size_v", layer.head_size)
             kv_bytes += layer.num_kv_heads * sizes * layer.kv_cache_torch_dtype.itemsize
+            caches += layer.kv_cache if isinstance(layer.kv_cache, list) else [layer.kv_cache]
         elif hasattr(layer, "quant_method"):
             kernels.setdefault(name.rpartition(".")[2], set()).add(kernel(layer))
     return {
@@ -23,6 +24,7 @@ def look(model: Any) -> dict[str, Any]:
         "attention": attention,
         "kv_cache_dtype": kv_cache_dtype,
         "kv_bytes_per_token": kv_bytes,
+        "kv_cache_bytes": storage_bytes(caches),
         "weights_bytes": weights_bytes(model),
     }
 
@@ -37,9 +39,14 @@ def kernel(layer: Any) -> str:
 
 
 def weights_bytes(model: Any) -> int:
-    """Bytes of every parameter and buffer, each storage once (tied weights are shared)."""
+    """Bytes of every parameter and buffer (tied weights are shared)."""
+    return storage_bytes([*model.parameters(), *model.buffers()])
+
+
+def storage_bytes(tensors: list[Any]) -> int:
+    """Bytes of what these tensors lie in, each storage once."""
     seen = {}
-    for tensor in [*model.parameters(), *model.buffers()]:
+    for tensor in tensors:
         storage = tensor.untyped_storage()
         seen[storage.data_ptr()] = storage.nbytes()
     return sum(seen.values())

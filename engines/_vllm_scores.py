@@ -16,7 +16,7 @@ ROWS = 256  # of logits that are made float32 at once
 
 
 def token_scores(llm: Any, sequences: list[TokenIds]) -> list[Scores]:
-    """All sequences at once. A rank of 1 means that no token was likelier.
+    """All sequences at once. A rank of 1 means that no other token was as likely.
 
     In eager mode the counting of ranks is not compiled either: that takes seconds in every process.
     """

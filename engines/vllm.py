@@ -5,9 +5,7 @@ the process that asked for it (`VLLM_ENABLE_V1_MULTIPROCESSING=0`), which is its
 forked from a server that has imported vLLM already: see `core/child.py`.
 """
 
-import importlib.util
 import os
-import sysconfig
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +15,6 @@ from core.engine import Completion, Description, Engine, Sampling, Scores, Token
 
 CPU_KV_CACHE_BYTES = 1 << 30
 CPU_BLOCK_TOKENS = 128
-TCMALLOC = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 
 
 class VllmEngine(Engine):
@@ -33,20 +30,10 @@ class VllmEngine(Engine):
 
     @classmethod
     def environment(cls) -> dict[str, str]:
-        """In-process engine; on a CPU the allocator and OpenMP that vLLM advises, where present."""
-        wanted = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "TQDM_DISABLE": "1",
-                  "VLLM_NO_USAGE_STATS": "1", "TOKENIZERS_PARALLELISM": "false",
-                  "VLLM_ALLOW_INSECURE_SERIALIZATION": "1",
-                  "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-        }  # fmt: skip
-        if importlib.util.find_spec("vllm") and not _gpu():
-            libraries = [*_tcmalloc(), *_openmp()]
-            already = [path for path in [os.environ.get("LD_PRELOAD")] if path]
-            wanted["LD_PRELOAD"] = ":".join(already + libraries)
-        return {
-            **wanted,
-            **{k: os.environ[k] for k in wanted if k in os.environ and k != "LD_PRELOAD"},
-        }
+        """In-process engine, and what suits the machine."""
+        from engines._vllm_environment import environment
+
+        return environment(_gpu())
 
     def __enter__(self) -> Self:
         from vllm import LLM
@@ -57,7 +44,7 @@ class VllmEngine(Engine):
         _register(self.checkpoint)
         with listening() as phases, weights_as_loaded() as self.loaded_bytes:
             self.llm = LLM(**self._arguments())
-        self.load_phases = phases
+        self.load_phases, self.compile_cache = phases.seconds, phases.from_cache
         return self
 
     def close(self) -> None:
@@ -176,8 +163,9 @@ class VllmEngine(Engine):
 
         config = self.llm.llm_engine.vllm_config
         seen = self.llm.apply_model(look)
-        tokens = config.cache_config.num_gpu_blocks * config.cache_config.block_size
+        tokens = _kv_cache_tokens(config.cache_config, seen)
         length = config.model_config.max_model_len
+        loaded = 0 if _gpu() else sum(self.loaded_bytes)  # on a CPU kernels empty the parameters
         return Description(
             engine="vllm",
             version=vllm.__version__,
@@ -186,13 +174,18 @@ class VllmEngine(Engine):
             kernels=seen[0]["kernels"],
             attention=seen[0]["attention"],
             kv_cache_dtype=seen[0]["kv_cache_dtype"],
-            weights_bytes=sum(self.loaded_bytes) or sum(w["weights_bytes"] for w in seen),
-            kv_cache_bytes=int(tokens * sum(w["kv_bytes_per_token"] for w in seen)),
+            weights_bytes=loaded or sum(w["weights_bytes"] for w in seen),
+            kv_cache_bytes=sum(w["kv_cache_bytes"] for w in seen),
             kv_cache_tokens=tokens,
             max_model_len=length,
             max_concurrency=tokens / length,
             arguments={**self._arguments(), "model": self.checkpoint.name},
-            process={"LD_PRELOAD": _file_names(os.environ.get("LD_PRELOAD", ""))},
+            process={
+                "LD_PRELOAD": _file_names(os.environ.get("LD_PRELOAD", "")),
+                "max_num_batched_tokens": config.scheduler_config.max_num_batched_tokens,
+                "async_scheduling": config.scheduler_config.async_scheduling,
+                "largest_graph": config.compilation_config.max_cudagraph_capture_size,
+            },
         )
 
 
@@ -205,6 +198,18 @@ def _completion(answer: Any, sent: float) -> Completion:
         first_token_s=answer.metrics.first_token_ts,
         last_token_s=answer.metrics.last_token_ts,
     )
+
+
+def _kv_cache_tokens(cache: Any, seen: list[dict[str, Any]]) -> int:
+    """Tokens that fit: of every block, or vLLM's own count where layers share the blocks.
+
+    Layers of several kinds (sliding windows beside full attention) take turns in the same blocks,
+    so that a token takes more than one of them.
+    """
+    tokens = int(cache.num_gpu_blocks * cache.block_size)
+    needed = tokens * sum(worker["kv_bytes_per_token"] for worker in seen)
+    shared = needed > 1.01 * sum(worker["kv_cache_bytes"] for worker in seen)
+    return int(cache.kv_cache_size_tokens) if shared else tokens
 
 
 def _register(checkpoint: Path) -> None:
@@ -225,18 +230,6 @@ def _gpu() -> bool:
     from core.machine import probe
 
     return bool(probe().gpus)
-
-
-def _tcmalloc() -> list[str]:
-    """Google's allocator where the system has it (Debian: libtcmalloc-minimal4)."""
-    folders = [Path("/usr/lib"), *Path("/usr/lib").glob("*-linux-gnu"), Path("/usr/lib64")]
-    return [str(f / name) for f in folders for name in TCMALLOC if (f / name).is_file()][:1]
-
-
-def _openmp() -> list[str]:
-    """Intel's OpenMP, which the CPU wheel of vLLM brings along."""
-    library = Path(sysconfig.get_path("data")) / "lib" / "libiomp5.so"
-    return [str(library)] if library.is_file() else []
 
 
 def _file_names(paths: str) -> list[str]:

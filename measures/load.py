@@ -3,7 +3,8 @@
 `load_s` runs from the start of the engine's process to ready. The process is forked with its
 imports done, so they are not in it: `import_s` says what a fresh process pays on top. `rest_s` is
 what no phase accounts for, `engine_s` the engine's own part of `load_s`. `page_cache` is the share
-of the checkpoint that was in memory already.
+of the checkpoint that was in memory already, `compile_cache` 1 where the compiled model came from
+the cache of an earlier load and 0 where it was compiled.
 """
 
 from core.measure import Loaded, Measure, Raw, Unit, Workload
@@ -40,6 +41,7 @@ MEASURE = Measure(
         **dict.fromkeys(PHASES, SECONDS),
         "first_request_ttft_s": SECONDS,
         "page_cache": Unit(unit="share", better="none"),
+        "compile_cache": Unit(unit="share", better="none"),
     },
     run=run,
     figures=figures,

@@ -13,8 +13,10 @@ SCHEME = Scheme(
     preset="W4A8",
     calibration=True,
     storage=_storage.INT4_GROUP,
+    # CompressedTensorsWNA8Int of vLLM 0.32 takes the kernels of weight-only INT4; 0.26 on 9.0 takes
+    # the scheme of INT4-W4AFP8, whose activations are FP8.
     serving=Serving(
-        native=None, fallback=(7, 5), fallback_how="16-bit activations (Humming)", cpu="no"
+        native=None, fallback=(7, 5), fallback_how="16-bit activations (Machete, Marlin)", cpu="no"
     ),
     recipe=partial(_llmcompressor.gptq, "W4A8"),
     save_options=_llmcompressor.PACKED,

@@ -6,7 +6,8 @@
 
 Steps: roofline, model, then per scheme compress and measure, most telling schemes first. A finished
 step leaves `steps/NAME.json`; the next run starts after it and retries what failed. No step starts
-after `--minutes`. A checkpoint is removed once measured, so that little disk suffices.
+after `--minutes` (docs/measuring.md says what fits). A checkpoint is removed once measured, so that
+little disk suffices.
 """
 
 import json
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -147,6 +148,15 @@ def _progress(text: str) -> None:
     cli.err.print(f"  {text}", end="\r", highlight=False)
 
 
+def _same_plan(plan: Plan) -> None:
+    """Note what is measured here. Raises `UserError` when the folder holds steps of other loads."""
+    path = Path("plan.json")
+    asked = json.dumps([plan.model_id, *(asdict(job[1]) for job in plan.jobs)]) + "\n"
+    if path.is_file() and path.read_text() != asked:
+        raise UserError(f"{Path.cwd()} holds results of other loads: choose another --out")
+    path.write_text(asked, encoding="utf-8")
+
+
 def run(found: list[tuple[str, Callable[[], Any]]], minutes: float) -> bool:
     """Run the steps not done yet until the time is up; returns whether none failed."""
     begun, whole = time.monotonic(), True
@@ -183,12 +193,10 @@ def main(
     ] = None,
     shape: Annotated[str, typer.Option("--shape", help="shape to make")] = "llama3-8b",
     schemes: Annotated[str, typer.Option("--schemes", help="names with commas")] = ",".join(ORDER),
-    workloads: Annotated[
-        str, typer.Option("--workloads", help="tokens in:out")
-    ] = "1024:128,128:1024",
-    batch_sizes: arguments.BatchSizes = "8,32,128,256",
+    workloads: Annotated[str, typer.Option("--workloads", help="tokens in:out")] = "1024:128",
+    batch_sizes: arguments.BatchSizes = "8,32,128",
     repeats: arguments.Repeats = 3,
-    num_prompts: arguments.NumPrompts = 2,
+    num_prompts: arguments.NumPrompts = 1,
     num_calibration_samples: arguments.Samples = 64,
     max_sequence_length: arguments.Length = 512,
     enforce_eager: arguments.EnforceEager = False,
@@ -219,19 +227,15 @@ def main(
         batch_sizes=sizes,
         repeats=repeats,
         num_prompts=num_prompts,
-        settings=Settings(
-            num_calibration_samples=num_calibration_samples,
-            max_sequence_length=max_sequence_length,
-            calibration=CALIBRATION,
-        ),
-        options=replace(
-            Options(enforce_eager=enforce_eager, max_model_len=max(map(sum, pairs)) + 16),
-            max_num_seqs=max(256, *sizes),
-        ),
-    )
+        settings=Settings(num_calibration_samples=num_calibration_samples,
+                          max_sequence_length=max_sequence_length, calibration=CALIBRATION),
+        options=Options(enforce_eager=enforce_eager, max_model_len=max(map(sum, pairs)) + 16,
+                        max_num_seqs=max(256, *sizes)),
+    )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)
     session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
+    _same_plan(plan)
     whole = run(steps(plan, shape if made else None, device), minutes)
     if Path("roofline.json").is_file() and Path("perf_results").is_dir():
         gpu_table.main(Path(), plan.model_id)

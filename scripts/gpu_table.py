@@ -24,16 +24,16 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
 
-from core import checkpoint, cli, models
+from core import checkpoint, cli, models, plugins
 from core.checkpoint import EMBEDDING, Checkpoint
 from core.records import Record, load_all
 from core.stats import ratio
 
 # Output throughput against BF16: Llama-3.1-8B on one H200, 100 prompts offline, vLLM 0.7.3
-# (AccelMark's published results).
+# (AccelMark's published results); fewer users are another regime.
+PROMPTS = 100
 PUBLISHED = {"FP8-W8A8": 1.16, "INT8-W8A8": 1.15, "INT8-W8A16": 0.95, "INT4-W4A16": 0.61}
-EXPLAIN_BEYOND = 0.10
-GIB = 1 << 30
+EXPLAIN_BEYOND, GIB = 0.10, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def decode_share(record: Record, of: Sizes, bytes_per_s: float) -> float | None:
 
 def prefill_share(record: Record, of: Sizes, rates: dict[str, float]) -> float | None:
     """Operations of all prompts until the last first token, over what the card multiplies."""
-    rate = rates.get(number_format(record.subject.scheme))
-    if rate is None or record.raw is None:
+    rate = rates.get(number_format(record.subject.scheme) or "")
+    if rate is None:
         return None
     seconds = prefill_seconds(record.figures["ttft_s"].value, record)
     tokens: int = users(record) * record.settings["prompt_tokens"]
@@ -94,18 +94,18 @@ def prefill_seconds(ttft_s: float, record: Record) -> float:
     if record.measure == "sequential" or record.raw is None:
         return ttft_s
     sent, first = (record.raw["columns"].index(name) for name in ("sent_s", "first_token_s"))
-    spans = [
-        float(max(row[first] for row in rows) - min(row[sent] for row in rows))
-        for rows in record.raw["repeats"]
-    ]
-    return statistics.median(spans)
+    spans = [max(row[first] for row in rows) - min(row[sent] for row in rows)
+             for rows in record.raw["repeats"]]  # fmt: skip
+    return float(statistics.median(spans))
 
 
-def number_format(scheme: str) -> str:
-    """The format a scheme multiplies in, as scripts/roofline.py names it."""
-    if scheme.startswith("FP8-W8A8"):
+def number_format(scheme: str) -> str | None:
+    """The format a scheme multiplies in, as scripts/roofline.py names it; None: not measured."""
+    if plugins.load("schemes", scheme).activation_bits == 16:
+        return "bf16"
+    if scheme.startswith(("FP8-W8A8", "INT4-W4AFP8")):
         return "fp8"
-    return "int8" if scheme.startswith("INT8-W8A8") else "bf16"
+    return "int8" if scheme.startswith("INT8-W8A8") else None
 
 
 def users(record: Record) -> int:
@@ -146,7 +146,7 @@ def _line(record: Record, base: Record | None, of: Sizes, roofline: dict[str, An
         output_tokens_per_s=figure.value,
         ratio=against.value if against else None,
         separated=against.separated if against else None,
-        published=PUBLISHED.get(family(scheme)),
+        published=PUBLISHED.get(family(scheme)) if users(record) >= PROMPTS else None,
         decode_share=decode_share(record, of, roofline["copy_bytes_per_s"]),
         prefill_share=prefill_share(record, of, roofline["matrix_flops_per_s"]),
     )

@@ -1,11 +1,14 @@
 """The table of one GPU's numbers: shares of the roofline, ratios, steps that go on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from compress import Settings
 from core import checkpoint, models
+from core.engine import Options
 from core.errors import UserError
 from core.records import Figure, Record, Subject
 from scripts import gpu_results, gpu_table
@@ -57,11 +60,35 @@ def test_prefill_multiplies_every_weight_once_a_token() -> None:
 
 
 def test_ratios_stand_beside_the_published_ones() -> None:
-    made = [record("BASE", 100, 32), record("FP8-W8A8", 120, 32), record("INT4-W4A16-RTN", 80, 32)]
+    speeds = {"BASE": 100, "FP8-W8A8": 120, "INT4-W4A16-RTN": 80}
+    made = [record(scheme, speed, 128) for scheme, speed in speeds.items()]
     base, fp8, int4 = (vars(line) for line in gpu_table.lines(made, OF, ROOFLINE))
     assert base["ratio"] is None
     assert fp8["ratio"] == pytest.approx(1.2) and fp8["separated"] and not gpu_table.differs(fp8)
     assert int4["published"] == 0.61 and gpu_table.differs(int4)
+    (few,) = gpu_table.lines([record("INT4-W4A16-RTN", 80, 32)], OF, ROOFLINE)
+    assert few.published is None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "format_"),
+    [("BASE", "bf16"), ("INT4-W4A16-AWQ", "bf16"), ("FP8-W8A8-KV8", "fp8"), ("INT4-W4AFP8", "fp8"),
+     ("INT8-W8A8-RTN", "int8"), ("NVFP4", None), ("INT4-W4A8", None)],
+)  # fmt: skip
+def test_the_format_a_scheme_multiplies_in(scheme: str, format_: str | None) -> None:
+    assert gpu_table.number_format(scheme) == format_
+
+
+def test_a_folder_holds_one_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = gpu_results.Plan(
+        model_id="demo", schemes=["BASE"], workloads=[(8, 8)], batch_sizes=[2], repeats=2,
+        num_prompts=1, settings=Settings(), options=Options(),
+    )  # fmt: skip
+    gpu_results._same_plan(plan)
+    gpu_results._same_plan(replace(plan, schemes=["BASE", "FP8-W8A8"]))
+    with pytest.raises(UserError, match="choose another --out"):
+        gpu_results._same_plan(replace(plan, workloads=[(8, 16)]))
 
 
 def test_sizes_of_the_demo_model() -> None:

@@ -20,6 +20,9 @@ GPUS = tuple(
         ("GPU-1abc", [1]),
         ("GPU-2", [2]),
         ("MIG-xyz", [0, 1, 2]),
+        ("-1", []),
+        ("1,-1,0", [1]),
+        ("7", []),
     ],
 )
 def test_visible(monkeypatch: pytest.MonkeyPatch, named: str | None, found: list[int]) -> None:

@@ -61,6 +61,14 @@ fi
     ${target:+--target "$target" --upgrade} -r "$wheels/requirements.txt"
 place=${target:-$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')}
 "$python" -m compileall -q -j 0 "$place" >/dev/null 2>&1 || true # some packages ship broken files
+if grep -q '^triton==' "$wheels/requirements.txt"; then
+    compiler=${CC:-$(command -v gcc || command -v clang || true)}
+    headers=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
+    if [ -z "$compiler" ] || [ ! -f "$headers/Python.h" ]; then
+        echo "warning: on a GPU Triton needs a C compiler and Python's headers ($headers/Python.h;" \
+            "Debian: gcc and python$WANTED_PYTHON-dev), and nothing will load without" >&2
+    fi
+fi
 count=$(wc -l < "$wheels/requirements.txt")
 if [ -n "$venv" ]; then
     touch "$venv/.bundle" # scripts/setup.sh leaves such an environment alone

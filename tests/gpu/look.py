@@ -8,7 +8,9 @@ from typing import Any
 from core import plugins
 from core.engine import Engine, Options, Sampling
 
-# What the names of a linear layer's CUDA kernels contain, by the class vLLM says it uses.
+# What the names of a linear layer's CUDA kernels contain, by the class vLLM says it uses. The
+# classes are those vLLM 0.26.0 and 0.32.0 choose for the schemes here at 7.5 to 12.0, FlashInfer,
+# Humming and DeepGEMM present or not.
 CUDA_NAMES = {
     "Unquantized": r"gemm|nvjet|cublas|cutlass|gemv|splitk",
     "Marlin": r"marlin",
@@ -17,6 +19,7 @@ CUDA_NAMES = {
     "FlashInfer": r"flashinfer|cutlass|bmm|gemm|nvjet",
     "Triton": r"triton|scaled_mm|_kernel",
     "DeepGemm": r"deep_gemm|fp8_gemm|sm90|sm100",
+    "Humming": r"humming",
     "Torch": r"gemm|nvjet|cublas|cutlass|scaled_mm",
 }
 ONLY_QUANTIZED = re.compile(r"marlin|machete|scaled_mm|deep_gemm", re.IGNORECASE)

@@ -1,0 +1,78 @@
+"""What vLLM's process must find in its environment, on a CPU and on an NVIDIA GPU."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+TCMALLOC = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
+IN_PROCESS = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "TQDM_DISABLE": "1", "VLLM_NO_USAGE_STATS": "1",
+    "TOKENIZERS_PARALLELISM": "false", "VLLM_ALLOW_INSECURE_SERIALIZATION": "1",
+}  # fmt: skip
+
+# DeepGEMM compiles its kernels with nvcc when they first run. vLLM 0.32 chooses it for FP8 in
+# blocks without asking whether there is one, and then the load fails; 0.26 asks for a CUDA folder
+# only. Without it vLLM takes its own CUTLASS kernel.
+# Source: vllm/third_party/deep_gemm and DeepGemmFp8BlockScaledMMKernel of vLLM 0.26.0 and 0.32.0.
+DEEP_GEMM_NEEDS = (12, 9)
+# Kernels that vLLM 0.26.0 chooses without looking whether their package is installed: Humming for
+# FP8 weights below compute capability 8.9 (else Marlin), FlashInfer for MXFP8 from 10.0 on.
+# Source: `is_supported` of these classes in vllm/model_executor/kernels/linear, vLLM 0.26.0.
+UNGUARDED = {
+    "humming": "HummingFP8ScaledMMLinearKernel",
+    "flashinfer": "FlashInferCutlassMxfp8LinearKernel",
+}
+
+
+def environment(gpu: bool) -> dict[str, str]:
+    """Variables the engine's process starts with; those the user has set stay as they are."""
+    wanted = IN_PROCESS | (_on_gpu() if gpu else {})
+    wanted |= {name: os.environ[name] for name in wanted if name in os.environ}
+    return wanted if gpu or not importlib.util.find_spec("vllm") else wanted | _preloaded()
+
+
+def _on_gpu() -> dict[str, str]:
+    """Keeps vLLM from kernels that this machine can neither load nor compile."""
+    compiler = nvcc()
+    absent = {name for name in UNGUARDED if importlib.util.find_spec(name) is None}
+    if compiler is None:  # FlashInfer compiles too
+        absent.add("flashinfer")
+    without = [kernel for name, kernel in UNGUARDED.items() if name in absent]
+    found = {"VLLM_DISABLED_KERNELS": ",".join(without)} if without else {}
+    if compiler is None or compiler < DEEP_GEMM_NEEDS:
+        found["VLLM_USE_DEEP_GEMM"] = "0"
+    return found
+
+
+def nvcc() -> tuple[int, int] | None:
+    """The release of the CUDA compiler that kernels compiled on first use find, if any."""
+    folders = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda"]
+    named = [str(Path(folder) / "bin" / "nvcc") for folder in folders if folder]
+    path = next(filter(None, map(shutil.which, [*named[:-1], "nvcc", named[-1]])), None)
+    if path is None:
+        return None
+    said = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
+    release = re.search(r"release (\d+)\.(\d+)", said)
+    return (int(release[1]), int(release[2])) if release else None
+
+
+def _preloaded() -> dict[str, str]:
+    """On a CPU the allocator and OpenMP that vLLM advises, where present."""
+    already = [path for path in [os.environ.get("LD_PRELOAD")] if path]
+    return {"LD_PRELOAD": ":".join([*already, *_tcmalloc(), *_openmp()])}
+
+
+def _tcmalloc() -> list[str]:
+    """Google's allocator where the system has it (Debian: libtcmalloc-minimal4)."""
+    folders = [Path("/usr/lib"), *Path("/usr/lib").glob("*-linux-gnu"), Path("/usr/lib64")]
+    return [str(f / name) for f in folders for name in TCMALLOC if (f / name).is_file()][:1]
+
+
+def _openmp() -> list[str]:
+    """Intel's OpenMP, which the CPU wheel of vLLM brings along."""
+    library = Path(sysconfig.get_path("data")) / "lib" / "libiomp5.so"
+    return [str(library)] if library.is_file() else []
