@@ -49,9 +49,9 @@ def driver(tmp_path: Path) -> str:
 
 
 def test_a_record_holds_the_card_and_its_memory(
-    command, base: Path, tmp_path: Path, driver: str
+    process, base: Path, tmp_path: Path, driver: str
 ) -> None:
-    done = command(
+    done = process(
         "benchmark.py", "--model", "tiny", "--engine", "fake", "--prompt_tokens", 8,
         LD_LIBRARY_PATH=driver, CUDA_VISIBLE_DEVICES="0",
     )  # fmt: skip
