@@ -41,4 +41,6 @@ def _pages() -> list[str]:
     return [str(page) for page in rows["page"]]
 
 
-CORPUS = Corpus(summary="WikiText-2 test, 62 articles of Wikipedia", load=load, text=text)
+CORPUS = Corpus(
+    summary="WikiText-2 test, 62 articles of Wikipedia", load=load, text=text, chats=False
+)
