@@ -13,6 +13,7 @@ from typing import Any
 
 from core import smoothing
 from core.checkpoint import Checkpoint
+from core.consistency import HEADS
 from core.errors import UserError
 from core.machine import Machine
 from core.modules import FUSED
@@ -97,7 +98,8 @@ def _heads(base: Checkpoint, scheme: Scheme) -> set[str]:
     """
     if "lm_head" not in scheme.ignore:
         return set()
-    return {"lm_head"} | ({"embed_out"} & set(base.linear_layers))
+    outside = (n for n in base.linear_layers if not any(part.isdigit() for part in n.split(".")))
+    return {"lm_head"} | {name for name in outside if name.rpartition(".")[2] in HEADS}
 
 
 def _parts(base: Checkpoint) -> list[str]:

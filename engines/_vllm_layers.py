@@ -1,28 +1,30 @@
 """Looks at the layers of a model inside vLLM's worker: which kernel each kind of layer uses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 
 def look(model: Any) -> dict[str, Any]:
-    """Kernels per layer kind, attention backend, bytes of weights, bytes of KV cache per token."""
+    """Kernels per layer kind, attention backend, bytes of weights and of the KV cache.
+
+    Layers of another kind (sliding windows) share the cache's storages: each is counted once.
+    """
     kernels: dict[str, set[str]] = {}
     attention = None
-    kv_cache_dtype, kv_bytes = "auto", 0.0
+    kv_cache_dtype, caches = "auto", []
     for name, layer in model.named_modules():
         if hasattr(layer, "kv_cache_torch_dtype") and hasattr(layer, "num_kv_heads"):
             attention = getattr(getattr(layer, "backend", None), "name", None)
             kv_cache_dtype = str(layer.kv_cache_torch_dtype).removeprefix("torch.")
-            sizes = layer.head_size + getattr(layer, "head_size_v", layer.head_size)
-            kv_bytes += layer.num_kv_heads * sizes * layer.kv_cache_torch_dtype.itemsize
+            caches.append(layer.kv_cache)
         elif hasattr(layer, "quant_method"):
             kernels.setdefault(name.rpartition(".")[2], set()).add(kernel(layer))
     return {
         "kernels": {kind: sorted(found) for kind, found in sorted(kernels.items())},
         "attention": attention,
         "kv_cache_dtype": kv_cache_dtype,
-        "kv_bytes_per_token": kv_bytes,
+        "kv_cache_bytes": _storages(caches),
         "weights_bytes": weights_bytes(model),
     }
 
@@ -38,8 +40,12 @@ def kernel(layer: Any) -> str:
 
 def weights_bytes(model: Any) -> int:
     """Bytes of every parameter and buffer, each storage once (tied weights are shared)."""
+    return _storages([*model.parameters(), *model.buffers()])
+
+
+def _storages(tensors: Iterable[Any]) -> int:
     seen = {}
-    for tensor in [*model.parameters(), *model.buffers()]:
+    for tensor in tensors:
         storage = tensor.untyped_storage()
         seen[storage.data_ptr()] = storage.nbytes()
     return sum(seen.values())

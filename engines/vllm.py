@@ -176,8 +176,9 @@ class VllmEngine(Engine):
 
         config = self.llm.llm_engine.vllm_config
         seen = self.llm.apply_model(look)
-        tokens = config.cache_config.num_gpu_blocks * config.cache_config.block_size
-        length = config.model_config.max_model_len
+        cache, length = config.cache_config, config.model_config.max_model_len
+        # where some layers only keep a window, requests take less than whole blocks of all layers
+        tokens = cache.kv_cache_size_tokens or cache.num_gpu_blocks * cache.block_size
         return Description(
             engine="vllm",
             version=vllm.__version__,
@@ -187,7 +188,7 @@ class VllmEngine(Engine):
             attention=seen[0]["attention"],
             kv_cache_dtype=seen[0]["kv_cache_dtype"],
             weights_bytes=sum(self.loaded_bytes) or sum(w["weights_bytes"] for w in seen),
-            kv_cache_bytes=int(tokens * sum(w["kv_bytes_per_token"] for w in seen)),
+            kv_cache_bytes=sum(w["kv_cache_bytes"] for w in seen),
             kv_cache_tokens=tokens,
             max_model_len=length,
             max_concurrency=tokens / length,

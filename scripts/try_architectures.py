@@ -10,7 +10,7 @@ gone on with.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,6 +90,7 @@ def _run(base: str, chosen: list[str], folder: Path, lost: Any, serve: bool) -> 
         include_path=None, data_dir=folder, text="demo", perplexity_tokens=TOKENS,
         divergence_tokens=TOKENS, prompts_file=None,
     )  # fmt: skip
+    asked = replace(asked, text=None)
     results = {"performance": folder / "perf_results", "quality": folder / "eval_results"}
     return pipeline.run(
         base, chosen, SETTINGS, "vllm", OPTIONS, [("load", Workload())], asked, folder, results,

@@ -160,3 +160,11 @@ def test_serving_is_told(base: Path) -> None:
     here = replace(machine.probe(), gpus=(), cpu_flags=frozenset())
     assert make(base, "INT8-W8A16", here=here).serving.kind == "none"
     assert make(base, "INT4-W4A16", here=here).serving.kind == "native"
+
+
+@pytest.mark.parametrize("head", ["embed_out", "output", "language_model.lm_head"])
+def test_output_layers_of_any_name_are_left_out(tmp_path: Path, head: str) -> None:
+    shapes = models.llama_shapes()
+    shapes[f"{head}.weight"] = shapes.pop("lm_head.weight")
+    plan = make(models.write_model(tmp_path / "m", shapes))
+    assert len(plan.layers) == 7 and head in plan.ignored
