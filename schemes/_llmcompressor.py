@@ -4,6 +4,7 @@ The functions named after methods build recipes and are bound to a number format
 files; `compress` loads a model, applies a recipe and saves the checkpoint.
 """
 
+import json
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -102,11 +103,23 @@ def compress(
     base.save_pretrained(output, save_compressed=True, **scheme.save_options)
     tokenizer.save_pretrained(output)
     loading.copy_processor(model, output)
+    _declare_ignored(output / "config.json", ignore)
     saved = time.perf_counter()
     marks = [started, imported, loaded, calibrated, saved]
     phases = ("import_s", "load_s", "calibrate_s", "save_s")
     spent = {name: b - a for name, (a, b) in zip(phases, pairwise(marks), strict=True)}
     return {"recipe": described, "phases": spent}
+
+
+def _declare_ignored(config: Path, ignore: list[str]) -> None:
+    """Add to the config what was left out under another name in memory than on disk.
+
+    transformers loads GPT-NeoX's `embed_out` as `lm_head`, and llmcompressor declares that name.
+    """
+    document = json.loads(config.read_text(encoding="utf-8"))
+    declared = document.get("quantization_config", {}).setdefault("ignore", [])
+    declared += [entry for entry in ignore if entry not in declared]
+    config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 def _map(recipe: list[Any], smoothing: list[tuple[str, tuple[str, ...]]]) -> None:
@@ -116,7 +129,7 @@ def _map(recipe: list[Any], smoothing: list[tuple[str, tuple[str, ...]]]) -> Non
     from llmcompressor.modifiers.transform.smoothquant.utils import LayerMap
 
     def pattern(name: str) -> str:
-        return rf"re:(?!.*(?:vision|visual|audio)).*\.{name}$"
+        return rf"re:(?!.*(?:vision|visual|audio))(?:.*\.)?(?:layers|h)\.\d+\.(?:.*\.)?{name}$"
 
     pairs = [(pattern(a), [pattern(b) for b in others]) for a, others in smoothing]
     for modifier in recipe:
