@@ -5,12 +5,13 @@
 
 Of each architecture a tiny random model is written (scripts/tiny_models.py), compressed with every
 scheme, examined as analyze.py does and served by vLLM beside its base, all in children of one fork
-server. Prints a Markdown table; docs/architectures.md holds the last one. A folder used before is
-gone on with.
+server. Prints a Markdown table; docs/architectures.md holds the last one. What is known is kept in
+the folder's `outcomes.json`; another run goes on from there.
 """
 
+import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import pipeline
 import score
 from compress import Settings
-from core import child, cli, measuring, models
+from core import checkpoint, child, cli, measuring, models
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
@@ -38,6 +39,7 @@ TIMEOUT_S = 600.0
 # A scale put into the wrong layer shows against a scheme of the same bits that moves none.
 PLAIN = {"INT8-W8A8": "FP8-W8A8", "INT4-W4A16-AWQ": "INT4-W4A16-RTN"}
 TIMES_WORSE = 3.0
+KEPT = "outcomes.json"
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,14 @@ def _examine(emit: child.Emit, path: str, base: str) -> None:
     emit(results.inspect(path, results.Settings(base=base, calibration="demo"), lambda *_: None))
 
 
+def known(folder: Path) -> dict[str, dict[str, Outcome]]:
+    """What earlier runs in this folder found."""
+    if not (folder / KEPT).is_file():
+        return {}
+    kept = checkpoint.read_json(folder / KEPT)
+    return {n: {s: Outcome(**outcome) for s, outcome in row.items()} for n, row in kept.items()}
+
+
 def table(found: dict[str, dict[str, Outcome]], schemes: tuple[str, ...]) -> str:
     """Markdown: a row an architecture, a column a scheme, and the reasons numbered below."""
     notes: dict[str, int] = {}
@@ -151,7 +161,7 @@ def table(found: dict[str, dict[str, Outcome]], schemes: tuple[str, ...]) -> str
         cells = []
         for scheme in schemes:
             outcome = outcomes.get(scheme) or outcomes["BASE"]
-            words = f"ok, {outcome.kl:.2g}" if outcome.kind == "ok" else outcome.kind
+            words = outcome.kind + (f", {outcome.kl:.2g}" if outcome.kl else "")
             reason = outcome.reason.partition(" (log:")[0]
             number = notes.setdefault(reason, len(notes) + 1) if reason else 0
             cells.append(f"{words} [{number}]" if number else words)
@@ -175,11 +185,15 @@ def main(
     chosen = tuple(pipeline.choose(schemes)[1:])
     folder.mkdir(parents=True, exist_ok=True)
     session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
-    found = {}
+    found = known(folder)
     for name in only or tiny_models.ARCHITECTURES:
-        found[name] = attempt(name, chosen, folder, serve)
+        if not set(chosen) <= set(found.get(name, {})):
+            found[name] = attempt(name, chosen, folder, serve)
+            plain = {n: {s: asdict(o) for s, o in row.items()} for n, row in found.items()}
+            (folder / KEPT).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
         kinds = [f"{scheme} {outcome.kind}" for scheme, outcome in found[name].items()]
         cli.say(f"{name}: {', '.join(kinds)}")
+    found = {name: found[name] for name in only or tiny_models.ARCHITECTURES}
     cli.out.print(table(found, chosen), markup=False, highlight=False)
     if any(outcome.kind == "failed" for row in found.values() for outcome in row.values()):
         raise typer.Exit(cli.FAILED)
