@@ -65,7 +65,8 @@ def plan(
     wide = base.dtype_bits
     compressed = sum(scheme.storage.bits(*shape, wide) for shape in layers.values())
     weights = sum(rows * columns for rows, columns in layers.values())
-    rest = sum(t.nbytes for t in base.tensors if t.name.rpartition(".")[0] not in layers)
+    replaced = {f"{layer}.weight" for layer in layers}  # a bias stays as it is
+    rest = sum(t.nbytes for t in base.tensors if t.name not in replaced)
     predicted = compressed // 8 + rest
     needed = _memory(scheme, base, layers, calibration_tokens)
     _must_fit(output, predicted, needed, machine)

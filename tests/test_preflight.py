@@ -29,6 +29,13 @@ def test_a_plan(base: Path) -> None:
     assert plan.predicted_bytes == pytest.approx(rest + compressed, abs=1)
 
 
+def test_biases_stay_as_they_are(base: Path, tmp_path: Path) -> None:
+    shapes = models.llama_shapes()
+    shapes["model.layers.0.self_attn.q_proj.bias"] = ("BF16", (128,))
+    biased = make(models.write_model(tmp_path / "qwen2", shapes))
+    assert biased.predicted_bytes == make(base).predicted_bytes + 256
+
+
 def test_ignore_takes_names_and_patterns(base: Path) -> None:
     assert "model.layers.0.mlp.down_proj" in make(base, ignore=["down_proj"]).ignored
     assert len(make(base, ignore=["re:.*mlp.*"]).layers) == 4
