@@ -51,14 +51,15 @@ def plan(compression_type: str, model_id: str, settings: Settings, output_dir: P
 
     name, scheme = _scheme(compression_type)
     base = checkpoint.read(models.folder(model_id))
-    if scheme.calibration:
-        corpus.check(settings.corpus(model_id), settings.num_calibration_samples)
     tokens = settings.num_calibration_samples * settings.max_sequence_length
     target = models.checkpoint_path(model_id, name, output_dir)
-    return preflight.plan(
+    planned = preflight.plan(
         name, scheme, base, settings.ignore, machine.probe(),
         tokens if scheme.calibration else 0, target,
     )  # fmt: skip
+    if scheme.calibration:
+        corpus.check(settings.corpus(model_id), settings.num_calibration_samples, base.path)
+    return planned
 
 
 def compress(
@@ -90,7 +91,7 @@ def compress(
                 settings.max_sequence_length, settings.seed, settings.trust_remote_code,
             )  # fmt: skip
         tokenized = time.perf_counter()
-        made = _run(scheme, source, folder, calibration, planned.ignored, settings, progress)
+        made = _run(scheme, source, folder, calibration, planned, settings, progress)
         made["phases"]["calibration_text_s"] = tokenized - started
         _check(folder, scheme, planned)
         manifest = _manifest(name, model_id, settings, planned, calibration, made)
@@ -115,15 +116,16 @@ def _quiet_libraries() -> None:
 
 
 def _run(
-    scheme: Any, source: Path, folder: Path, calibration: Any, ignored: list[str],
+    scheme: Any, source: Path, folder: Path, calibration: Any, planned: Any,
     settings: Settings, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
     from schemes import _llmcompressor
 
     rows = calibration.rows if calibration else []
     return _llmcompressor.compress(
-        scheme, source, folder, rows, ignored, settings.seed, settings.trust_remote_code, progress
-    )
+        scheme, source, folder, rows, planned.ignored, planned.smoothing, settings.seed,
+        settings.trust_remote_code, progress,
+    )  # fmt: skip
 
 
 def _check(folder: Path, scheme: Any, planned: Any) -> None:

@@ -21,6 +21,10 @@ from core.strict_json import read_json as read_json
 MAX_TENSORS = 400_000
 SMALL = 16 << 20  # bytes a config may have; they have kilobytes
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+# decoder layers; in models of several parts those of the language model
+DECODER = re.compile(
+    r"((?:model\.|language_model\.model\.|model\.language_model\.)?)layers\.(\d+)\."
+)
 EMBEDDING = re.compile(r"embed(?!_out)|(^|\.)wte\.|(^|\.)wpe\.|word_embeddings|position")
 SAMPLE_BYTES = 65_536
 SAMPLES_PER_FILE = 32
@@ -94,15 +98,27 @@ class Checkpoint:
     def linear_layers(self) -> dict[str, tuple[int, int]]:
         """Module name to (outputs, inputs) of every uncompressed linear layer, `lm_head` included.
 
-        Found by shape: a 2-D `weight` that is not an embedding. (GPT-2's Conv1D layers look alike
-        but are no `Linear`: `conv1d` tells.)
+        Found by shape: a 2-D `weight` that is neither an embedding nor a norm of several heads.
+        (GPT-2's Conv1D layers look alike but are no `Linear`: `conv1d` tells.)
         """
         found = {}
         for tensor in self.tensors:
             module, _, kind = tensor.name.rpartition(".")
-            if kind == "weight" and len(tensor.shape) == 2 and not EMBEDDING.search(tensor.name):
+            if kind != "weight" or len(tensor.shape) != 2 or module.endswith("norm"):
+                continue
+            if not EMBEDDING.search(tensor.name):
                 found[module] = (tensor.shape[0], tensor.shape[1])
         return found
+
+    @cached_property
+    def beside_text(self) -> set[str]:
+        """Linear layers of a model of several parts that are no language model's (vision, audio).
+
+        The output layer is among them, which no scheme compresses either.
+        """
+        if not isinstance(self.config.get("text_config"), dict):
+            return set()
+        return {name for name in self.linear_layers if not DECODER.match(name)}
 
     @property
     def conv1d(self) -> bool:

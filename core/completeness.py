@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from core.checkpoint import EMBEDDING, Checkpoint
+from core.checkpoint import DECODER, EMBEDDING, Checkpoint
 from core.consistency import Finding
 from core.modules import PLAIN, Module
 
-LAYER = re.compile(r"((?:model\.|language_model\.model\.|model\.language_model\.)?)layers\.(\d+)\.")
 TOGETHER = (("q_proj", "k_proj", "v_proj", "o_proj"), ("gate_proj", "up_proj", "down_proj"))
 # layers that take keys, values or whole blocks from elsewhere
 SHARING = ("num_kv_shared_layers", "attention_k_eq_v", "cla_share_factor", "block_configs")
@@ -34,7 +33,7 @@ def complete(found: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]
     yield from _embedding(found, prefix, modules)
     norms = [name for name in modules if "norm" in name.rpartition(".")[2]]
     beside = prefix.rstrip(".")
-    if any(map(LAYER.match, norms)) and not any(n.rpartition(".")[0] == beside for n in norms):
+    if any(map(DECODER.match, norms)) and not any(n.rpartition(".")[0] == beside for n in norms):
         yield Finding("missing", f"{prefix}norm", "no final norm is stored")
 
 
@@ -42,7 +41,7 @@ def _layers(modules: Iterable[str]) -> tuple[str, set[int]]:
     """What stands before the decoder layers' names, and their numbers."""
     found: dict[str, set[int]] = {}
     for name in modules:
-        match = LAYER.match(name + ".")
+        match = DECODER.match(name + ".")
         if match and len(match[2]) < 6:
             found.setdefault(match[1], set()).add(int(match[2]))
     return max(found.items(), key=lambda item: len(item[1]), default=("", set()))
@@ -76,7 +75,7 @@ def _together(found: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding
     for parent, names in places.items():
         usual.setdefault(_place(parent), set()).update(names)
     for parent, names in places.items():
-        if any(name.startswith("kv_") for name in names) or not LAYER.match(parent + "."):
+        if any(name.startswith("kv_") for name in names) or not DECODER.match(parent + "."):
             continue  # latent attention has other projections beside q_proj
         for group in TOGETHER:
             beside = [name for name in group if name in names]

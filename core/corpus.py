@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import plugins
+from core import models, plugins
 from core.errors import UserError
 
 DATA_DIR = Path("datasets_cache")  # data sets as `download_model.py --datasets` lays them out
+NO_TEMPLATE = (
+    "{model} has no chat template, which the chats of {source} need: calibrate on text "
+    "(--calibration wikitext, or a JSONL with `text`)"
+)
 Document = dict[str, Any]  # {"messages": [{"role", "content"}, ...]} or {"text": "..."}
 
 
@@ -23,13 +27,15 @@ Document = dict[str, Any]  # {"messages": [{"role", "content"}, ...]} or {"text"
 class Corpus:
     """A source of documents; `load(count, seed)` gives the same ones for the same seed.
 
-    `text(data_dir)` gives one long text to measure perplexity on, where the source has one; data
-    sets are looked for in `data_dir` first.
+    `chats` says that these are chats, which need a model's template. `text(data_dir)` gives one
+    long text to measure perplexity on, where the source has one; data sets are looked for in
+    `data_dir` first.
     """
 
     summary: str
     load: Callable[[int, int], list[Document]]
     text: Callable[[Path], str] | None = None
+    chats: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +163,7 @@ def calibrate(
 
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust)
     if any("messages" in document for document in chosen) and not tokenizer.chat_template:
-        raise UserError(
-            f"{model} has no chat template, which {source} needs: calibrate on a JSONL with `text`"
-        )
+        raise UserError(NO_TEMPLATE.format(model=model, source=source))
     rows = [_tokenize(tokenizer, document, max_tokens, source) for document in chosen]
     kept = [row for row in rows if row]
     if not kept:
@@ -167,12 +171,18 @@ def calibrate(
     return Calibration(source=source, rows=kept, seed=seed)
 
 
-def check(source: str, count: int) -> None:
-    """Raise `UserError` for a source that cannot give `count` documents, as far as files tell."""
+def check(source: str, count: int, model: Path) -> None:
+    """Raise `UserError` for a source that cannot give `count` documents, as far as files tell.
+
+    Or that has chats where the folder `model` has no template for them.
+    """
     if source.endswith((".jsonl", ".json")) or Path(source).is_file():
-        choose(read_jsonl(Path(source)), count, 0, source)
+        chosen = choose(read_jsonl(Path(source)), count, 0, source)
+        chats = any("messages" in document for document in chosen)
     else:
-        plugins.find("corpora", source)
+        chats = plugins.load("corpora", source).chats
+    if chats and not models.has_chat_template(model):
+        raise UserError(NO_TEMPLATE.format(model=model, source=source))
 
 
 def _tokenize(tokenizer: Any, document: Document, max_tokens: int, source: str) -> list[int]:

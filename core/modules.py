@@ -51,7 +51,7 @@ class Module:
     @property
     def linear(self) -> bool:
         """Whether it is a linear layer as far as shapes and names tell."""
-        if EMBEDDING.search(self.name + "."):
+        if EMBEDDING.search(self.name + ".") or self.name.endswith("norm"):
             return False
         if not MARKS.isdisjoint(self.tensors):
             return True

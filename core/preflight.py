@@ -11,19 +11,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from core import smoothing
 from core.checkpoint import Checkpoint
+from core.consistency import HEADS
 from core.errors import UserError
 from core.machine import Machine
 from core.modules import FUSED
 from core.scheme import Scheme, Verdict
 
-EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 GIB = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What compressing a checkpoint will do: layers, bits, bytes, needs, and who can serve it."""
+    """What compressing a checkpoint will do: layers, bits, bytes, needs, and who can serve it.
+
+    `smoothing` are the pairs of `core.smoothing`, empty for schemes that move no scales.
+    """
 
     scheme: str
     layers: dict[str, tuple[int, int]]
@@ -34,6 +39,7 @@ class Plan:
     predicted_bytes: int
     memory_bytes: int
     serving: Verdict
+    smoothing: list[tuple[str, tuple[str, ...]]]
 
     def as_json(self) -> dict[str, Any]:
         """The plan as plain data, layers counted by kind instead of listed."""
@@ -50,27 +56,31 @@ def plan(
     """The plan for compressing `base`. Raises `UserError` for whatever would fail later."""
     _must_be_uncompressed(base)
     ignored = _heads(base, scheme) | _ignored(base, ignore)
-    layers = {m: s for m, s in base.linear_layers.items() if m not in ignored}
+    left_out = ignored | base.beside_text
+    layers = {m: s for m, s in base.linear_layers.items() if m not in left_out}
     _must_match(base, layers)
     _must_divide(name, scheme, layers)
     _must_stay_fused(layers, base)
+    moved = smoothing.pairs(base, scheme.method) if scheme.folds_scales else []
     wide = base.dtype_bits
     compressed = sum(scheme.storage.bits(*shape, wide) for shape in layers.values())
     weights = sum(rows * columns for rows, columns in layers.values())
-    rest = sum(t.nbytes for t in base.tensors if t.name.rpartition(".")[0] not in layers)
+    replaced = {f"{layer}.weight" for layer in layers}  # a bias stays as it is
+    rest = sum(t.nbytes for t in base.tensors if t.name not in replaced)
     predicted = compressed // 8 + rest
     needed = _memory(scheme, base, layers, calibration_tokens)
     _must_fit(output, predicted, needed, machine)
     return Plan(
         scheme=name,
         layers=layers,
-        ignored=sorted(ignored),
+        ignored=[*sorted(ignored - base.beside_text), *_parts(base)],
         dtype_bits=wide,
         bits_per_weight=compressed / weights,
         base_bytes=base.nbytes,
         predicted_bytes=predicted,
         memory_bytes=needed,
         serving=scheme.verdict(machine.compute_capability, machine.cpu_flags),
+        smoothing=moved,
     )
 
 
@@ -89,7 +99,15 @@ def _heads(base: Checkpoint, scheme: Scheme) -> set[str]:
     """
     if "lm_head" not in scheme.ignore:
         return set()
-    return {"lm_head"} | ({"embed_out"} & set(base.linear_layers))
+    outside = (n for n in base.linear_layers if not any(part.isdigit() for part in n.split(".")))
+    return {"lm_head"} | {name for name in outside if name.rpartition(".")[2] in HEADS}
+
+
+def _parts(base: Checkpoint) -> list[str]:
+    """Patterns of the parts beside a language model, whatever a class puts before their names."""
+    places = (name.split(".") for name in base.beside_text)
+    parts = {next(p for p in place if p not in ("model", "language_model")) for place in places}
+    return [rf"re:(.*\.)?{re.escape(part)}(\..*)?$" for part in sorted(parts)]
 
 
 def _ignored(base: Checkpoint, entries: Iterable[str]) -> set[str]:
@@ -123,7 +141,9 @@ def _must_match(base: Checkpoint, layers: dict[str, tuple[int, int]]) -> None:
             f"{base.path} is a {kind} model: its layers are Conv1D, which llmcompressor's schemes "
             "(they target Linear) would silently leave uncompressed"
         )
-    if any(base.number(key, 0) for key in EXPERTS):
+    if any(base.number(key, 0) for key in EXPERTS) or any(
+        ".experts." in tensor.name for tensor in base.tensors
+    ):
         raise UserError(
             f"{base.path} is a mixture of experts, whose experts are no plain Linear layers: "
             "compressing those is not supported yet"

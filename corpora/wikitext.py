@@ -45,4 +45,6 @@ def _pages(data_dir: Path) -> list[str]:
     return [str(page) for page in rows["page"]]
 
 
-CORPUS = Corpus(summary="WikiText-2 test, 62 articles of Wikipedia", load=load, text=text)
+CORPUS = Corpus(
+    summary="WikiText-2 test, 62 articles of Wikipedia", load=load, text=text, chats=False
+)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from core import loading
 from core.errors import UserError
 from core.truth import Layers
 from inspection import decompress
@@ -23,14 +24,11 @@ class Reference:
 
     def __init__(self, base: Path, rows: TokenRows, trust_remote_code: bool) -> None:
         import torch
-        from transformers import AutoModelForCausalLM
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         self.device = torch.accelerator.current_accelerator() or torch.device("cpu")
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            base, dtype="auto", trust_remote_code=trust_remote_code
-        )
+        model = loading.load(base, trust_remote_code)
         self.model = model.eval().to(self.device)
         self.rows = [torch.tensor([row], device=self.device) for row in rows]
         self.layers: dict[str, Any] = _decoder_layers(self.model, base)

@@ -48,7 +48,7 @@ def check(settings: Settings) -> None:
         capability(settings.target)
     base = read_base(settings)
     if base is not None and (settings.sensitivity or settings.calibration):
-        corpus.check(text_source(base, settings), settings.num_calibration_samples)
+        corpus.check(text_source(base, settings), settings.num_calibration_samples, base.path)
 
 
 def read_base(settings: Settings) -> Checkpoint | None:

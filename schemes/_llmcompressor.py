@@ -4,12 +4,14 @@ The functions named after methods build recipes and are bound to a number format
 files; `compress` loads a model, applies a recipe and saves the checkpoint.
 """
 
+import json
 import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from core import loading
 from core.scheme import Scheme
 
 # llmcompressor 0.14 stores 4-bit weights with quantized activations one byte each unless told so.
@@ -70,28 +72,29 @@ def compress(
     output: Path,
     rows: TokenRows,
     ignore: list[str],
+    smoothing: list[tuple[str, tuple[str, ...]]],
     seed: int,
     trust_remote_code: bool,
     progress: Progress,
 ) -> dict[str, Any]:
     """Compress `model` by `scheme` into `output`; `rows` are calibration token ids.
 
+    `smoothing` are the pairs of layers between which scales may move (`core.smoothing`).
     Returns `recipe` (as text) and `phases` (seconds of import, load, calibrate and save).
     """
     started = time.perf_counter()
     import torch
     from llmcompressor import oneshot
-    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from transformers import AutoTokenizer, set_seed
 
     imported = time.perf_counter()
     set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust_remote_code)
-    base = AutoModelForCausalLM.from_pretrained(
-        model, dtype="auto", trust_remote_code=trust_remote_code
-    )
+    base = loading.load(model, trust_remote_code)
     loaded = time.perf_counter()
     assert scheme.recipe is not None
     recipe = scheme.recipe(ignore)
+    _map(recipe, smoothing)
     described = [_described(modifier) for modifier in recipe]
     _mend_pin_memory(torch.accelerator.is_available())
     _report_layers(progress, passes=len(recipe))
@@ -99,11 +102,41 @@ def compress(
     calibrated = time.perf_counter()
     base.save_pretrained(output, save_compressed=True, **scheme.save_options)
     tokenizer.save_pretrained(output)
+    loading.copy_processor(model, output)
+    _declare_ignored(output / "config.json", ignore)
     saved = time.perf_counter()
     marks = [started, imported, loaded, calibrated, saved]
     phases = ("import_s", "load_s", "calibrate_s", "save_s")
     spent = {name: b - a for name, (a, b) in zip(phases, pairwise(marks), strict=True)}
     return {"recipe": described, "phases": spent}
+
+
+def _declare_ignored(config: Path, ignore: list[str]) -> None:
+    """Add to the config what was left out under another name in memory than on disk.
+
+    transformers loads GPT-NeoX's `embed_out` as `lm_head`, and llmcompressor declares that name.
+    """
+    document = json.loads(config.read_text(encoding="utf-8"))
+    declared = document.get("quantization_config", {}).setdefault("ignore", [])
+    declared += [entry for entry in ignore if entry not in declared]
+    config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _map(recipe: list[Any], smoothing: list[tuple[str, tuple[str, ...]]]) -> None:
+    """Give the modifiers that move scales the pairs between which they may."""
+    from llmcompressor.modifiers.transform import AWQModifier, SmoothQuantModifier
+    from llmcompressor.modifiers.transform.awq.mappings import AWQMapping
+    from llmcompressor.modifiers.transform.smoothquant.utils import LayerMap
+
+    def pattern(name: str) -> str:
+        return rf"re:(?!.*(?:vision|visual|audio))(?:.*\.)?(?:layers|h)\.\d+\.(?:.*\.)?{name}$"
+
+    pairs = [(pattern(a), [pattern(b) for b in others]) for a, others in smoothing]
+    for modifier in recipe:
+        if isinstance(modifier, AWQModifier):
+            modifier.mappings = [AWQMapping(a, others) for a, others in pairs]
+        elif isinstance(modifier, SmoothQuantModifier):
+            modifier.mappings = [LayerMap(others, a) for a, others in pairs]
 
 
 def _described(modifier: Any) -> dict[str, Any]:

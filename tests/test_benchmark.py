@@ -114,6 +114,24 @@ def test_a_contradiction_fails_the_record(tmp_path: Path) -> None:
         session.prove(base, served)
 
 
+@pytest.mark.parametrize("table", ["embed_tokens", "word_embeddings", "embed_in", "wte"])
+def test_embeddings_of_any_name_need_no_kernel(base: Path, tmp_path: Path, table: str) -> None:
+    from core import checkpoint, session
+    from core.engine import Description
+
+    files = checkpoint.read(models.write_compressed(tmp_path / "tiny-FP8-W8A8", base))
+    served = Description(
+        engine="vllm", version="1", quantization="compressed-tensors", dtype="auto",
+        kernels={"qkv_proj": ["Fp8/Kernel"], table: ["UnquantizedEmbeddingMethod"]},
+        attention=None, kv_cache_dtype="auto", weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1,
+        max_model_len=1, max_concurrency=1, arguments={},
+    )  # fmt: skip
+    session.prove(files, served)
+    served.kernels["qkv_proj"] = ["UnquantizedLinearMethod"]
+    with pytest.raises(session.WrongCheckpoint, match="qkv_proj is compressed"):
+        session.prove(files, served)
+
+
 def test_no_kernel_here_is_known_before_the_load(process, base: Path, tmp_path: Path) -> None:
     models.write_compressed(tmp_path / "tiny-INT8-W8A16", base, "INT8-W8A16")
     done = process("benchmark.py", "--model", "tiny-INT8-W8A16", CUDA_VISIBLE_DEVICES="")

@@ -26,7 +26,7 @@ def test_list_says_what_a_cpu_serves(process) -> None:
 
 def test_dry_run_prints_the_plan_and_stops(command, base: Path, tmp_path: Path) -> None:
     arguments = ("--compression_type", "int4-w4a16", "--model_id", "tiny", "--dry_run", "--json")
-    done = command("compress.py", *arguments)
+    done = command("compress.py", *arguments, "--calibration", "wikitext")
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     assert plan["layers"]["down_proj"] == 1 and plan["ignored"] == ["lm_head"]
@@ -43,6 +43,7 @@ BAD_INPUT = [
     (["--compression_type", "FP8-W8A8", "--model_id", "nowhere"], "no model folder"),
     (["--compression_type", "FP8-W8A8"], "python download_model.py"),
     ([*FP8, "--ignore", "lm_haed"], "is called 'lm_haed'"),
+    (INT4[:-1], "tiny has no chat template, which the chats of ultrachat need"),
     ([*INT4, "none.jsonl"], "no such file"),
     ([*INT4, "bad.jsonl"], "bad.jsonl, line 2: has neither"),
     ([*INT4, "nothing.jsonl"], "is empty"),

@@ -29,6 +29,13 @@ def test_a_plan(base: Path) -> None:
     assert plan.predicted_bytes == pytest.approx(rest + compressed, abs=1)
 
 
+def test_biases_stay_as_they_are(base: Path, tmp_path: Path) -> None:
+    shapes = models.llama_shapes()
+    shapes["model.layers.0.self_attn.q_proj.bias"] = ("BF16", (128,))
+    biased = make(models.write_model(tmp_path / "qwen2", shapes))
+    assert biased.predicted_bytes == make(base).predicted_bytes + 256
+
+
 def test_ignore_takes_names_and_patterns(base: Path) -> None:
     assert "model.layers.0.mlp.down_proj" in make(base, ignore=["down_proj"]).ignored
     assert len(make(base, ignore=["re:.*mlp.*"]).layers) == 4
@@ -76,9 +83,55 @@ def test_conv1d(tmp_path: Path) -> None:
         make(gpt2)
 
 
-def test_mixture_of_experts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="mixture of experts"):
-        make(models.write_model(tmp_path / "moe", num_local_experts=8))
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "mixtral", "num_local_experts": 8},
+        {"model_type": "qwen3_moe", "num_experts": 128},
+        {"model_type": "gpt_oss", "num_local_experts": 32},
+        {"model_type": "deepseek_v3", "n_routed_experts": 256},
+        {"model_type": "ernie4_5_moe", "moe_num_experts": 64},
+        {"model_type": "llama4", "text_config": {"num_local_experts": 16}},
+    ],
+    ids=lambda config: config["model_type"],
+)
+def test_mixture_of_experts_is_refused(tmp_path: Path, config: dict) -> None:
+    with pytest.raises(UserError, match="is a mixture of experts"):
+        make(models.write_model(tmp_path / "moe", **config))
+
+
+def test_experts_are_seen_whatever_the_config_calls_them(tmp_path: Path) -> None:
+    shapes = models.llama_shapes()
+    shapes["model.layers.0.mlp.experts.0.w1.weight"] = ("BF16", (128, 128))
+    with pytest.raises(UserError, match="is a mixture of experts"):
+        make(models.write_model(tmp_path / "moe", shapes))
+
+
+def test_only_the_language_model_of_several_parts_is_compressed(tmp_path: Path) -> None:
+    shapes = {f"model.language_{name}": shape for name, shape in models.llama_shapes().items()}
+    head = shapes.pop("model.language_lm_head.weight")
+    for name in ("vision_tower.encoder.layers.0.fc1", "multi_modal_projector.linear"):
+        shapes[f"model.{name}.weight"] = ("BF16", (100, 100))
+    shapes["lm_head.weight"] = head
+    plan = make(models.write_model(tmp_path / "several", shapes, text_config={"hidden_size": 128}))
+    assert len(plan.layers) == 7
+    assert all(name.startswith("model.language_model.layers.") for name in plan.layers)
+    assert [entry for entry in plan.ignored if "vision_tower" in entry or "projector" in entry]
+
+
+def test_norms_of_several_heads_are_no_linear_layers(tmp_path: Path) -> None:
+    shapes = models.llama_shapes()
+    shapes["model.layers.0.self_attn.q_norm.weight"] = ("BF16", (2, 64))
+    assert len(make(models.write_model(tmp_path / "cohere", shapes)).layers) == 7
+
+
+def test_smoothing_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    shapes = models.llama_shapes()
+    shapes["model.layers.0.another_norm.weight"] = ("BF16", (128,))
+    odd = models.write_model(tmp_path / "odd", shapes)
+    assert make(odd, "INT4-W4A16").smoothing == []
+    with pytest.raises(UserError, match="is not known for"):
+        make(odd, "INT4-W4A16-AWQ")
 
 
 @pytest.mark.parametrize(
@@ -114,3 +167,11 @@ def test_serving_is_told(base: Path) -> None:
     here = replace(machine.probe(), gpus=(), cpu_flags=frozenset())
     assert make(base, "INT8-W8A16", here=here).serving.kind == "none"
     assert make(base, "INT4-W4A16", here=here).serving.kind == "native"
+
+
+@pytest.mark.parametrize("head", ["embed_out", "output", "language_model.lm_head"])
+def test_output_layers_of_any_name_are_left_out(tmp_path: Path, head: str) -> None:
+    shapes = models.llama_shapes()
+    shapes[f"{head}.weight"] = shapes.pop("lm_head.weight")
+    plan = make(models.write_model(tmp_path / "m", shapes))
+    assert len(plan.layers) == 7 and head in plan.ignored

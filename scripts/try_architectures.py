@@ -1,0 +1,209 @@
+"""What every scheme really does with the architectures people deploy.
+
+    python scripts/try_architectures.py build/architectures
+    python scripts/try_architectures.py build/architectures --only Gemma-2 --only Phi-3
+
+Of each architecture a tiny random model is written (scripts/tiny_models.py), compressed with every
+scheme, examined as analyze.py does and served by vLLM beside its base, all in children of one fork
+server. Prints a Markdown table; docs/architectures.md holds the last one. What is known is kept in
+the folder's `outcomes.json`; another run goes on from there.
+"""
+
+import json
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import pipeline
+import score
+from compress import Settings
+from core import checkpoint, child, cli, measuring, models
+from core.engine import Options
+from core.errors import UserError
+from core.measure import Workload
+from core.records import Record
+from scripts import tiny_models
+
+SCHEMES = (
+    "FP8-W8A8", "INT8-W8A16-RTN", "INT8-W8A8", "INT4-W4A16", "INT4-W4A16-RTN", "INT4-W4A16-AWQ",
+)  # fmt: skip
+SETTINGS = Settings(num_calibration_samples=16, max_sequence_length=128, calibration="demo")
+OPTIONS = Options(enforce_eager=True, max_model_len=512, kv_cache_memory_bytes=1 << 26)
+TOKENS = 2048  # to compare distributions on
+TIMEOUT_S = 600.0
+# A scale put into the wrong layer shows against a scheme of the same bits that moves none.
+PLAIN = {"INT8-W8A8": "FP8-W8A8", "INT4-W4A16-AWQ": "INT4-W4A16-RTN"}
+TIMES_WORSE = 3.0
+KEPT = "outcomes.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a scheme: `kind` is ok, made (but not served), refused or failed; and why.
+
+    `kl` is the mean divergence from the base in nats per token, from vLLM or, of a checkpoint that
+    was not served and whose weights cannot be compared, from transformers.
+    """
+
+    kind: str
+    reason: str = ""
+    kl: float | None = None
+
+
+def attempt(name: str, schemes: tuple[str, ...], folder: Path, serve: bool) -> dict[str, Outcome]:
+    """What came of an architecture's base ("BASE") and of each scheme."""
+    base = folder / "".join(c if c.isalnum() else "-" for c in name.lower())
+    if not base.is_dir():
+        reason = child.run(_write, (name, base), _log(base), TIMEOUT_S, lambda _: None)
+        if reason:
+            return {"BASE": Outcome("failed", reason)}
+    chosen = ["BASE", *schemes]
+    lost = pipeline.check(str(base), chosen, SETTINGS, folder, named=False)
+    found = {scheme: Outcome("refused", reason) for scheme, reason in lost.items()}
+    if len(found) == len(schemes):
+        return found
+    made, failures = _run(str(base), chosen, folder, lost, serve)
+    for scheme, reason in failures.items():
+        found.setdefault(scheme, Outcome("failed", reason))
+    for scheme in chosen:
+        if scheme not in found:
+            mine = [record for record in made if record.subject.scheme == scheme]
+            found[scheme] = _outcome(base, scheme, mine, found.get("BASE"))
+    return _compared(found)
+
+
+def _log(base: Path) -> Path:
+    return measuring.LOGS / f"{base.name}.log"
+
+
+def _run(
+    base: str, chosen: list[str], folder: Path, lost: dict[str, str], serve: bool
+) -> tuple[list[Record], dict[str, str]]:
+    """Compress and, where asked, serve, the pipeline's own way; records, and what was not made."""
+    if not serve:
+        left = [scheme for scheme in chosen if scheme not in lost]
+        run = pipeline.compress_missing(base, left, SETTINGS, folder, "once", lambda _: None)
+        return [], lost | run
+    asked = score.ask(
+        Path(base), OPTIONS, tasks="none", num_fewshot=None, limit=0, apply_chat_template=False,
+        include_path=None, data_dir=folder, text="demo", perplexity_tokens=TOKENS,
+        divergence_tokens=TOKENS, prompts_file=None,
+    )  # fmt: skip
+    asked = replace(asked, text=None)
+    results = {"performance": folder / "perf_results", "quality": folder / "eval_results"}
+    made = pipeline.run(
+        base, chosen, SETTINGS, "vllm", OPTIONS, [("load", Workload())], asked, folder, results,
+        False, lost, 1, lambda _: None,
+    )  # fmt: skip
+    absent = {r.subject.scheme: str(r.reason) for r in made if not r.subject.fingerprint}
+    return made, absent
+
+
+def _outcome(base: Path, scheme: str, mine: list[Record], served: Outcome | None) -> Outcome:
+    """Findings of the truth test, why it was not served, or the divergence.
+
+    `served` is what came of the base.
+    """
+    failed = [str(record.reason) for record in mine if record.status == "failed"]
+    if scheme == "BASE":
+        return Outcome("failed", failed[0]) if failed else Outcome("ok")
+    found: list[dict[str, Any]] = []
+    path = str(models.checkpoint_path(str(base), scheme, base.parent))
+    reason = child.run(_examine, (path, str(base)), _log(base), TIMEOUT_S, found.append)
+    if reason or found[0]["findings"]:
+        return Outcome("failed", f"analyze.py: {reason or found[0]['findings']}")
+    other_kl = found[0].get("sensitivity", {}).get("total_kl")
+    if served and served.kind == "failed":
+        return Outcome("made", f"the base is not served either: {served.reason}", other_kl)
+    if failed:
+        return Outcome("failed", failed[0])
+    kl = [r.figures["kl_mean"].value for r in mine if r.measure == "divergence" and r.figures]
+    if kl:
+        return Outcome("ok", kl=kl[0])
+    why = next((str(r.reason) for r in mine if r.status == "unsupported"), "not asked to serve")
+    return Outcome("made", why, other_kl)
+
+
+def _compared(found: dict[str, Outcome]) -> dict[str, Outcome]:
+    """A scheme that moves scales and is far worse than its plain sibling has moved them wrongly."""
+    for scheme, plain in PLAIN.items():
+        mine, other = found.get(scheme), found.get(plain)
+        if mine and other and mine.kl and other.kl and mine.kl > TIMES_WORSE * other.kl:
+            why = f"{mine.kl:.2g} nats from the base, {plain} is {other.kl:.2g}"
+            found[scheme] = Outcome("failed", why, mine.kl)
+    return found
+
+
+def _write(emit: child.Emit, name: str, folder: Path) -> None:
+    tiny_models.write(name, folder)
+
+
+def _examine(emit: child.Emit, path: str, base: str) -> None:
+    from inspection import results
+
+    emit(results.inspect(path, results.Settings(base=base, calibration="demo"), lambda *_: None))
+
+
+def known(folder: Path) -> dict[str, dict[str, Outcome]]:
+    """What earlier runs in this folder found."""
+    if not (folder / KEPT).is_file():
+        return {}
+    kept = checkpoint.read_json(folder / KEPT)
+    return {n: {s: Outcome(**outcome) for s, outcome in row.items()} for n, row in kept.items()}
+
+
+def table(found: dict[str, dict[str, Outcome]], schemes: tuple[str, ...]) -> str:
+    """Markdown: a row an architecture, a column a scheme, and the reasons numbered below."""
+    notes: dict[str, int] = {}
+    lines = [f"| architecture | {' | '.join(schemes)} |", "|---" * (len(schemes) + 1) + "|"]
+    for name, outcomes in found.items():
+        cells = []
+        for scheme in schemes:
+            outcome = outcomes.get(scheme) or outcomes["BASE"]
+            words = outcome.kind + (f", {outcome.kl:.2g}" if outcome.kl else "")
+            reason = outcome.reason.partition(" (log:")[0]
+            number = notes.setdefault(reason, len(notes) + 1) if reason else 0
+            cells.append(f"{words} [{number}]" if number else words)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *(f"{n}. {reason}" for reason, n in notes.items())])
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="folder for the models and their checkpoints")],
+    only: Annotated[list[str] | None, typer.Option("--only", help="an architecture")] = None,
+    schemes: Annotated[str, typer.Option("--schemes", help="with commas")] = ",".join(SCHEMES),
+    serve: Annotated[bool, typer.Option(help="load what was made in vLLM as well")] = True,
+) -> None:
+    """Compress, examine and serve tiny models of many architectures; print a table."""
+    from core import session
+
+    unknown = set(only or ()) - set(tiny_models.ARCHITECTURES)
+    if unknown:
+        names = "; ".join(tiny_models.ARCHITECTURES)
+        raise UserError(f"there is no architecture {sorted(unknown)[0]!r}; there are: {names}")
+    chosen = tuple(pipeline.choose(schemes)[1:])
+    folder.mkdir(parents=True, exist_ok=True)
+    session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
+    found = known(folder)
+    for name in only or tiny_models.ARCHITECTURES:
+        if not set(chosen) <= set(found.get(name, {})):
+            found[name] = attempt(name, chosen, folder, serve)
+            plain = {n: {s: asdict(o) for s, o in row.items()} for n, row in found.items()}
+            (folder / KEPT).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+        kinds = [f"{scheme} {outcome.kind}" for scheme, outcome in found[name].items()]
+        cli.say(f"{name}: {', '.join(kinds)}")
+    found = {name: found[name] for name in only or tiny_models.ARCHITECTURES}
+    cli.out.print(table(found, chosen), markup=False, highlight=False)
+    if any(outcome.kind == "failed" for row in found.values() for outcome in row.values()):
+        raise typer.Exit(cli.FAILED)
+
+
+app = cli.application(main)
+
+if __name__ == "__main__":
+    app()
