@@ -9,6 +9,7 @@ import os
 import resource
 import shutil
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,8 @@ sys.addaudithook(_hook)
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Good checkpoints of several kinds to mutate."""
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    """Good checkpoints of several kinds to mutate; meanwhile a first import leaves no bytecode."""
     top = tmp_path_factory.mktemp("good")
     shapes, values = models.int4_shapes()
     base = models.write_model(top / "base")
@@ -71,7 +72,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         index = {"weight_map": dict.fromkeys(names, "model.safetensors")}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))
         (folder / "generation_config.json").write_text('{"temperature": 0.6}')
-    return made
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)
+        yield made
 
 
 @settings(
