@@ -130,7 +130,7 @@ def _code(text: str) -> Markup:
 
 
 def _figures(candidate: Candidate) -> Markup:
-    heads = ("measure", "figure", "median", "95 % interval", "stability", "repeats")
+    heads = ("measure", "figure", "median", "95 % interval", "stability", "values")
     rows = []
     for stored in [*candidate.performance.values(), *candidate.quality.values()]:
         for name, figure in stored.record.figures.items():

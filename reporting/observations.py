@@ -239,6 +239,7 @@ def _noise(study: Study) -> Iterator[str]:
     })  # fmt: skip
     if unstable:
         yield (
-            f"Unstable: the repeats of {join(unstable)} vary by more than 8 %. A quieter machine "
-            "or more repeats (--repeats) narrow the intervals."
+            f"Unstable: measurements of {join(unstable)} vary by more than 8 %. A quieter machine "
+            f"or more of them ({'--rounds' if study.rounds > 1 else '--repeats'}) narrow the "
+            "intervals."
         )

@@ -37,7 +37,7 @@ def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCas
         return f"No scheme beats {scheme} in {GOALS[use_case]}: {figure}{alike}."
     kept = f" Its quality {quality_state(lead.candidate)}." if accepted(lead.candidate) else ""
     if ratio is not None and use_case != "memory" and not ratio.separated:
-        kept = f" The repeats do not tell it from the base.{kept}"
+        kept = f" The measurements do not tell it from the base.{kept}"
     if not others:
         return f"{scheme} has the {BEST[use_case]}: {figure}.{kept}"
     why = dict.fromkeys(finer(lead, one) for one in tied if one is not lead)
@@ -73,7 +73,7 @@ def lost_reason(
     ratio = advantage(one.figure, winner.figure)
     if not separated(one, winner, use_case):
         unstable = [o for o in (one, winner) if (o.figure.cv or 0) > NOISY]
-        noise = "; the repeats vary by more than 8 %, more of them may tell" if unstable else ""
+        noise = "; the measurements vary by more than 8 %, more of them may tell" if unstable else ""
         return f"not told from {scheme}, {_preferred(winner, one)}{noise}"
     if ratio is None:
         return f"not as good as {scheme}"
@@ -109,8 +109,8 @@ def undecided_sentence(
     noisy = drowned(lead, tied, use_case)
     if noisy is not None:
         open_.append(
-            f"{noisy.candidate.scheme} looks better than {lead.candidate.scheme}, but the repeats "
-            "vary by more than 8 %, too much to tell."
+            f"{noisy.candidate.scheme} looks better than {lead.candidate.scheme}, but the "
+            "measurements vary by more than 8 %, too much to tell."
         )
     if not accepted(lead.candidate):
         open_.append(f"But its quality {quality_state(lead.candidate)}.")

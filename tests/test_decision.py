@@ -123,7 +123,7 @@ def test_noise_that_hides_a_gain_is_undecided(tmp_path: Path) -> None:
     noisy = [*performance("INT8-W8A8", 400, 6 << 20, spread=0.3), *quality("INT8-W8A8")]
     found = outcome(tmp_path, [*BASE, *noisy])
     assert not found.decided and found.winner == "BASE"
-    assert "INT8-W8A8 looks better than BASE, but the repeats vary" in found.sentence
+    assert "INT8-W8A8 looks better than BASE, but the measurements vary" in found.sentence
     assert found.to_decide == ["python pipeline.py --model_id tiny --repeats 5"]
 
 
