@@ -73,7 +73,7 @@ def lost_reason(
     ratio = advantage(one.figure, winner.figure)
     if not separated(one, winner, use_case):
         unstable = [o for o in (one, winner) if (o.figure.cv or 0) > NOISY]
-        noise = "; the measurements vary by more than 8 %, more of them may tell" if unstable else ""
+        noise = "; they vary by more than 8 %, more repeats may tell" if unstable else ""
         return f"not told from {scheme}, {_preferred(winner, one)}{noise}"
     if ratio is None:
         return f"not as good as {scheme}"
