@@ -8,6 +8,7 @@ The checkpoint goes to `{model_id}-{compression_type}/` and appears there only w
 verified. `compression.json` in it says how it was made.
 """
 
+import json
 import os
 import sys
 import time
@@ -183,8 +184,6 @@ def _peak_memory() -> dict[str, int]:
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    import json
-
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

@@ -3,8 +3,8 @@
     python pipeline.py --model_id demo --schemes all
     python pipeline.py --model_id llama3_8b --schemes INT4-W4A16,FP8-W8A8
 
-What is compressed already is reused. Each checkpoint is loaded once. A scheme that fails is a row
-with its reason and the rest go on; the exit code is 1 then.
+What is compressed already is reused. Each checkpoint is loaded once (once a round with `--rounds`).
+A scheme that fails is a row with its reason and the rest go on; the exit code is 1 then.
 """
 
 import shutil
@@ -74,7 +74,7 @@ def check(
         try:
             predicted += compress.plan(scheme, model_id, settings, output_dir).predicted_bytes
         except UserError as problem:
-            if named or len(schemes) <= 2:
+            if named:
                 raise
             lost[scheme] = str(problem)
     free = shutil.disk_usage(output_dir).free if output_dir.is_dir() else predicted
@@ -87,7 +87,9 @@ def check(
 def _reused(model_id: str, scheme: str, settings: Settings, output_dir: Path) -> None:
     """Check a checkpoint that is there. Other settings are only told: making it takes hours."""
     other = reuse.made_otherwise(model_id, scheme, asdict(settings), output_dir)
-    if other and plugins.load("schemes", scheme).calibration:
+    if not plugins.load("schemes", scheme).calibration:  # neither text nor chance are in it
+        other = [key for key in other if key == "ignore"]
+    if other:
         path = models.checkpoint_path(model_id, scheme, output_dir)
         cli.say(f"{path}: reused, though made with another {', '.join(other)}", "yellow")
 
@@ -126,45 +128,6 @@ def _compress(
     compress.compress(scheme, model_id, settings, output_dir, False, progress)
 
 
-def measure_all(
-    model_id: str, schemes: list[str], engine: str, options: Options, wanted: "list[Job]",
-    asked: Questions, output_dir: Path, results: dict[str, Path], run_id: str,
-    allow_fallback: bool, rounds: int, progress: Callable[[str], None],
-) -> "list[Record]":  # fmt: skip
-    """Measure every checkpoint, in the order given, `rounds` times.
-
-    Each is loaded once a round; quality, which loads do not change, is asked in the first. One of
-    which a round could measure nothing is not loaded again.
-    """
-    from core import measuring
-
-    made: list[Record] = []
-    base = checkpoint.read(models.folder(model_id)).fingerprint
-    left = schemes
-    for number in range(1, rounds + 1):
-        for scheme in left:
-            path = models.checkpoint_path(model_id, scheme, output_dir)
-
-            def step(name: str, scheme: str = scheme, number: int = number) -> None:
-                progress(f"{scheme}{f', round {number}' if rounds > 1 else ''}: {name}")
-
-            questions = jobs(asked, base, engine, options, scheme == "BASE") if number == 1 else []
-            try:
-                identity = models.identify(model_id if scheme == "BASE" else str(path))
-                made += measuring.measure(
-                    identity, engine, options, [*wanted, *questions], results, run_id,
-                    allow_fallback, step, number,
-                )  # fmt: skip
-            except UserError as problem:  # the folder is not any more what was checked
-                made += measuring.give_up(
-                    models.model_name(model_id), scheme, path, engine, options, wanted, results,
-                    run_id, str(problem),
-                )  # fmt: skip
-        fine = {r.subject.scheme for r in made if r.round == number and r.status == "ok"}
-        left = [scheme for scheme in left if scheme in fine]
-    return made
-
-
 def run(
     model_id: str, schemes: list[str], settings: Settings, engine: str, options: Options,
     wanted: "list[Job]", asked: Questions, output_dir: Path, results: dict[str, Path],
@@ -183,7 +146,7 @@ def run(
     everything = [*wanted, *jobs(asked, "", engine, options, True)]
     session.prepare(engine, everything, measuring.LOGS, libraries)
     lost = lost | compress_missing(model_id, left, settings, output_dir, run_id, progress)
-    made = measure_all(
+    made = measuring.measure_all(
         model_id, [scheme for scheme in left if scheme not in lost], engine, options, wanted, asked,
         output_dir, results, run_id, allow_fallback, rounds, progress,
     )  # fmt: skip

@@ -8,7 +8,9 @@ from typing import Any
 
 from core import checkpoint, models, plugins, records, session
 from core.engine import Options
+from core.errors import UserError
 from core.machine import probe
+from core.quality import Questions, jobs
 from core.records import Record, Subject
 from core.session import Job
 
@@ -60,6 +62,43 @@ def measure(
     ]
 
 
+def measure_all(
+    model_id: str, schemes: list[str], engine: str, options: Options, wanted: list[Job],
+    asked: Questions, output_dir: Path, results: dict[str, Path], run_id: str,
+    allow_fallback: bool, rounds: int, progress: Callable[[str], None],
+) -> list[Record]:  # fmt: skip
+    """Measure every checkpoint, in the order given, `rounds` times.
+
+    Each is loaded once a round; quality, which loads do not change, is asked in the first. One of
+    which a round could measure nothing is not loaded again.
+    """
+    made: list[Record] = []
+    base = checkpoint.read(models.folder(model_id)).fingerprint
+    left = schemes
+    for number in range(1, rounds + 1):
+        for scheme in left:
+            path = models.checkpoint_path(model_id, scheme, output_dir)
+
+            def step(name: str, scheme: str = scheme, number: int = number) -> None:
+                progress(f"{scheme}{f', round {number}' if rounds > 1 else ''}: {name}")
+
+            questions = jobs(asked, base, engine, options, scheme == "BASE") if number == 1 else []
+            try:
+                identity = models.identify(model_id if scheme == "BASE" else str(path))
+                made += measure(
+                    identity, engine, options, [*wanted, *questions], results, run_id,
+                    allow_fallback, step, number,
+                )  # fmt: skip
+            except UserError as problem:  # the folder is not any more what was checked
+                made += give_up(
+                    models.model_name(model_id), scheme, path, engine, options, wanted, results,
+                    run_id, str(problem),
+                )  # fmt: skip
+        fine = {r.subject.scheme for r in made if r.round == number and r.status == "ok"}
+        left = [scheme for scheme in left if scheme in fine]
+    return made
+
+
 def give_up(
     model: str, scheme: str, path: Path, engine: str, options: Options, wanted: list[Job],
     results: dict[str, Path], run_id: str, reason: str,
@@ -77,8 +116,6 @@ def give_up(
 def subject_of(identity: models.Identity) -> Subject:
     """What a record says about a checkpoint. Raises `UserError` for an unreadable folder."""
     files = checkpoint.read(identity.path)
-    download = identity.path / "download.json"
-    revision = checkpoint.read_json(download).get("commit") if download.is_file() else None
     return Subject(
         model=identity.model,
         scheme=identity.scheme,
@@ -86,7 +123,7 @@ def subject_of(identity: models.Identity) -> Subject:
         fingerprint=files.fingerprint,
         bytes=files.nbytes,
         format=files.format,
-        revision=revision,
+        revision=models.hub(identity.path).get("commit"),
         manifest=identity.manifest,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
+from compress import Settings
 from core import records
 from core.errors import UserError
 from tests import models
@@ -92,3 +93,19 @@ def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) 
     assert re.search(r"INT4-W4A16: not compressed: .*128 input columns", done.stdout)
     told = command("report.py", "--model", "odd").stdout
     assert re.search(r"not INT4-W4A16: not compressed: ", told)
+
+
+def test_a_single_scheme_nobody_named_is_returned(tmp_path: Path) -> None:
+    odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
+    chosen = ["BASE", "INT4-W4A16-RTN"]
+    lost = pipeline.check(str(odd), chosen, Settings(), tmp_path, named=False)
+    assert list(lost) == chosen[1:] and "128 input columns" in lost["INT4-W4A16-RTN"]
+
+
+def test_layers_left_out_of_what_is_reused_are_told(command, base: Path, tmp_path: Path) -> None:
+    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    manifest = json.loads((made / "compression.json").read_text())
+    manifest["settings"] = {"ignore": ["down_proj"], "seed": 7}
+    (made / "compression.json").write_text(json.dumps(manifest))
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
+    assert "tiny-FP8-W8A8: reused, though made with another ignore" in " ".join(done.stderr.split())
