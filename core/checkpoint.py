@@ -25,6 +25,7 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 DECODER = re.compile(
     r"((?:model\.|language_model\.model\.|model\.language_model\.)?)layers\.(\d+)\."
 )
+PARTS = ("text_config", "vision_config", "audio_config")
 EMBEDDING = re.compile(r"embed(?!_out)|(^|\.)wte\.|(^|\.)wpe\.|word_embeddings|position")
 SAMPLE_BYTES = 65_536
 SAMPLES_PER_FILE = 32
@@ -110,13 +111,18 @@ class Checkpoint:
                 found[module] = (tensor.shape[0], tensor.shape[1])
         return found
 
+    @property
+    def several_parts(self) -> bool:
+        """Whether the config has parts; published Qwen2.5-VL ones have none for the text."""
+        return any(isinstance(self.config.get(part), dict) for part in PARTS)
+
     @cached_property
     def beside_text(self) -> set[str]:
         """Linear layers of a model of several parts that are no language model's (vision, audio).
 
         The output layer is among them, which no scheme compresses either.
         """
-        if not isinstance(self.config.get("text_config"), dict):
+        if not self.several_parts:
             return set()
         return {name for name in self.linear_layers if not DECODER.match(name)}
 

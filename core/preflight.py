@@ -149,7 +149,8 @@ def _must_match(base: Checkpoint, layers: dict[str, tuple[int, int]]) -> None:
             "compressing those is not supported yet"
         )
     if not layers:
-        raise UserError(f"{base.path} has no linear layer for the scheme to compress")
+        where = "in its language model " if base.several_parts else ""
+        raise UserError(f"{base.path} has no linear layer {where}for the scheme to compress")
 
 
 def _must_divide(name: str, scheme: Scheme, layers: dict[str, tuple[int, int]]) -> None:

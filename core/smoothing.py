@@ -96,13 +96,12 @@ def pairs(base: Checkpoint, method: str) -> list[tuple[str, tuple[str, ...]]]:
 
 def _norms(base: Checkpoint) -> set[str]:
     """Last parts of the names of what has a vector of weights in decoder layers."""
-    several = isinstance(base.config.get("text_config"), dict)
     found = set()
     for tensor in base.tensors:
         module, _, kind = tensor.name.rpartition(".")
         last = module.rpartition(".")[2]
         vector = len(tensor.shape) == 1 or last in HEAD_NORMS
-        inside = (DECODER if several else LAYER).match(tensor.name)
+        inside = (DECODER if base.several_parts else LAYER).match(tensor.name)
         if kind == "weight" and vector and inside:
             found.add(last)
     return found

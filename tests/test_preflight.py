@@ -119,6 +119,18 @@ def test_only_the_language_model_of_several_parts_is_compressed(tmp_path: Path) 
     assert [entry for entry in plan.ignored if "vision_tower" in entry or "projector" in entry]
 
 
+def test_parts_are_known_where_the_text_has_none_of_its_own(tmp_path: Path) -> None:
+    """Published Qwen2.5-VL configs: the text's sizes lie beside `vision_config`."""
+    shapes = models.llama_shapes() | {"visual.blocks.0.attn.qkv.weight": ("BF16", (100, 100))}
+    plan = make(models.write_model(tmp_path / "flat", shapes, vision_config={"depth": 1}))
+    assert len(plan.layers) == 7 and any("visual" in entry for entry in plan.ignored)
+    for name in [name for name in shapes if ".layers." in name]:
+        shapes[name.replace("model.layers", "llm.layers")] = shapes.pop(name)
+    odd = models.write_model(tmp_path / "odd", shapes, vision_config={"depth": 1})
+    with pytest.raises(UserError, match="no linear layer in its language model"):
+        make(odd)
+
+
 def test_norms_of_several_heads_are_no_linear_layers(tmp_path: Path) -> None:
     shapes = models.llama_shapes()
     shapes["model.layers.0.self_attn.q_norm.weight"] = ("BF16", (2, 64))
