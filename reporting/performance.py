@@ -109,7 +109,7 @@ def _footnotes(made: list[Record]) -> None:
     reasons = {(r.subject.scheme, r.reason) for r in made if r.status != "ok" and r.reason}
     for scheme, reason in sorted(reasons):
         cli.out.print(f"{scheme}: {reason}", highlight=False, markup=False)
-    over = over_what(max((r.round for r in made), default=1))
+    over = over_what(sorted({r.round for r in made if r.status == "ok"}))
     notes = [f"± is half of the 95 % interval over {over}"]
     if any(r.subject.scheme == "BASE" for r in made) and len({r.subject.scheme for r in made}) > 1:
         notes.append("(n.nnx): speed-up over BASE; (~): they do not tell them apart")

@@ -37,7 +37,8 @@ class Stored:
             return lm_eval.raw(self.path)
         found = [records.load(path).raw or {} for path in (*self.earlier, self.path)]
         if len(found) > 1 and "repeats" in found[-1]:
-            return {**found[-1], "repeats": [rows for raw in found for rows in raw["repeats"]]}
+            rows = [row for raw in found for row in raw.get("repeats", [])]
+            return {**found[-1], "repeats": rows}
         return found[-1]
 
     def whole(self) -> Record:

@@ -154,7 +154,7 @@ def measure_command(study: Study, base: bool = False) -> str:
     timed = [c.newest for c in study.candidates if c.performance]
     made = max(timed, key=lambda r: r.ended).command if timed else []
     if made[:1] == ["pipeline.py"]:
-        option = "--rounds" if study.rounds > 1 else "--repeats"
+        option = "--rounds" if max(study.rounds, default=1) > 1 else "--repeats"
         return shlex.join(["python", *(made if base else _with(made, option, REPEATS))])
     if made[:1] == ["benchmark.py"] and base:
         return shlex.join(["python", *_with(made, "--model", study.model)])

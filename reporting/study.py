@@ -105,10 +105,13 @@ class Study:
         return [key for key in self.measures() if key.startswith("batch")]
 
     @property
-    def rounds(self) -> int:
-        """On how many fresh loads speed was measured; 1: intervals are over repeats within one."""
-        timed = [s.record.round for c in self.candidates for s in c.performance.values()]
-        return max(timed, default=1)
+    def rounds(self) -> list[int]:
+        """On how many fresh loads finished measures of speed are, each number once, least first.
+
+        Schemes can differ: rounds were interrupted, or a later run had others.
+        """
+        timed = (s.record for c in self.candidates for s in c.performance.values())
+        return sorted({record.round for record in timed if record.status == "ok"})
 
     def speed_up(self, candidate: Candidate, measure: str, name: str = "") -> Ratio | None:
         """How many times better than the base a figure is: above 1 is better, whatever its unit.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reporting.study import Candidate, Study
-from reporting.words import figure_text, over_what, ratio_text, significant, size, users
+from reporting.words import figure_text, join, over_what, ratio_text, significant, size, users
 
 Tone = Literal["", "good", "bad", "open"]
 
@@ -161,7 +161,8 @@ def loading(study: Study) -> Table:
              "import_s": "imports s"}  # fmt: skip
     columns: list[Column] = [(title, figure_cell("load", name)) for name, title in names.items()]
     columns.append(("first request ms", figure_cell("load", "first_request_ttft_s", 1000)))
-    loads = f"{study.rounds} loads each" if study.rounds > 1 else "one load each: no interval"
+    several = join([str(number) for number in study.rounds], "or")
+    loads = "one load each: no interval" if study.rounds in ([], [1]) else f"{several} loads each"
     notes = [f"{loads}. A fresh server pays the imports on top"]
     return one_per_scheme(study, "loading", "Loading", columns, notes)
 

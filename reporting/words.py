@@ -74,9 +74,13 @@ def ratio_inside(ratio: Ratio) -> str:
     return ratio_text(ratio).replace(" (", ", ").rstrip(")")
 
 
-def over_what(rounds: int) -> str:
-    """What an interval is over: repeats within a load, or that many loads."""
-    return f"{rounds} fresh loads" if rounds > 1 else "repeats within one load"
+def over_what(rounds: list[int]) -> str:
+    """What intervals are over: repeats within a load, or fresh loads, `rounds` of them."""
+    several = [str(number) for number in sorted(rounds) if number > 1]
+    found = f"{join(several, 'or')} fresh loads" if several else ""
+    if found and len(several) == len(rounds):
+        return found
+    return f"{found}, of what was loaded once over repeats" if found else "repeats within one load"
 
 
 def join(names: list[str], last: str = "and") -> str:

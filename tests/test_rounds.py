@@ -67,13 +67,36 @@ def test_a_report_reads_rounds_as_one(tmp_path: Path) -> None:
     found = reading.read([tmp_path])
     assert len(found.stored) == 10  # five measures of two schemes
     built = study.build(found)
-    assert built.rounds == 3
+    assert built.rounds == [3]
     fast = built.candidates[1].figure("sequential", "output_tokens_per_s")
     assert fast and sorted(fast.values) == pytest.approx([180, 200, 220])
     assert "over 3 fresh loads" in tables.speed(built, "sequential").notes[0]
     assert tables.loading(built).notes[0].startswith("3 loads each")
     raw = built.candidates[0].performance["sequential"].raw()
     assert len(raw["repeats"]) == 9
+
+
+def test_schemes_of_other_rounds_are_told(tmp_path: Path) -> None:
+    """A run with two rounds that was interrupted in the second, after the base."""
+    for scheme, loads in (("BASE", 2), ("INT8-W8A8", 1)):
+        for number in range(1, loads + 1):
+            ended = {"ended": f"2026-01-01T00:0{number}:00+00:00", "round": number}
+            for record in performance(scheme, 100, 1e6, **ended):
+                records.save(record, tmp_path)
+    built = study.build(reading.read([tmp_path]))
+    assert built.rounds == [1, 2]
+    note = tables.speed(built, "sequential").notes[0]
+    assert "over 2 fresh loads, of what was loaded once over repeats" in note
+    assert tables.loading(built).notes[0].startswith("1 or 2 loads each")
+
+
+def test_a_round_without_raw_values_is_left_out_of_them(tmp_path: Path) -> None:
+    first, second = of_loads(100, 110)
+    for number, record in enumerate((first.model_copy(update={"raw": None}), second)):
+        ended = {"ended": f"2026-01-01T00:0{number}:00+00:00"}
+        records.save(record.model_copy(update=ended), tmp_path)
+    (one,) = reading.read([tmp_path]).stored
+    assert len(one.raw()["repeats"]) == 3
 
 
 def test_a_copied_record_is_no_round(tmp_path: Path) -> None:
