@@ -8,7 +8,7 @@ from core import plugins
 from core.scheme import Scheme
 from core.stats import Ratio
 from reporting.study import Candidate, Study, headline
-from reporting.words import join, ratio_inside, significant, size, users
+from reporting.words import join, more_of, ratio_inside, significant, size, users
 
 # Memory is read at least this fast, in bytes per second: one channel of DDR4-2666 and an NVIDIA T4
 # (320 GB/s). Far slower traffic means that reading weights is not what a step waits for.
@@ -240,6 +240,5 @@ def _noise(study: Study) -> Iterator[str]:
     if unstable:
         yield (
             f"Unstable: measurements of {join(unstable)} vary by more than 8 %. A quieter machine "
-            f"or more of them ({'--rounds' if study.rounds > 1 else '--repeats'}) narrow the "
-            "intervals."
+            f"or more of them ({more_of(study.rounds)}) narrow the intervals."
         )

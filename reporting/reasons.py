@@ -8,7 +8,7 @@ from reporting.deploy import folder
 from reporting.gates import accepted, quality_state
 from reporting.ranking import Rated, UseCase, drowned, finer, metric, separated, unrepeated
 from reporting.study import Candidate, Study, advantage
-from reporting.words import join, ratio_text, users, with_unit
+from reporting.words import join, more_of, ratio_text, users, with_unit
 
 GOALS = {
     "latency": "one user's latency",
@@ -154,8 +154,8 @@ def measure_command(study: Study, base: bool = False) -> str:
     timed = [c.newest for c in study.candidates if c.performance]
     made = max(timed, key=lambda r: r.ended).command if timed else []
     if made[:1] == ["pipeline.py"]:
-        option = "--rounds" if max(study.rounds, default=1) > 1 else "--repeats"
-        return shlex.join(["python", *(made if base else _with(made, option, REPEATS))])
+        again = made if base else _with(made, more_of(study.rounds), REPEATS)
+        return shlex.join(["python", *again])
     if made[:1] == ["benchmark.py"] and base:
         return shlex.join(["python", *_with(made, "--model", study.model)])
     return shlex.join(["python", "pipeline.py", "--model_id", study.model, "--repeats", REPEATS])

@@ -83,6 +83,11 @@ def over_what(rounds: list[int]) -> str:
     return f"{found}, of what was loaded once over repeats" if found else "repeats within one load"
 
 
+def more_of(rounds: list[int]) -> str:
+    """The option that makes more of what intervals are over."""
+    return "--rounds" if max(rounds, default=1) > 1 else "--repeats"
+
+
 def join(names: list[str], last: str = "and") -> str:
     """`A`, `A and B`, `A, B and C`."""
     return f" {last} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -8,7 +8,7 @@ import pytest
 
 from core import records, rounds
 from core.records import Record
-from reporting import reading, study, tables
+from reporting import observations, reading, study, tables
 from tests import models
 from tests.report_case import load, performance, speed
 
@@ -81,13 +81,14 @@ def test_schemes_of_other_rounds_are_told(tmp_path: Path) -> None:
     for scheme, loads in (("BASE", 2), ("INT8-W8A8", 1)):
         for number in range(1, loads + 1):
             ended = {"ended": f"2026-01-01T00:0{number}:00+00:00", "round": number}
-            for record in performance(scheme, 100, 1e6, **ended):
+            for record in performance(scheme, 100 * number, 1e6, **ended):
                 records.save(record, tmp_path)
     built = study.build(reading.read([tmp_path]))
     assert built.rounds == [1, 2]
     note = tables.speed(built, "sequential").notes[0]
     assert "over 2 fresh loads, of what was loaded once over repeats" in note
     assert tables.loading(built).notes[0].startswith("1 or 2 loads each")
+    assert "--rounds" in " ".join(observations.observations(built))
 
 
 def test_a_round_without_raw_values_is_left_out_of_them(tmp_path: Path) -> None:
