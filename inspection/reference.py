@@ -34,6 +34,7 @@ class Reference:
         self.layers: dict[str, Any] = _decoder_layers(self.model, base)
         self.inputs: dict[str, list[Any]] = {name: [] for name in self.layers}
         self.outputs: dict[str, list[Any]] = {name: [] for name in self.layers}
+        self.beside: dict[str, tuple[None, ...] | None] = {}  # of layers that return tuples
         with self._recording():
             self.answers = self.log_probabilities()
 
@@ -74,6 +75,8 @@ class Reference:
             def hook(_: Any, arguments: Any, options: Any, output: Any) -> None:
                 self.inputs[name].append((arguments, options))
                 self.outputs[name].append(_hidden(output).clone())
+                tuple_ = isinstance(output, tuple)
+                self.beside[name] = (None,) * (len(output) - 1) if tuple_ else None
 
             return hook
 
@@ -93,7 +96,12 @@ class Reference:
         names = list(self.layers)
         before = names[: names.index(first)]
         for name in before:
-            answers = iter(self.outputs[name])
+            beside = self.beside[name]
+            answers = iter(
+                self.outputs[name]
+                if beside is None
+                else [(hidden, *beside) for hidden in self.outputs[name]]
+            )
             self.layers[name].forward = lambda *_, _answers=answers, **__: next(_answers)
         try:
             yield
