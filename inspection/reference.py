@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core import loading
+from core.checkpoint import DECODER
 from core.errors import UserError
 from core.truth import Layers
 from inspection import decompress
@@ -124,12 +125,14 @@ class Reference:
 
 
 def _decoder_layers(model: Any, base: Path) -> dict[str, Any]:
+    """The longest list of modules; of several parts the language model's, whatever its length."""
     import torch
 
     lists = [(n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.ModuleList)]
     if not lists:
         raise UserError(f"{base}: its layers are in no list, so they cannot be run one by one")
-    name, longest = max(lists, key=lambda item: len(item[1]))
+    text = [(n, m) for n, m in lists if DECODER.match(f"{n}.0.")]
+    name, longest = max(text or lists, key=lambda item: len(item[1]))
     return {f"{name}.{number}": layer for number, layer in enumerate(longest)}
 
 
