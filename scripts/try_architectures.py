@@ -64,7 +64,7 @@ def attempt(name: str, schemes: tuple[str, ...], folder: Path, serve: bool) -> d
             return {"BASE": Outcome("failed", reason)}
     chosen = ["BASE", *schemes]
     lost = pipeline.check(str(base), chosen, SETTINGS, folder, named=False)
-    found = {f.scheme: Outcome("refused", f.reason.replace(str(base), name)) for f in lost}
+    found = {f.scheme: Outcome("refused", f.reason.replace(str(base), "the model")) for f in lost}
     if len(found) == len(schemes):
         return found
     made, failures = _run(str(base), chosen, folder, lost, serve)
