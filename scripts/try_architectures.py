@@ -63,7 +63,10 @@ def attempt(name: str, schemes: tuple[str, ...], folder: Path, serve: bool) -> d
         if reason:
             return {"BASE": Outcome("failed", reason)}
     chosen = ["BASE", *schemes]
-    lost = pipeline.check(str(base), chosen, SETTINGS, folder, named=False)
+    try:
+        lost = pipeline.check(str(base), chosen, SETTINGS, folder, named=False)
+    except UserError as problem:  # of a lone scheme it does not go on
+        lost = [pipeline.Failure(scheme=scheme, reason=str(problem)) for scheme in schemes]
     found = {f.scheme: Outcome("refused", f.reason.replace(str(base), "the model")) for f in lost}
     if len(found) == len(schemes):
         return found
