@@ -39,6 +39,14 @@ class Reference:
         with self._recording():
             self.answers = self.log_probabilities()
 
+    def place(self, stored: str) -> str:
+        """A module's name in the model; models of several parts have others on disk."""
+        match = DECODER.match(stored)
+        if match is None:
+            return stored
+        layers = next(iter(self.layers)).rpartition(".")[0]
+        return f"{layers}.{match[2]}.{stored[match.end() :]}"
+
     def log_probabilities(self) -> list[Any]:
         """Log-probabilities of every next token, one (tokens, vocabulary) matrix a row."""
         import torch
@@ -120,7 +128,8 @@ class Reference:
         """
         with contextlib.ExitStack() as stack:
             for name in names:
-                stack.enter_context(_replaced(self.model.get_submodule(name), name, these, codecs))
+                target = self.model.get_submodule(self.place(name))
+                stack.enter_context(_replaced(target, name, these, codecs))
             yield
 
 
