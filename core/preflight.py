@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core import smoothing
-from core.checkpoint import Checkpoint
+from core.checkpoint import DECODER, Checkpoint
 from core.consistency import HEADS
 from core.errors import UserError
 from core.machine import Machine
@@ -73,7 +73,7 @@ def plan(
     return Plan(
         scheme=name,
         layers=layers,
-        ignored=[*sorted(ignored - base.beside_text), *_parts(base)],
+        ignored=[*_entries(base, ignored - base.beside_text), *_parts(base)],
         dtype_bits=wide,
         bits_per_weight=compressed / weights,
         base_bytes=base.nbytes,
@@ -101,6 +101,16 @@ def _heads(base: Checkpoint, scheme: Scheme) -> set[str]:
         return set()
     outside = (n for n in base.linear_layers if not any(part.isdigit() for part in n.split(".")))
     return {"lm_head"} | {name for name in outside if name.rpartition(".")[2] in HEADS}
+
+
+def _entries(base: Checkpoint, ignored: set[str]) -> list[str]:
+    """Names, or patterns of them where a model of several parts has others in memory."""
+    found = []
+    for name in sorted(ignored):
+        match = DECODER.match(name) if base.beside_text else None
+        inside = match and re.escape(name[match.end() :])
+        found.append(rf"re:.*layers\.{match[2]}\.{inside}$" if match else name)
+    return found
 
 
 def _parts(base: Checkpoint) -> list[str]:

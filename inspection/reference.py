@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core import loading
+from core.checkpoint import DECODER
 from core.errors import UserError
 from core.truth import Layers
 from inspection import decompress
@@ -34,8 +35,17 @@ class Reference:
         self.layers: dict[str, Any] = _decoder_layers(self.model, base)
         self.inputs: dict[str, list[Any]] = {name: [] for name in self.layers}
         self.outputs: dict[str, list[Any]] = {name: [] for name in self.layers}
+        self.beside: dict[str, tuple[None, ...] | None] = {}  # of layers that return tuples
         with self._recording():
             self.answers = self.log_probabilities()
+
+    def place(self, stored: str) -> str:
+        """A module's name in the model; models of several parts have others on disk."""
+        match = DECODER.match(stored)
+        if match is None:
+            return stored
+        layers = next(iter(self.layers)).rpartition(".")[0]
+        return f"{layers}.{match[2]}.{stored[match.end() :]}"
 
     def log_probabilities(self) -> list[Any]:
         """Log-probabilities of every next token, one (tokens, vocabulary) matrix a row."""
@@ -74,6 +84,8 @@ class Reference:
             def hook(_: Any, arguments: Any, options: Any, output: Any) -> None:
                 self.inputs[name].append((arguments, options))
                 self.outputs[name].append(_hidden(output).clone())
+                tuple_ = isinstance(output, tuple)
+                self.beside[name] = (None,) * (len(output) - 1) if tuple_ else None
 
             return hook
 
@@ -93,7 +105,12 @@ class Reference:
         names = list(self.layers)
         before = names[: names.index(first)]
         for name in before:
-            answers = iter(self.outputs[name])
+            beside = self.beside[name]
+            answers = iter(
+                self.outputs[name]
+                if beside is None
+                else [(hidden, *beside) for hidden in self.outputs[name]]
+            )
             self.layers[name].forward = lambda *_, _answers=answers, **__: next(_answers)
         try:
             yield
@@ -111,17 +128,20 @@ class Reference:
         """
         with contextlib.ExitStack() as stack:
             for name in names:
-                stack.enter_context(_replaced(self.model.get_submodule(name), name, these, codecs))
+                target = self.model.get_submodule(self.place(name))
+                stack.enter_context(_replaced(target, name, these, codecs))
             yield
 
 
 def _decoder_layers(model: Any, base: Path) -> dict[str, Any]:
+    """The longest list of modules; of several parts the language model's, whatever its length."""
     import torch
 
     lists = [(n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.ModuleList)]
     if not lists:
         raise UserError(f"{base}: its layers are in no list, so they cannot be run one by one")
-    name, longest = max(lists, key=lambda item: len(item[1]))
+    text = [(n, m) for n, m in lists if DECODER.match(f"{n}.0.")]
+    name, longest = max(text or lists, key=lambda item: len(item[1]))
     return {f"{name}.{number}": layer for number, layer in enumerate(longest)}
 
 

@@ -133,7 +133,8 @@ def _units(these: Layers, reference: Reference) -> list[tuple[str, str, list[str
     """(name, decoder layer, modules) of everything that is compressed; fused ones together."""
     found: dict[tuple[str, str], list[str]] = {}
     for name, module in these.modules.items():
-        owner = next((layer for layer in reference.layers if name.startswith(layer + ".")), None)
+        place = reference.place(name)
+        owner = next((layer for layer in reference.layers if place.startswith(layer + ".")), None)
         if module.compressed and owner is not None and _there(reference, name):
             parent, _, last = name.rpartition(".")
             fused = next((group[0] for group in FUSED if last in group), last)
@@ -150,15 +151,18 @@ def _decoder_units(these: Layers, reference: Reference) -> list[tuple[str, str, 
         (
             layer,
             layer,
-            [n for n in these.modules if n.startswith(layer + ".") and _there(reference, n)],
+            [
+                name for name in these.modules
+                if reference.place(name).startswith(layer + ".") and _there(reference, name)
+            ],
         )
         for layer in reference.layers
-    ]
+    ]  # fmt: skip
 
 
 def _there(reference: Reference, name: str) -> bool:
     try:
-        reference.model.get_submodule(name)
+        reference.model.get_submodule(reference.place(name))
     except AttributeError:
         return False
     return bool(name)

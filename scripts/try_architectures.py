@@ -6,7 +6,7 @@
 Of each architecture a tiny random model is written (scripts/tiny_models.py), compressed with every
 scheme, examined as analyze.py does and served by vLLM beside its base, all in children of one fork
 server. Prints a Markdown table; docs/architectures.md holds the last one. What is known is kept in
-the folder's `outcomes.json`; another run goes on from there.
+the folder's `outcomes.json`; another run goes on from there, with what failed.
 """
 
 import json
@@ -64,7 +64,10 @@ def attempt(name: str, schemes: tuple[str, ...], folder: Path, serve: bool) -> d
             return {"BASE": Outcome("failed", reason)}
     chosen = ["BASE", *schemes]
     lost = pipeline.check(str(base), chosen, SETTINGS, folder, named=False)
-    found = {scheme: Outcome("refused", reason) for scheme, reason in lost.items()}
+    found = {
+        scheme: Outcome("refused", reason.replace(str(base), "the model"))
+        for scheme, reason in lost.items()
+    }
     if len(found) == len(schemes):
         return found
     made, failures = _run(str(base), chosen, folder, lost, serve)
@@ -191,7 +194,8 @@ def main(
     session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
     found = known(folder)
     for name in only or tiny_models.ARCHITECTURES:
-        if not set(chosen) <= set(found.get(name, {})):
+        row = found.get(name, {})
+        if not all(scheme in row and row[scheme].kind != "failed" for scheme in chosen):
             found[name] = attempt(name, chosen, folder, serve)
             plain = {n: {s: asdict(o) for s, o in row.items()} for n, row in found.items()}
             (folder / KEPT).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

@@ -187,3 +187,14 @@ def test_output_layers_of_any_name_are_left_out(tmp_path: Path, head: str) -> No
     shapes[f"{head}.weight"] = shapes.pop("lm_head.weight")
     plan = make(models.write_model(tmp_path / "m", shapes))
     assert len(plan.layers) == 7 and head in plan.ignored
+
+
+def test_what_a_model_of_several_parts_leaves_out_is_named_whatever_stands_before(
+    tmp_path: Path,
+) -> None:
+    shapes = {f"language_model.{name}": shape for name, shape in models.llama_shapes().items()}
+    folder = models.write_model(tmp_path / "m", shapes, text_config={"hidden_size": 128})
+    plan = make(folder, ignore=["down_proj"])
+    assert len(plan.layers) == 6
+    entries = [entry for entry in plan.ignored if "down_proj" in entry]
+    assert entries == [r"re:.*layers\.0\.mlp\.down_proj$"]

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.real
-SERVED = ("Gemma-2", "Falcon", "Phi-3")
+SERVED = ("Gemma-2", "Falcon")
 
 
 @pytest.fixture(scope="module")
