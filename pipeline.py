@@ -146,17 +146,19 @@ def run(
     everything = [*wanted, *jobs(asked, "", engine, options, True)]
     session.prepare(engine, everything, measuring.LOGS, libraries)
     lost = lost | compress_missing(model_id, left, settings, output_dir, run_id, progress)
+    given_up = [
+        record for scheme, reason in lost.items()
+        for record in measuring.give_up(
+            models.model_name(model_id), scheme,
+            models.checkpoint_path(model_id, scheme, output_dir), engine, options, wanted, results,
+            run_id, f"not compressed: {reason}",
+        )
+    ]  # fmt: skip
     made = measuring.measure_all(
         model_id, [scheme for scheme in left if scheme not in lost], engine, options, wanted, asked,
         output_dir, results, run_id, allow_fallback, rounds, progress,
     )  # fmt: skip
-    for scheme, reason in lost.items():
-        made += measuring.give_up(
-            models.model_name(model_id), scheme,
-            models.checkpoint_path(model_id, scheme, output_dir), engine, options, wanted, results,
-            run_id, f"not compressed: {reason}",
-        )  # fmt: skip
-    return made
+    return made + given_up
 
 
 def main(

@@ -134,9 +134,7 @@ def _one(emit: child.Emit, number: int, measure_name: str, settings: Any, loaded
         emit(("raw", (number, raw)))
 
 
-def prove(
-    files: checkpoint.Checkpoint, served: Description, allow_fallback: bool = True
-) -> None:  # fmt: skip
+def prove(files: checkpoint.Checkpoint, served: Description, allow_fallback: bool) -> None:
     """Raise `WrongCheckpoint` when what the engine loaded contradicts what the files declare.
 
     Marlin's kernels leave activations in 16 bits: where the files say otherwise they are a
@@ -150,10 +148,7 @@ def prove(
         )
     if declared != "compressed-tensors" or not served.names_kernels:
         return
-    ignored = {
-        str(name).rpartition(".")[2] for name in (files.quantization or {}).get("ignore", [])
-    }
-    spared = ignored | {FUSED.get(name, name) for name in ignored} | {"lm_head"}
+    spared = _spared(files)
     for kind, kernels in served.kernels.items():
         if kernels == [EMBEDDING]:
             continue  # whatever an architecture calls its tables
@@ -164,6 +159,15 @@ def prove(
                 f"{kind} runs {kernels[0]}, which quantizes no activations; "
                 "--allow_fallback measures that"
             )
+
+
+def _spared(files: checkpoint.Checkpoint) -> set[str]:
+    """Kinds of layers, as the engine calls them, of which none is compressed."""
+    left_out = [str(name) for name in (files.quantization or {}).get("ignore", [])]
+    ignored = {name.rpartition(".")[2] for name in left_out} | {"lm_head"}
+    scales = [tensor.name.split(".") for tensor in files.tensors if "weight_scale" in tensor.name]
+    compressed = {parts[-2] for parts in scales if len(parts) > 1}
+    return {FUSED.get(name, name) for name in ignored - compressed} | (ignored - compressed)
 
 
 def _activations(files: checkpoint.Checkpoint) -> bool:

@@ -71,13 +71,13 @@ def _children(manager: Any) -> set[str]:
 def _build(manager: Any, name: str, settings: Tasks) -> list[Any]:
     try:
         loaded = manager.load([name])
+        for task in loaded["tasks"].values():
+            _check(task, settings)
+            _set_shots(task, settings)
     except UserError:
         raise
     except Exception as problem:  # whatever a task's own YAML, code or data set raises
         raise UserError(_why(manager, name, problem, settings)) from problem
-    for task in loaded["tasks"].values():
-        _check(task, settings)
-        _set_shots(task, settings)
     top = [group for group in loaded["groups"].values() if group.name == name]
     return top or list(loaded["tasks"].values())
 

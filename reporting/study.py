@@ -234,8 +234,12 @@ def _add_analyses(candidates: dict[str, Candidate], stored: Iterable[Stored]) ->
 
 
 def _same_weights(one: Record, other: Record) -> bool:
+    """Whether two records are of one checkpoint. lm-eval's own files do not name their weights.
+
+    A record without weights that failed is of a checkpoint that could not be made: of none.
+    """
     mine, theirs = one.subject.fingerprint, other.subject.fingerprint
-    return not mine or not theirs or mine == theirs
+    return mine == theirs or not theirs or (not mine and one.status == "ok")
 
 
 def _compare_quality(study: Study) -> None:

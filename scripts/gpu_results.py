@@ -41,7 +41,7 @@ ORDER = (
     "BASE", "FP8-W8A8", "INT4-W4A16-RTN", "INT8-W8A8-RTN", "INT8-W8A16-RTN", "FP8-W8A8-KV8",
     "NVFP4A16", "FP8-W8A8-BLOCK", "INT4-W4A16", "INT8-W8A8", "INT8-W8A16", "INT4-W4A16-AWQ",
 )  # fmt: skip
-CALIBRATION = str(ROOT / "demo" / "data" / "ultrachat_calibration.jsonl")  # needs no network
+CALIBRATION = "demo"  # needs no network
 DEMO = {"schemes": "BASE,INT4-W4A16-RTN", "workloads": "32:8", "batch_sizes": "2,4"}
 
 
@@ -149,11 +149,17 @@ def _progress(text: str) -> None:
 
 
 def _same_plan(plan: Plan) -> None:
-    """Note what is measured here. Raises `UserError` when the folder holds steps of other loads."""
+    """Note what is measured here. Raises `UserError` when the folder holds steps of another plan.
+
+    More schemes may be added to what is there.
+    """
     path = Path("plan.json")
-    asked = json.dumps([plan.model_id, *(asdict(job[1]) for job in plan.jobs)]) + "\n"
+    same = [plan.model_id, asdict(plan.settings), asdict(plan.options)]
+    asked = json.dumps([*same, *(asdict(job[1]) for job in plan.jobs)]) + "\n"
     if path.is_file() and path.read_text() != asked:
-        raise UserError(f"{Path.cwd()} holds results of other loads: choose another --out")
+        raise UserError(
+            f"{Path.cwd().name}/ holds results of other loads or settings: choose another --out"
+        )
     path.write_text(asked, encoding="utf-8")
 
 
@@ -234,8 +240,8 @@ def main(
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)
-    session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
     _same_plan(plan)
+    session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
     whole = run(steps(plan, shape if made else None, device), minutes)
     if Path("roofline.json").is_file() and Path("perf_results").is_dir():
         gpu_table.main(Path(), plan.model_id)

@@ -111,7 +111,7 @@ def test_a_contradiction_fails_the_record(tmp_path: Path) -> None:
         max_model_len=1, max_concurrency=1, arguments={},
     )  # fmt: skip
     with pytest.raises(session.WrongCheckpoint, match="declares no quantization"):
-        session.prove(base, served)
+        session.prove(base, served, allow_fallback=True)
 
 
 @pytest.mark.parametrize("table", ["embed_tokens", "word_embeddings", "embed_in", "wte"])
@@ -126,10 +126,29 @@ def test_embeddings_of_any_name_need_no_kernel(base: Path, tmp_path: Path, table
         attention=None, kv_cache_dtype="auto", weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1,
         max_model_len=1, max_concurrency=1, arguments={},
     )  # fmt: skip
-    session.prove(files, served)
+    session.prove(files, served, allow_fallback=True)
     served.kernels["qkv_proj"] = ["UnquantizedLinearMethod"]
     with pytest.raises(session.WrongCheckpoint, match="qkv_proj is compressed"):
-        session.prove(files, served)
+        session.prove(files, served, allow_fallback=True)
+
+
+def test_an_image_part_that_is_left_out_spares_no_text_layers(base: Path, tmp_path: Path) -> None:
+    """Both have a `q_proj`; that of the text is compressed, so its kernel must be."""
+    from core import checkpoint, session
+    from core.engine import Description
+
+    folder = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"]["ignore"] += ["model.vision_tower.layers.0.self_attn.q_proj"]
+    (folder / "config.json").write_text(json.dumps(config))
+    served = Description(
+        engine="vllm", version="1", quantization="compressed-tensors", dtype="auto",
+        kernels={"qkv_proj": ["UnquantizedLinearMethod"]}, attention=None, kv_cache_dtype="auto",
+        weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1, max_model_len=1, max_concurrency=1,
+        arguments={},
+    )  # fmt: skip
+    with pytest.raises(session.WrongCheckpoint, match="qkv_proj is compressed"):
+        session.prove(checkpoint.read(folder), served, allow_fallback=True)
 
 
 def test_no_kernel_here_is_known_before_the_load(process, base: Path, tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ def test_a_folder_holds_one_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     gpu_results._same_plan(replace(plan, schemes=["BASE", "FP8-W8A8"]))
     with pytest.raises(UserError, match="choose another --out"):
         gpu_results._same_plan(replace(plan, workloads=[(8, 16)]))
+    with pytest.raises(UserError, match="choose another --out"):
+        gpu_results._same_plan(replace(plan, options=Options(enforce_eager=True)))
 
 
 def test_sizes_of_the_demo_model() -> None:

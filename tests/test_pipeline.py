@@ -10,7 +10,9 @@ import pipeline
 from compress import Settings
 from core import records
 from core.errors import UserError
+from reporting import reading, study
 from tests import models
+from tests.report_case import performance, quality
 
 QUIET = ("--tasks", "none", "--text", "none")
 FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8, *QUIET)
@@ -93,6 +95,22 @@ def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) 
     assert re.search(r"INT4-W4A16: not compressed: .*128 input columns", done.stdout)
     told = command("report.py", "--model", "odd").stdout
     assert re.search(r"not INT4-W4A16: not compressed: ", told)
+
+
+def test_a_scheme_that_cannot_be_made_any_more_has_no_quality(base: Path, tmp_path: Path) -> None:
+    """What an older checkpoint of it scored is of weights that are gone."""
+    made = [*performance("BASE", 100, 1e6), *quality("BASE"), *quality("INT4-W4A16")]
+    gone = [
+        r.model_copy(update={"status": "failed", "reason": "not compressed: why", "figures": {},
+                             "subject": r.subject.model_copy(update={"fingerprint": ""})})
+        for r in performance("INT4-W4A16", 200, 1e6)
+    ]  # fmt: skip
+    for record in [*made, *gone]:
+        records.save(record, tmp_path)
+    found = study.build(reading.read([tmp_path]))
+    (candidate,) = found.compressed
+    assert candidate.problem("sequential") == "not compressed: why" and not candidate.quality
+    assert any("INT4-W4A16: " in note and "other weights" in note for note in found.notes)
 
 
 def test_a_single_scheme_nobody_named_is_returned(tmp_path: Path) -> None:

@@ -15,11 +15,9 @@ from compress import Settings
 from core import child, measuring, models, plugins, session
 from core.machine import probe
 from core.memory import Watch
-from tests.conftest import ROOT
 from tests.gpu import look
 
-CALIBRATION = str(ROOT / "demo" / "data" / "ultrachat_calibration.jsonl")
-SETTINGS = Settings(num_calibration_samples=32, max_sequence_length=256, calibration=CALIBRATION)
+SETTINGS = Settings(num_calibration_samples=32, max_sequence_length=256, calibration="demo")
 TIMEOUT_S = 600.0
 NEW_TOKENS = 32
 
