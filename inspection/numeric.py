@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core import models, plugins
 from core.checkpoint import Checkpoint
 from core.declared import Group
 from core.errors import UserError
@@ -153,7 +154,17 @@ def folded(these: Layers, base: Checkpoint) -> Folded | None:
             if table:
                 return Folded(f"{tensor.name} differs from the base's: it was rotated", True)
             norm = norm or f"{tensor.name} differs from the base's: scales were folded into it"
-    return Folded(norm, False) if norm else None
+    return Folded(norm, False) if norm else _told(these)
+
+
+def _told(these: Layers) -> Folded | None:
+    """Between linear layers alone (AWQ on OLMo-2) no norm shows it, but `compression.json` does."""
+    mine = models.identify(str(these.found.path))
+    if not mine.ours or mine.scheme == "BASE":
+        return None
+    if not plugins.load("schemes", mine.scheme).folds_scales:
+        return None
+    return Folded(f"{mine.scheme} moves scales between layers", False)
 
 
 def _differ(found: Checkpoint, tensor: Tensor, base: Checkpoint, other: Tensor) -> bool:
