@@ -178,7 +178,8 @@ class VllmEngine(Engine):
         seen = self.llm.apply_model(look)
         cache, length = config.cache_config, config.model_config.max_model_len
         # where some layers only keep a window, requests take less than whole blocks of all layers
-        tokens = cache.kv_cache_size_tokens or cache.num_gpu_blocks * cache.block_size
+        tokens = getattr(cache, "kv_cache_size_tokens", None)  # older releases do not say
+        tokens = tokens or cache.num_gpu_blocks * cache.block_size
         return Description(
             engine="vllm",
             version=vllm.__version__,
