@@ -56,6 +56,11 @@ def _notes(study: Study, budget: int | None) -> list[str]:
             "The base was not measured: figures are absolute, there are no speed-ups and no "
             "verdicts."
         )
+    elif study.rounds == [1] and len(study.candidates) > 1:
+        notes.append(
+            "Speed is of one load of each checkpoint, and loads can differ by more than the "
+            "repeats of one: pipeline.py --rounds 3 takes turns over fresh ones."
+        )
     if study.context.get("engine") == "fake":
         notes.append("Made with the fake engine: the numbers come from a made-up clock.")
     notes += [f"{note[0].upper()}{note[1:]}." for note in study.notes]

@@ -8,7 +8,7 @@ import pytest
 
 from core import records, rounds
 from core.records import Record
-from reporting import observations, reading, study, tables
+from reporting import document, observations, reading, study, tables
 from tests import models
 from tests.report_case import load, performance, speed
 
@@ -72,6 +72,7 @@ def test_a_report_reads_rounds_as_one(tmp_path: Path) -> None:
     assert fast and sorted(fast.values) == pytest.approx([180, 200, 220])
     assert "over 3 fresh loads" in tables.speed(built, "sequential").notes[0]
     assert tables.loading(built).notes[0].startswith("3 loads each")
+    assert not any("one load" in note for note in document.build(built).notes)
     raw = built.candidates[0].performance["sequential"].raw()
     assert len(raw["repeats"]) == 9
 
@@ -98,6 +99,14 @@ def test_a_round_without_raw_values_is_left_out_of_them(tmp_path: Path) -> None:
         records.save(record.model_copy(update=ended), tmp_path)
     (one,) = reading.read([tmp_path]).stored
     assert len(one.raw()["repeats"]) == 3
+
+
+def test_one_load_is_said_to_be_one(tmp_path: Path) -> None:
+    for scheme, rate in (("BASE", 100), ("INT8-W8A8", 200)):
+        for record in performance(scheme, rate, 1e6):
+            records.save(record, tmp_path)
+    (note,) = document.build(study.build(reading.read([tmp_path]))).notes
+    assert "Speed is of one load of each checkpoint" in note and "--rounds 3" in note
 
 
 def test_a_copied_record_is_no_round(tmp_path: Path) -> None:
