@@ -20,8 +20,8 @@ from core.cli import say
 from core.errors import UserError
 from core.hub import Listing, Published, transfer
 from core.hub_errors import endpoint, told_plainly
+from core.models import DOWNLOAD
 
-RECORD = "download.json"
 UNFINISHED = "unfinished.json"
 SPARE = 1.05  # free space asked for, over the bytes to fetch
 
@@ -29,7 +29,7 @@ SPARE = 1.05  # free space asked for, over the bytes to fetch
 def check_folder(folder: Path, repo_id: str) -> None:
     """Raises `UserError` unless `folder` is absent, empty or an earlier download of `repo_id`."""
     folder = folder.resolve()
-    for place, marks in ((folder, [RECORD]), (_partial(folder), [UNFINISHED, RECORD])):
+    for place, marks in ((folder, [DOWNLOAD]), (_partial(folder), [UNFINISHED, DOWNLOAD])):
         if not place.exists() or _is_empty(place):
             continue
         held = next((record for mark in marks if (record := _read(place / mark))), None)
@@ -62,7 +62,7 @@ def check_space(wanted: Iterable[tuple[Listing, Path]]) -> None:
 
 def is_whole(folder: Path, wanted: Listing) -> bool:
     """Whether `folder` already holds this very commit with every file at its published size."""
-    record = _read(folder / RECORD)
+    record = _read(folder / DOWNLOAD)
     if record is None or record["commit"] != wanted.commit:
         return False
     return all(_has_size(folder / file.path, file.size) for file in wanted.files)
@@ -80,7 +80,7 @@ def fetch(wanted: Listing, folder: Path) -> dict[str, Any]:
     with told_plainly(wanted.repo_id):
         partial.mkdir(parents=True, exist_ok=True)
         (partial / UNFINISHED).write_text(json.dumps({"repo_id": wanted.repo_id}))
-        (partial / RECORD).unlink(missing_ok=True)
+        (partial / DOWNLOAD).unlink(missing_ok=True)
         for leftover in (partial / ".cache").rglob("*.incomplete"):
             leftover.unlink()  # huggingface_hub never goes on with one from another process
         for file in _unchanged(wanted, folder):
@@ -124,7 +124,7 @@ def _missing_bytes(wanted: Listing, folder: Path) -> int:
 
 def _unchanged(wanted: Listing, folder: Path) -> list[Published]:
     """Large files that an earlier download in `folder` shares with `wanted`."""
-    record = _read(folder / RECORD) or {"files": []}
+    record = _read(folder / DOWNLOAD) or {"files": []}
     held = {file["path"]: file["sha256"] for file in record["files"]}
     return [
         file
@@ -165,13 +165,13 @@ def _write_record(wanted: Listing, partial: Path) -> dict[str, Any]:
         "huggingface_hub": huggingface_hub.__version__,
         "fetched_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    (partial / DOWNLOAD).write_text(json.dumps(record, indent=1) + "\n")
     return record
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:
     if folder.exists() and not _is_empty(folder):
-        held = _read(folder / RECORD) or {}
+        held = _read(folder / DOWNLOAD) or {}
         kept = _free_name(folder, str(held.get("commit", "earlier"))[:8])
         folder.rename(kept)
         say(f"the earlier download was kept as {kept.name}: delete it when you need the space")

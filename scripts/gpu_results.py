@@ -41,7 +41,6 @@ ORDER = (
     "BASE", "FP8-W8A8", "INT4-W4A16-RTN", "INT8-W8A8-RTN", "INT8-W8A16-RTN", "FP8-W8A8-KV8",
     "NVFP4A16", "FP8-W8A8-BLOCK", "INT4-W4A16", "INT8-W8A8", "INT8-W8A16", "INT4-W4A16-AWQ",
 )  # fmt: skip
-CALIBRATION = "demo"  # needs no network
 DEMO = {"schemes": "BASE,INT4-W4A16-RTN", "workloads": "32:8", "batch_sizes": "2,4"}
 
 
@@ -234,7 +233,7 @@ def main(
         repeats=repeats,
         num_prompts=num_prompts,
         settings=Settings(num_calibration_samples=num_calibration_samples,
-                          max_sequence_length=max_sequence_length, calibration=CALIBRATION),
+                          max_sequence_length=max_sequence_length, calibration="demo"),
         options=Options(enforce_eager=enforce_eager, max_model_len=max(map(sum, pairs)) + 16,
                         max_num_seqs=max(256, *sizes)),
     )  # fmt: skip
