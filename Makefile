@@ -1,5 +1,6 @@
 # The two commands: `make demo` and `make test`. Both set up .venv by themselves.
-PYTHON_FILES = *.py core schemes corpora engines measures inspection reporting scripts tasks tests
+PYTHON_FILES = *.py core checkpoints quality hub schemes corpora engines measures running compressing inspection reporting \
+    scripts demo/tasks tests
 RUN = .venv/bin/python
 
 .PHONY: demo test test-fast test-gpu fuzz bundle lint format setup lock example demo-model docs
@@ -17,7 +18,7 @@ test-fast: setup
 	$(RUN) -m pytest -m "not gpu and not real" --numprocesses auto --dist loadfile
 
 fuzz: setup
-	FUZZ_EXAMPLES=10000 $(RUN) -m pytest tests/test_fuzz.py
+	FUZZ_EXAMPLES=10000 $(RUN) -m pytest tests/inspection/test_fuzz.py
 
 # every test a machine with an NVIDIA GPU can run besides; without one they skip
 test-gpu: setup
@@ -30,7 +31,7 @@ bundle: setup
 lint: setup
 	$(RUN) -m ruff format --check $(PYTHON_FILES)
 	$(RUN) -m ruff check $(PYTHON_FILES)
-	$(RUN) -m mypy *.py core schemes corpora engines measures inspection reporting scripts tasks
+	$(RUN) -m mypy *.py core checkpoints quality hub schemes corpora engines measures running compressing inspection reporting scripts demo/tasks
 
 format: setup
 	$(RUN) -m ruff format $(PYTHON_FILES)

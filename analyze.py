@@ -14,7 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from core import arguments, cli, models, records
+from checkpoints import models
+from core import arguments, cli, records
 from core.errors import UserError
 from inspection import results, saving
 from inspection.results import Progress, Settings
@@ -98,7 +99,7 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Prove what is inside a checkpoint: declared against actual, against its base, on a GPU."""
-    from reporting import analysis
+    from reporting.console import analysis
 
     settings = Settings(
         base=base, sensitivity=sensitivity, calibration=calibration,
@@ -106,7 +107,7 @@ def main(
         max_sequence_length=max_sequence_length, target=target, engine=engine,
         tensor_parallel_size=tensor_parallel_size, max_model_len=max_model_len,
         trust_remote_code=trust_remote_code,
-    )  # fmt: skip
+    )
     results.check(settings)
     started, run_id = records.now().isoformat(), records.new_run_id()
     with analysis.progress() as progress:
@@ -121,7 +122,7 @@ def main(
         for result in found:
             cli.say(saving.save(result, settings, results_dir, run_id, started))
     if pictures:
-        from reporting import analysis_pictures
+        from reporting.console import analysis_pictures
 
         for path in analysis_pictures.draw(found, pictures):
             cli.say(f"saved {path}")

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core import arguments, checkpoint, cli, models
+from checkpoints import checkpoint, models
+from core import arguments, cli
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
-from core.quality import read_entries
+from quality.questions import read_entries
 
 if TYPE_CHECKING:
-    from core.session import Job
+    from running.session import Job
 
 RESULTS = Path("perf_results")
 
@@ -84,20 +85,21 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Measure load time, memory, latency and throughput of one checkpoint."""
-    from core import measuring, records
-    from reporting import performance
+    from core import records
+    from reporting.console import performance
+    from running import measuring
 
     options = Options(
         dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
         gpu_memory_utilization=gpu_memory_utilization, enforce_eager=enforce_eager,
         kv_cache_memory_bytes=kv_cache_memory_bytes,
         trust_remote_code=trust_remote_code,
-    )  # fmt: skip
+    )
     workload = Workload(
         requests=num_prompts, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens,
         repeats=repeats, temperature=temperature, top_p=top_p, seed=seed,
         texts=read_prompts(prompts_file),
-    )  # fmt: skip
+    )
     sizes = parse_batch_sizes(batch_sizes)
     options = replace(options, max_num_seqs=max(options.max_num_seqs, *sizes))
     wanted = jobs(workload, sizes)
@@ -107,7 +109,7 @@ def main(
             models.identify(model), engine, options, wanted,
             dict.fromkeys(("performance", "quality"), results_dir), records.new_run_id(),
             allow_fallback, step,
-        )  # fmt: skip
+        )
     performance.show(made, results_dir, json_)
     if any(record.status != "ok" for record in made):
         raise typer.Exit(cli.FAILED)
@@ -115,8 +117,8 @@ def main(
 
 def check(model: str, engine: str, options: Options, workload: Workload) -> None:
     """Raise `UserError` for what the engine would refuse only after minutes."""
-    from core import session
     from core.machine import probe
+    from running import session
 
     session.check_dtype(options.dtype, engine)
     gpus = len(probe().gpus)

@@ -20,7 +20,8 @@ from typing import Annotated, Any
 
 import typer
 
-from core import arguments, checkpoint, cli, models, plugins
+from checkpoints import checkpoint, models
+from core import arguments, cli, plugins
 from core.errors import UserError
 
 Progress = Callable[[str, int, int], None]
@@ -47,8 +48,9 @@ class Settings:
 
 
 def plan(compression_type: str, model_id: str, settings: Settings, output_dir: Path) -> Any:
-    """The `core.preflight.Plan`, from headers alone. Raises `UserError` for what cannot work."""
-    from core import corpus, machine, preflight
+    """What will be done, from headers alone. Raises `UserError` for what cannot work."""
+    from compressing import calibration, preflight
+    from core import machine
 
     name, scheme = _scheme(compression_type)
     base = checkpoint.read(models.folder(model_id))
@@ -57,9 +59,9 @@ def plan(compression_type: str, model_id: str, settings: Settings, output_dir: P
     planned = preflight.plan(
         name, scheme, base, settings.ignore, machine.probe(),
         tokens if scheme.calibration else 0, target,
-    )  # fmt: skip
+    )
     if scheme.calibration:
-        corpus.check(settings.corpus(model_id), settings.num_calibration_samples, base.path)
+        calibration.check(settings.corpus(model_id), settings.num_calibration_samples, base.path)
     return planned
 
 
@@ -76,7 +78,8 @@ def compress(
     Raises `UserError` before any work for bad input, and when the disk fills up on the way;
     `CompressionFailed` when the written checkpoint is not what the scheme promises.
     """
-    from core import corpus, staging
+    from compressing import calibration as texts
+    from compressing import staging
 
     started, begun = time.perf_counter(), datetime.now(UTC)
     name, scheme = _scheme(compression_type)
@@ -87,10 +90,10 @@ def compress(
     with staging.whole(target, force) as folder:
         calibration = None
         if scheme.calibration:
-            calibration = corpus.calibrate(
+            calibration = texts.calibrate(
                 source, settings.corpus(model_id), settings.num_calibration_samples,
                 settings.max_sequence_length, settings.seed, settings.trust_remote_code,
-            )  # fmt: skip
+            )
         tokenized = time.perf_counter()
         made = _run(scheme, source, folder, calibration, planned, settings, progress)
         made["phases"]["calibration_text_s"] = tokenized - started
@@ -119,18 +122,18 @@ def _quiet_libraries() -> None:
 def _run(
     scheme: Any, source: Path, folder: Path, calibration: Any, planned: Any,
     settings: Settings, progress: Progress,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     from schemes import _llmcompressor
 
     rows = calibration.rows if calibration else []
     return _llmcompressor.compress(
         scheme, source, folder, rows, planned.ignored, planned.smoothing, settings.seed,
         settings.trust_remote_code, progress,
-    )  # fmt: skip
+    )
 
 
 def _check(folder: Path, scheme: Any, planned: Any) -> None:
-    from core import verify
+    from compressing import verify
 
     findings = verify.verify(folder, scheme, planned.layers, planned.dtype_bits)
     if findings:
@@ -155,7 +158,7 @@ def _manifest(
     text = None
     if calibration:
         text = {"source": calibration.source, "samples": len(calibration.rows),
-                "tokens": calibration.tokens, "fingerprint": calibration.fingerprint}  # fmt: skip
+                "tokens": calibration.tokens, "fingerprint": calibration.fingerprint}
     return {
         **models.random_mark(base.path),
         "schema_version": 1,
@@ -216,7 +219,7 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Compress a model with one quantization scheme into {model_id}-{scheme}/ and verify it."""
-    from reporting import compression
+    from reporting.console import compression
 
     if list_:
         return compression.print_schemes(json_)

@@ -18,8 +18,8 @@ import typer
 
 from core.cli import FAILED, application, print_json, say
 from core.errors import UserError
-from core.hub import Listing, check_name, listing
-from core.hub_folders import check_folder, check_space, fetch, is_whole
+from hub.download import Listing, check_name, listing
+from hub.folders import check_folder, check_space, fetch, is_whole
 
 DEFAULT_MODEL = "meta-llama/Meta-Llama-3-8B-Instruct"
 FOLDERS = {DEFAULT_MODEL: "llama3_8b"}

@@ -17,21 +17,23 @@ import typer
 
 import benchmark
 import score
+from checkpoints import checkpoint, models
 from compress import Settings
-from core import arguments, checkpoint, cli, models, plugins, reuse
+from compressing import reuse
+from core import arguments, cli, plugins
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
-from core.quality import Questions, Tasks, jobs
+from quality.questions import Questions, Tasks, jobs
 
 if TYPE_CHECKING:
-    from core.child import Emit
     from core.records import Record
-    from core.session import Job
+    from running.child import Emit
+    from running.session import Job
 
 SEED_SCHEMES = (
     "FP8-W8A8", "INT8-W8A16", "INT8-W8A8", "INT8-W8A16-RTN", "INT4-W4A16", "INT4-W4A16-AWQ",
-)  # fmt: skip
+)
 GROUPS = {
     "all": lambda: list(SEED_SCHEMES),
     "every": lambda: [plugins.shown("schemes", stem) for stem in plugins.names("schemes")],
@@ -97,9 +99,9 @@ def _reused(model_id: str, scheme: str, settings: Settings, output_dir: Path) ->
 def compress_missing(
     model_id: str, schemes: list[str], settings: Settings, output_dir: Path, run_id: str,
     progress: Callable[[str], None],
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """Compress what is not there yet, each in a clean child; returns why those that failed did."""
-    from core import child, measuring
+    from running import child, measuring
 
     lost = {}
     for scheme in reuse.missing(model_id, schemes, output_dir):
@@ -132,13 +134,14 @@ def run(
     model_id: str, schemes: list[str], settings: Settings, engine: str, options: Options,
     wanted: "list[Job]", asked: Questions, output_dir: Path, results: dict[str, Path],
     allow_fallback: bool, lost: dict[str, str], rounds: int, progress: Callable[[str], None],
-) -> "list[Record]":  # fmt: skip
+) -> "list[Record]":
     """Compress what is missing, then measure everything; returns the records, all saved.
 
     `lost` are schemes known to be impossible, with the reason; they and those whose compression
     fails leave failed records.
     """
-    from core import measuring, records, session
+    from core import records
+    from running import measuring, session
 
     run_id = records.new_run_id()
     left = [scheme for scheme in schemes if scheme not in lost]
@@ -153,11 +156,11 @@ def run(
             models.checkpoint_path(model_id, scheme, output_dir), engine, options, wanted, results,
             run_id, f"not compressed: {reason}",
         )
-    ]  # fmt: skip
+    ]
     made = measuring.measure_all(
         model_id, [scheme for scheme in left if scheme not in lost], engine, options, wanted, asked,
         output_dir, results, run_id, allow_fallback, rounds, progress,
-    )  # fmt: skip
+    )
     return made + given_up
 
 
@@ -205,22 +208,22 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Compress a model with every scheme, serve each checkpoint, measure and compare."""
-    from core.comparison import parse_margins
-    from reporting import outcome, performance
+    from quality.comparison import parse_margins
+    from reporting.console import outcome, performance
 
     settings = Settings(
         num_calibration_samples=num_calibration_samples, max_sequence_length=max_sequence_length,
         calibration=calibration, seed=seed, trust_remote_code=trust_remote_code,
-    )  # fmt: skip
+    )
     options = Options(
         dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
         enforce_eager=enforce_eager, gpu_memory_utilization=gpu_memory_utilization,
         kv_cache_memory_bytes=kv_cache_memory_bytes, trust_remote_code=trust_remote_code,
-    )  # fmt: skip
+    )
     workload = Workload(
         requests=num_prompts, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens,
         repeats=repeats, seed=seed,
-    )  # fmt: skip
+    )
     chosen, sizes = choose(schemes), benchmark.parse_batch_sizes(batch_sizes)
     options = replace(options, max_num_seqs=max(options.max_num_seqs, *sizes))
     benchmark.check(model_id, engine, options, workload)
@@ -231,14 +234,14 @@ def main(
         apply_chat_template=apply_chat_template, include_path=include_path, data_dir=data_dir,
         text=text, perplexity_tokens=perplexity_tokens, divergence_tokens=divergence_tokens,
         prompts_file=prompts_file,
-    )  # fmt: skip
+    )
     wanted = benchmark.jobs(workload, sizes)
     results = {"performance": results_dir, "quality": eval_results_dir}
     with performance.progress(model_id) as step:
         made = run(
             model_id, chosen, settings, engine, options, wanted, asked, output_dir, results,
             allow_fallback, lost, rounds, step,
-        )  # fmt: skip
+        )
     outcome.show(made, models.model_name(model_id), list(results.values()), margin, json_)
     if any(record.status == "failed" for record in made):
         raise typer.Exit(cli.FAILED)

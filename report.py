@@ -18,10 +18,10 @@ from core import arguments, cli
 from core.errors import UserError
 
 if TYPE_CHECKING:
-    from reporting.document import Report
-    from reporting.history import Change
-    from reporting.reading import Found
-    from reporting.tables import Table
+    from reporting.contents.document import Report
+    from reporting.contents.tables import Table
+    from reporting.deciding.history import Change
+    from reporting.reading.results import Found
 
 FORMATS = ("terminal", "md", "html", "csv", "json", "card")
 SUFFIXES = {".md": "md", ".html": "html", ".csv": "csv", ".json": "json"}
@@ -61,7 +61,9 @@ def write(text: str, output: Path | None) -> None:
 
 def render(made: "Report", form: str, output: Path | None) -> None:
     """Write a report in one format; pages go to `report-MODEL.html` unless told otherwise."""
-    from reporting import data, markdown, terminal
+    from reporting.formats import json as data
+    from reporting.formats import md as markdown
+    from reporting.formats import terminal
 
     if form == "terminal":
         if output is not None:
@@ -79,11 +81,11 @@ def render(made: "Report", form: str, output: Path | None) -> None:
 
         write(json.dumps(data.as_json(made), indent=1, ensure_ascii=False) + "\n", output)
     elif form == "card":
-        from reporting import model_card
+        from reporting.formats import card as model_card
 
         write(model_card.card(made), output)
     else:
-        from reporting import page
+        from reporting.formats import html as page
 
         write(page.html(made), output or Path(f"report-{page.file_name(made.study.model)}.html"))
 
@@ -96,14 +98,15 @@ def refuse_both(asked: dict[str, object]) -> None:
 
 
 def show_changes(changes: "list[Change]", shown: "list[Table]", form: str, output: Path | None,
-                 ) -> None:  # fmt: skip
+                 ) -> None:
     """Print a comparison or history, and what got worse (see `conclude`)."""
-    from reporting import changes as tables
-    from reporting import markdown, terminal
+    from reporting.contents import changes as tables
+    from reporting.formats import md as markdown
+    from reporting.formats import terminal
 
     if form == "json":
         cli.print_json({"changes": [tables.change_json(c) for c in changes],
-                        "regressions": sum(c.called == "regression" for c in changes)})  # fmt: skip
+                        "regressions": sum(c.called == "regression" for c in changes)})
     elif form == "md":
         write("\n\n".join(markdown.table(one) for one in shown) + "\n", output)
     elif form == "terminal":
@@ -126,10 +129,10 @@ def conclude(changes: "list[Change]", form: str) -> None:
 
 
 def compare(found: "Found", names: tuple[str, str], model: str | None, form: str,
-            output: Path | None) -> None:  # fmt: skip
+            output: Path | None) -> None:
     """`--compare A B`: B against A, with the runs before B telling the noise."""
-    from reporting import changes as tables
-    from reporting import history, runs
+    from reporting.contents import changes as tables
+    from reporting.deciding import history, runs
 
     before, after = (runs.pick(found, name, model) for name in names)
     earlier = [r for r in runs.runs(found, model) if r.ended < after.ended]
@@ -139,8 +142,10 @@ def compare(found: "Found", names: tuple[str, str], model: str | None, form: str
 
 def show_history(found: "Found", model: str | None, form: str, output: Path | None) -> None:
     """`--history`: figures over all runs comparable with the newest, and its change."""
-    from reporting import changes as tables
-    from reporting import history, history_page, page, runs
+    from reporting.contents import changes as tables
+    from reporting.deciding import history, runs
+    from reporting.formats import _history_page as history_page
+    from reporting.formats import html as page
 
     model = found.choose(model)
     known, left = runs.comparable(runs.runs(found, model))
@@ -201,13 +206,13 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Say which scheme to deploy, and why, from records."""
-    from reporting import reading
-    from reporting.words import parse_size
+    from core.words import parse_size
+    from reporting.reading import results as reading
 
     refuse_both(
         {"--compare": compare_, "--history": history, "--metric": metric,
          "--write_card": write_card, "--format": format_ and (metric or write_card)},
-    )  # fmt: skip
+    )
     if json_ and format_ not in (None, "json"):
         raise UserError(f"--json and --format {format_} ask for two formats")
     form = choose_format(format_, output_file, json_)
@@ -217,23 +222,24 @@ def main(
         return compare(found, compare_, model, form, output_file)
     if history:
         return show_history(found, model, form, output_file)
-    from reporting import document, study
-    from reporting.ranking import USE_CASES
+    from reporting.contents import document
+    from reporting.deciding import study
+    from reporting.deciding.ranking import USE_CASES
 
     if use_case not in (None, *USE_CASES):
         raise UserError(f"there is no use case {use_case!r}; there are: {', '.join(USE_CASES)}")
     if form == "csv":
-        from reporting import data
+        from reporting.formats import json as data
 
         return write(data.long_csv(found.of_model(model)), output_file)
     made = document.build(study.build(found, model, margin, run), use_case, budget)
     if metric is not None or (output_file is not None and output_file.suffix in PICTURES):
-        from reporting import pictures
+        from reporting.formats import pictures
 
         path = pictures.draw(made, metric or "tradeoff", output_file)
         return cli.say(f"wrote {path}")
     if write_card:
-        from reporting import model_card
+        from reporting.formats import card as model_card
 
         for folder in write_card:
             cli.say(f"wrote {model_card.write(made, folder)}")

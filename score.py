@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core import arguments, checkpoint, cli, models
+from checkpoints import checkpoint, models
+from core import arguments, cli
 from core.engine import Options
 from core.errors import UserError
-from core.quality import (
+from quality.questions import (
     DEFAULT_TASKS,
     DEMO_TASKS,
     Prompts,
@@ -32,9 +33,9 @@ from core.quality import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.comparison import Scored
     from core.records import Record
-    from core.session import Job
+    from quality.comparison import Scored
+    from running.session import Job
 
 RESULTS = Path("eval_results")
 DIVERGENCE_TOKENS = 16384
@@ -48,15 +49,15 @@ def ask(
     add_bos_token: bool = True, log_samples: bool = True, window_tokens: int | None = None,
     stride: int | None = None, metrics: tuple[Path, ...] = (),
     max_new_tokens: int = Prompts.max_new_tokens, confirm_run_unsafe_code: bool = False,
-) -> Questions:  # fmt: skip
+) -> Questions:
     """What to ask a base and its checkpoints, everything named being there.
 
     Raises `UserError` for a task that does not exist or whose data is not there, a text, prompts or
     a metric that cannot be read, and windows that do not fit.
     """
-    from core import corpus
-    from core import tasks as lm_eval_tasks
+    from core import texts
     from measures import references
+    from quality import tasks as lm_eval_tasks
 
     if models.random_mark(base) and (tasks, text, prompts_file) != ("none", "none", None):
         raise UserError(
@@ -73,17 +74,17 @@ def ask(
         apply_chat_template=apply_chat_template, log_samples=log_samples,
         include_path=str(include_path) if include_path else None, data_dir=str(data_dir),
         confirm_run_unsafe_code=confirm_run_unsafe_code,
-    )  # fmt: skip
+    )
     longest = options.max_model_len or checkpoint.read(base).context_length
     length = window(window_tokens, longest)
     if stride is not None and not 1 <= stride < length:
         raise UserError(f"--stride {stride} is not between 1 and the window of {length} tokens")
     source = text or ("demo" if demo else "wikitext")
-    text_digest = digest(corpus.text(source, data_dir).encode()) if source != "none" else ""
+    text_digest = digest(texts.text(source, data_dir).encode()) if source != "none" else ""
     whole = Text(
         source=source, digest=text_digest, window=length, stride=stride or length - 1,
         tokens=perplexity_tokens or None, add_bos_token=add_bos_token, data_dir=str(data_dir),
-    )  # fmt: skip
+    )
     short = min(DIVERGENCE_WINDOW, length)
     part = replace(whole, window=short, stride=short - 1, tokens=divergence_tokens)
     pairs = read_pairs(prompts_file) if prompts_file else ()
@@ -98,19 +99,20 @@ def ask(
             pairs=pairs, max_new_tokens=max_new_tokens, metrics=tuple(map(str, metrics)),
             metric_digests=tuple(digest(path.read_bytes()) for path in metrics),
         ) if pairs else None,
-    )  # fmt: skip
+    )
 
 
 def score(
     pairs: list[models.Pair], asked: Questions, engine: str, options: Options, results: Path,
     allow_fallback: bool, progress: "Callable[[str], None]",
-) -> "list[Scored]":  # fmt: skip
+) -> "list[Scored]":
     """Score checkpoints, each on one load, its base before it; the base is in the result too.
 
     A base that was not asked for itself keeps the records it has, where settings are the same.
     """
-    from core import measuring, records
-    from core.comparison import Scored
+    from core import records
+    from quality.comparison import Scored
+    from running import measuring
 
     run_id = records.new_run_id()
     folders = {"performance": results, "quality": results}
@@ -131,7 +133,7 @@ def score(
             wanted = jobs(asked, fingerprint, engine, options, True)
             kept = {} if each.mine.path == each.base.path else measuring.earlier(
                 each.base, engine, options, wanted, results
-            )  # fmt: skip
+            )
             left = [job for job in wanted if job not in kept]
             base = [*kept.values(), *(measure(each.base, left) if left else [])]
             bases[each.base.path] = base
@@ -144,7 +146,7 @@ def score(
 
 def check(options: Options, engine: str, pairs: list[models.Pair]) -> None:
     """Raise `UserError` for what the engine would refuse only after minutes."""
-    from core import session
+    from running import session
 
     session.check_dtype(options.dtype, engine)
     bases = {each.base.path for each in pairs}
@@ -203,14 +205,14 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Score the quality of checkpoints against their base."""
-    from core.comparison import parse_margins
-    from reporting import performance, quality
+    from quality.comparison import parse_margins
+    from reporting.console import performance, quality
 
     options = Options(
         dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
         gpu_memory_utilization=gpu_memory_utilization, enforce_eager=enforce_eager,
         kv_cache_memory_bytes=kv_cache_memory_bytes, trust_remote_code=trust_remote_code,
-    )  # fmt: skip
+    )
     margins = parse_margins(margin)
     pairs = [models.pair(name, base) for name in dict.fromkeys(model)]
     check(options, engine, pairs)
@@ -222,7 +224,7 @@ def main(
         add_bos_token=add_bos_token, log_samples=log_samples, window_tokens=window_tokens,
         stride=stride, metrics=tuple(metric or ()), max_new_tokens=max_new_tokens,
         confirm_run_unsafe_code=confirm_run_unsafe_code,
-    )  # fmt: skip
+    )
     if not jobs(asked, "", engine, options, True):
         raise UserError("nothing is asked: --tasks none, --text none and no --prompts_file")
     with performance.progress("scoring") as step:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core import arguments, checkpoint, cli, models
+from checkpoints import checkpoint, models
+from core import arguments, cli
 from core.engine import Options
 from core.errors import UserError
 
@@ -24,10 +25,10 @@ LOG = Path("build/logs/vllm_test.log")
 def ask(
     model: str, engine: str, options: Options, prompts: tuple[str, ...], max_new_tokens: int,
     raw: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Load `model` in a clean child and answer; raises `UserError` when it cannot be served."""
-    from core import session
     from inspection import runtime
+    from running import session
 
     identity = models.identify(model)
     checkpoint.read(identity.path)
@@ -55,15 +56,15 @@ def main(
     json_: arguments.Json = False,
 ) -> None:
     """Load a checkpoint and answer a few prompts."""
-    from core import session
     from inspection.runtime import PROMPTS
+    from running import session
 
     session.check_dtype(dtype, engine)
     options = Options(
         max_model_len=max_model_len, dtype=dtype, enforce_eager=True,
         tensor_parallel_size=tensor_parallel_size,
         trust_remote_code=trust_remote_code,
-    )  # fmt: skip
+    )
     with cli.err.status(f"{model}: loading"):
         found = ask(model, engine, options, tuple(prompt or PROMPTS), max_new_tokens, raw)
     if json_:

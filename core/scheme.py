@@ -79,7 +79,7 @@ class Serving:
     otherwise (`fallback_how`); `only` an exact one.
     `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs.
     From 10.0 on MXFP4 and MXFP8 need FlashInfer beside vLLM, and it nvcc; without, vLLM takes
-    Marlin, which `core.session.prove` sees.
+    Marlin, which `running.session.prove` sees.
     Source: vLLM's own choice (`CompressedTensorsConfig._get_scheme_from_parts`, the schemes'
     `get_min_capability` and the kernels' `is_supported` and `can_implement`), asked for every
     scheme at 7.5, 8.0, 8.9, 9.0, 10.0 and 12.0 without such a GPU; the CPU column was run.

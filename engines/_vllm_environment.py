@@ -12,7 +12,7 @@ TCMALLOC = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 IN_PROCESS = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "TQDM_DISABLE": "1", "VLLM_NO_USAGE_STATS": "1",
     "TOKENIZERS_PARALLELISM": "false", "VLLM_ALLOW_INSECURE_SERIALIZATION": "1",
-}  # fmt: skip
+}
 
 # DeepGEMM compiles its kernels with nvcc when they first run. vLLM 0.32 chooses it for FP8 in
 # blocks without asking whether there is one, and then the load fails; 0.26 asks for a CUDA folder

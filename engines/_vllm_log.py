@@ -16,7 +16,7 @@ LOGGERS = (
     "vllm.model_executor.model_loader.default_loader", "vllm.v1.engine.core",
     "vllm.v1.worker.gpu_model_runner", "vllm.v1.worker.gpu.model_runner",
     "vllm.compilation.decorators", "vllm.compilation.backends",
-)  # fmt: skip
+)
 PHASES = {
     "weights_s": re.compile(r"Loading weights took ([\d.]+) seconds"),
     "compile_s": re.compile(r"compilation: ([\d.]+) s"),

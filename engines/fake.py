@@ -131,7 +131,7 @@ class FakeEngine(Engine):
             weights_bytes=sum(f.stat().st_size for f in self.checkpoint.glob("*.safetensors")),
             kv_cache_bytes=1 << 20, kv_cache_tokens=4 * length, max_model_len=length,
             max_concurrency=4.0, arguments={}, names_kernels=False,
-        )  # fmt: skip
+        )
 
 
 ENGINE = FakeEngine

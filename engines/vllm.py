@@ -2,7 +2,7 @@
 
 vLLM normally starts two more processes, each paying the imports again. Here the engine core runs in
 the process that asked for it (`VLLM_ENABLE_V1_MULTIPROCESSING=0`), which is itself a clean child
-forked from a server that has imported vLLM already: see `core/child.py`.
+forked from a server that has imported vLLM already: see `running/child.py`.
 """
 
 import os
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from core.checkpoint import read_json
+from checkpoints.checkpoint import read_json
 from core.engine import Completion, Description, Engine, Sampling, Scores, TokenIds
 
 CPU_KV_CACHE_BYTES = 1 << 30
@@ -26,7 +26,7 @@ class VllmEngine(Engine):
         "vllm.v1.core.sched.scheduler", "vllm.v1.executor.uniproc_executor",
         "vllm.model_executor.model_loader", "vllm.model_executor.models.llama",
         "vllm.model_executor.layers.quantization.compressed_tensors.compressed_tensors",
-    )  # fmt: skip
+    )
 
     @classmethod
     def environment(cls) -> dict[str, str]:
@@ -77,7 +77,7 @@ class VllmEngine(Engine):
 
     def _cpu_kv_cache(self) -> int:
         """Left alone vLLM takes nine tenths of the machine; a longest request must fit though."""
-        from core.checkpoint import read
+        from checkpoints.checkpoint import read
 
         files = read(self.checkpoint)
         heads = files.number("num_attention_heads", 1)
@@ -134,7 +134,7 @@ class VllmEngine(Engine):
                 messages, tokenize=False, add_generation_prompt=answer,
                 continue_final_message=not answer,
             )
-        )  # fmt: skip
+        )
 
     def decode(self, token_ids: TokenIds) -> str:
         """With the checkpoint's own tokenizer."""

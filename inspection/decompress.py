@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from core.checkpoint import Checkpoint
-from core.declared import Group
+from checkpoints.checkpoint import Checkpoint
+from checkpoints.declared import Group
+from checkpoints.headers import DTYPE_BITS, Tensor
+from checkpoints.modules import Module, size
+from checkpoints.truth import Layers
 from core.errors import UserError
-from core.headers import DTYPE_BITS, Tensor
-from core.modules import Module, size
-from core.truth import Layers
 
 CHUNK = 1 << 20  # weights decompressed at a time
 TORCH = {
     "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8",
     "U8": "uint8", "I32": "int32", "I64": "int64", "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2", "F8_E8M0": "uint8",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def chunks(these: Layers, module: Module, group: Group, codec: Codec) -> Iterato
         state = {
             suffix: _slice(these.found, tensor, (start, stop), rows, group.weights.bits)
             for suffix, tensor in module.tensors.items() if suffix.startswith("weight")
-        }  # fmt: skip
+        }
         if "weight_shape" in state:
             state["weight_shape"] = state["weight_shape"].new_tensor([stop - start, shape[1]])
         yield start, state

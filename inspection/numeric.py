@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core import models, plugins
-from core.checkpoint import Checkpoint
-from core.declared import Group
+from checkpoints import models
+from checkpoints.checkpoint import Checkpoint
+from checkpoints.declared import Group
+from checkpoints.headers import Tensor
+from checkpoints.modules import Module, size
+from checkpoints.truth import Layers
+from core import plugins
 from core.errors import UserError
-from core.headers import Tensor
-from core.modules import Module, size
-from core.truth import Layers
 from inspection import decompress
 from inspection.decompress import Codec
 
@@ -49,7 +50,7 @@ def compare(these: Layers, base: Checkpoint, progress: Progress) -> list[LayerEr
     todo = [
         (module, group) for module in these.modules.values()
         if module.compressed and (group := these.group_of(module)) is not None
-    ]  # fmt: skip
+    ]
     found = []
     for number, (module, group) in enumerate(todo):
         progress(module.name, number, len(todo))
@@ -84,7 +85,7 @@ def _layer(
         sqnr_db=10 * math.log10(w2 / error2) if w2 and error2 else None,
         cosine=product / math.sqrt(w2 * v2) if w2 and v2 else 0.0,
         unused_levels=unused, saturated=saturated,
-    )  # fmt: skip
+    )
 
 
 def _sums(wanted: Any, restored: Any) -> Any:

@@ -4,17 +4,17 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from core import checkpoint, layouts
-from core.consistency import Finding
-from core.declared import Declaration, Group
-from core.headers import Tensor
-from core.modules import Module, parameters, size
+from checkpoints import checkpoint, layouts
+from checkpoints.consistency import Finding
+from checkpoints.declared import Declaration, Group
+from checkpoints.headers import Tensor
+from checkpoints.modules import Module, parameters, size
+from checkpoints.truth import Layers
 from core.strict_json import Damaged
-from core.truth import Layers
 
 SHOWN_CONFIG = ("architectures", "hidden_size", "num_hidden_layers", "num_attention_heads",
                 "num_key_value_heads", "intermediate_size", "vocab_size", "max_position_embeddings",
-                "tie_word_embeddings")  # fmt: skip
+                "tie_word_embeddings")
 OTHER_FILES = ("generation_config.json", "tokenizer_config.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "vocab.txt")
 REST = "norms and the rest"
@@ -83,7 +83,7 @@ class Overview:
         return {
             **asdict(self), "kinds": kinds, "bits_per_weight": self.bits_per_weight,
             "quantized_bits_per_weight": self.quantized_bits, "compression": self.compression,
-        }  # fmt: skip
+        }
 
 
 def overview(these: Layers, base_bytes: int | None = None) -> tuple[Overview, list[Finding]]:
@@ -135,7 +135,7 @@ def _shown(config: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value for key, value in picked.items()
         if isinstance(value, int | str) or (isinstance(value, list) and len(str(value)) < 300)
-    }  # fmt: skip
+    }
 
 
 def _tokenizer(found: checkpoint.Checkpoint, config: dict[str, Any] | None) -> str | None:

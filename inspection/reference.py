@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core import loading
-from core.checkpoint import DECODER
+from checkpoints import loading
+from checkpoints.checkpoint import DECODER
+from checkpoints.truth import Layers
 from core.errors import UserError
-from core.truth import Layers
 from inspection import decompress
 from inspection.decompress import Codec
 

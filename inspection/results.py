@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core import checkpoint, corpus, models, plugins, truth
-from core.checkpoint import Checkpoint
+from checkpoints import checkpoint, models, truth
+from checkpoints.checkpoint import Checkpoint
+from checkpoints.truth import Layers
+from compressing import calibration
+from core import plugins
 from core.engine import Options
 from core.errors import UserError
-from core.truth import Layers
 
 Progress = Callable[[str, str, int, int], None]
 LOG = Path("build/logs/analyze.log")
@@ -48,7 +50,7 @@ def check(settings: Settings) -> None:
         capability(settings.target)
     base = read_base(settings)
     if base is not None and (settings.sensitivity or settings.calibration):
-        corpus.check(text_source(base, settings), settings.num_calibration_samples, base.path)
+        calibration.check(text_source(base, settings), settings.num_calibration_samples, base.path)
 
 
 def read_base(settings: Settings) -> Checkpoint | None:
@@ -159,16 +161,16 @@ def _compare(
     result["numeric"] = {
         "base": settings.base, "folded": folded.reason if folded else None,
         "layers": [layer.as_json() for layer in layers],
-    }  # fmt: skip
+    }
     if folded or settings.sensitivity:
         from inspection import sensitivity
         from inspection.reference import Reference
 
         step("loading the base", 0, 1)
-        text = corpus.calibrate(
+        text = calibration.calibrate(
             base.path, text_source(base, settings), settings.num_calibration_samples,
             settings.max_sequence_length, settings.seed, settings.trust_remote_code,
-        )  # fmt: skip
+        )
         reference = Reference(base.path, text.rows, settings.trust_remote_code)
         result["sensitivity"] = sensitivity.measure(these, reference, folded, step).as_json()
 
@@ -185,8 +187,8 @@ def text_source(base: Checkpoint, settings: Settings) -> str:
 
 
 def _run(result: dict[str, Any], these: Layers, settings: Settings, progress: Progress) -> None:
-    from core import session
     from inspection import runtime
+    from running import session
 
     identity = models.identify(result["name"])
     refusal = session.impossible(identity, str(settings.engine), allow_fallback=True)
@@ -197,7 +199,7 @@ def _run(result: dict[str, Any], these: Layers, settings: Settings, progress: Pr
         enforce_eager=True, max_model_len=settings.max_model_len,
         tensor_parallel_size=settings.tensor_parallel_size,
         trust_remote_code=settings.trust_remote_code,
-    )  # fmt: skip
+    )
     engine = str(settings.engine)
     progress(result["name"], f"loading in {engine}", 0, 1)
     mine = runtime.run(these.found.path, engine, options, LOG)
@@ -208,6 +210,6 @@ def _run(result: dict[str, Any], these: Layers, settings: Settings, progress: Pr
     result["runtime"] = {
         **mine.as_json(), "base_answers": base.answers if base else None,
         "agreement": runtime.agreement(mine, base) if base else None,
-    }  # fmt: skip
+    }
     if mine.failed:
         _finding(result, "runtime", f"in the engine: {mine.failed} (log: {LOG})")

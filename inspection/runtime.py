@@ -1,6 +1,6 @@
 """What really runs: load a checkpoint in the engine, look at its layers, let it answer.
 
-The engine runs in a clean child (`core.child`); what it says about itself is compared with what
+The engine runs in a clean child (`running.child`); what it says about itself is compared with what
 the checkpoint declares, and its answers with the base's.
 """
 
@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import checkpoint, child, plugins, session
+from checkpoints import checkpoint
+from core import plugins
 from core.engine import Options, Sampling
+from running import child, session
 
 PROMPTS = (
     "What can I do to keep bread fresh?",
@@ -35,7 +37,7 @@ class Runtime:
 def run(
     path: Path, engine: str, options: Options, log: Path, prompts: tuple[str, ...] = PROMPTS,
     max_new_tokens: int = 24, raw: bool = False,
-) -> Runtime:  # fmt: skip
+) -> Runtime:
     """Load and ask in a clean child, as chats unless `raw`.
 
     Failures are in the result, never raised.
@@ -57,7 +59,7 @@ def run(
 def serve(
     emit: child.Emit, path: str, engine_name: str, options: Options, prompts: tuple[str, ...],
     max_new_tokens: int, raw: bool,
-) -> None:  # fmt: skip
+) -> None:
     """The child's side: emits ("loaded", description), then ("answer", ...) for each prompt."""
     files = checkpoint.read(Path(path))
     engine_class = plugins.load("engines", engine_name)

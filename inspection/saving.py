@@ -6,12 +6,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from core import models, records
+from checkpoints import models
+from core import records
 from core.errors import UserError
 from core.machine import probe
-from core.measuring import subject_of
 from core.records import Figure, Record
 from inspection.results import Settings
+from running.measuring import subject_of
 
 MEASURE = "analysis"
 
@@ -35,7 +36,7 @@ def save(
         engine=settings.engine or "none", options={}, served=None, settings=asdict(settings),
         figures=figures(result), raw=_plain(result), machine=probe().as_json(),
         command=records.command(), started=started, ended=records.now().isoformat(),
-    )  # fmt: skip
+    )
     return f"saved {records.save(made, results)}"
 
 

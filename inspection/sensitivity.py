@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from checkpoints.modules import FUSED, Module, size
+from checkpoints.truth import Layers
 from core.errors import UserError
-from core.modules import FUSED, Module, size
-from core.truth import Layers
 from inspection import decompress
 from inspection.numeric import Folded
 from inspection.reference import Reference
@@ -85,7 +85,7 @@ class Sensitivity:
             "tokens": self.tokens, "leave": [unit.layers for unit in leave],
             "leave_extra_bytes": extra, "leave_share": extra / max(self.checkpoint_bytes, 1),
             "ignore": [entry for unit in leave for entry in unit.ignore],
-        }  # fmt: skip
+        }
 
 
 def measure(
@@ -114,7 +114,7 @@ def measure(
         units=sorted(units, key=lambda unit: -unit.kl), total=total,
         tokens=sum(row.shape[1] for row in reference.rows),
         checkpoint_bytes=sum(tensor.nbytes for tensor in these.found.tensors),
-    )  # fmt: skip
+    )
 
 
 def _unit(these: Layers, reference: Reference, name: str, owner: str, names: list[str]) -> Unit:
@@ -143,7 +143,7 @@ def _units(these: Layers, reference: Reference) -> list[tuple[str, str, list[str
         (f"{first.rpartition('.')[0]}.{'+'.join(n.rpartition('.')[2] for n in sorted(names))}",
          owner, sorted(names))
         for (owner, first), names in found.items()
-    ]  # fmt: skip
+    ]
 
 
 def _decoder_units(these: Layers, reference: Reference) -> list[tuple[str, str, list[str]]]:
@@ -157,7 +157,7 @@ def _decoder_units(these: Layers, reference: Reference) -> list[tuple[str, str, 
             ],
         )
         for layer in reference.layers
-    ]  # fmt: skip
+    ]
 
 
 def _there(reference: Reference, name: str) -> bool:

@@ -10,25 +10,25 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from checkpoints.checkpoint import Checkpoint
+from checkpoints.declared import Group
+from checkpoints.modules import size
+from checkpoints.truth import Layers
 from core import plugins
-from core.checkpoint import Checkpoint
-from core.declared import Group
 from core.errors import UserError
 from core.machine import probe
-from core.modules import size
 from core.scheme import Capability, Scheme, Verdict
-from core.truth import Layers
 from inspection.decompress import parse_config
 
 # engines split these over their inputs, all other matrices over their outputs
 ROW_PARALLEL = ("o_proj", "down_proj", "out_proj", "c_proj", "fc2", "dense", "dense_4h_to_h", "wo",
-                "w2")  # fmt: skip
+                "w2")
 # who serves what others wrote: (format, bits) -> the scheme of ours with the same kernels
 ALIKE = {
     ("gptq", 4): "INT4-W4A16", ("gptq", 8): "INT8-W8A16", ("awq", 4): "INT4-W4A16-AWQ",
     ("fbgemm-fp8", 8): "FP8-W8A8", ("modelopt-fp8", 8): "FP8-W8A8-STATIC",
     ("modelopt-nvfp4", 4): "NVFP4", ("mxfp4", 4): "MXFP4",
-}  # fmt: skip
+}
 NO_METHOD = {"bitsandbytes": "vLLM has had no bitsandbytes of its own since 0.28, only a plugin"}
 
 
@@ -78,14 +78,14 @@ def answer(these: Layers, target: str, tensor_parallel_size: int) -> Answer:
     if declared is not None and (not declared.understood or declared.method in NO_METHOD):
         reason = NO_METHOD.get(declared.method, f"{declared.method[:50]!r} is not known here")
         return Answer(target=target, kind="none", reason=reason, alike="-", problems=problems,
-                      tensor_parallel_size=tensor_parallel_size, parsed_by=parsed_by)  # fmt: skip
+                      tensor_parallel_size=tensor_parallel_size, parsed_by=parsed_by)
     groups = declared.groups if declared else ()
     found = [_of_group(group, where) for group in groups] or [_of_scheme("BASE", where)]
     name, verdict = min(found, key=lambda one: ("none", "fallback", "native").index(one[1].kind))
     return Answer(
         target=target, kind=verdict.kind, reason=verdict.reason, alike=name, problems=problems,
         tensor_parallel_size=tensor_parallel_size, parsed_by=parsed_by,
-    )  # fmt: skip
+    )
 
 
 def scheme_answer(name: str, target: str, tensor_parallel_size: int) -> Answer:
@@ -95,7 +95,7 @@ def scheme_answer(name: str, target: str, tensor_parallel_size: int) -> Answer:
     return Answer(
         target=target, kind=verdict.kind, reason=verdict.reason, alike=shown,
         tensor_parallel_size=tensor_parallel_size,
-    )  # fmt: skip
+    )
 
 
 def _verdict(scheme: Scheme, where: Capability | None) -> Verdict:

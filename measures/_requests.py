@@ -64,7 +64,7 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     undefined for one token. Windows run from the first request sent to the last token received.
     """
     per_repeat = [_repeat([dict(zip(raw["columns"], row, strict=True)) for row in rows])
-                  for rows in raw["repeats"]]  # fmt: skip
+                  for rows in raw["repeats"]]
     return {name: estimate([repeat[name] for repeat in per_repeat]) for name in per_repeat[0]}
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import corpus
+from core import texts
 from core.engine import Engine, TokenIds
-from core.quality import Text
+from quality.questions import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ def cut(engine: Engine, settings: Text) -> list[Window]:
 
     The text is tokenized as a whole and without special tokens.
     """
-    text = corpus.text(settings.source, Path(settings.data_dir))
+    text = texts.text(settings.source, Path(settings.data_dir))
     ids = engine.encode(text, special=False)[: settings.tokens]
     begin = engine.start_ids[0] if settings.add_bos_token else None
     return sliding(ids, settings.window, settings.stride, begin)

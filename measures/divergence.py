@@ -10,10 +10,10 @@ from typing import Any
 
 from core.errors import UserError
 from core.measure import Loaded, Measure, Raw, Unit
-from core.quality import Divergence
 from core.stats import Estimate, estimate
 from measures import _windows
 from measures._answers import NotFinite
+from quality.questions import Divergence
 
 NANO = 1e-9  # nats: divergences are kept in whole numbers of these
 REST = 1e-6  # a mass outside the likeliest tokens below this is rounding
@@ -111,7 +111,7 @@ def _compare(skip: int, logprobs: Any, own: Any, scores: Any) -> dict[str, Any]:
 
 def figures(raw: Raw) -> dict[str, Estimate]:
     """Means over places; intervals draw windows with replacement, whose places hang together."""
-    from core.paired import Interval, quantile_of_groups, ratio_of_sums
+    from quality.paired import Interval, quantile_of_groups, ratio_of_sums
 
     def mean(name: str) -> Interval:
         return ratio_of_sums(raw[name], raw["tokens"])

@@ -9,12 +9,12 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from core import tasks
 from core.errors import UserError
 from core.measure import Loaded, Measure, Raw, Unit
-from core.quality import Tasks, digest, primary
 from core.stats import Estimate, mean_of
 from measures._answers import refuse_empty
+from quality import tasks
+from quality.questions import Tasks, digest, primary
 
 BOOTSTRAP = 1000  # for the standard errors in lm-eval's own files
 
@@ -40,7 +40,7 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
         model, built, limit=settings.limit, bootstrap_iters=BOOTSTRAP,
         log_samples=True, apply_chat_template=chat, fewshot_as_multiturn=chat,
         confirm_run_unsafe_code=settings.confirm_run_unsafe_code,
-    )  # fmt: skip
+    )
     for task, count in model.empty.items():
         refuse_empty(count, model.generated[task], f"{task}: ")
     samples = results.pop("samples")
@@ -57,7 +57,7 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
         "generated": model.generated.total(),
         "empty": model.empty.total(),
         "truncated": model.truncated,
-    }  # fmt: skip
+    }
     return raw | {"files": _save(loaded, settings, results, samples, started)}
 
 
@@ -77,7 +77,7 @@ def _documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any]
         for metric, value in results["results"][name].items()
         if "," in metric and "_stderr" not in metric and isinstance(value, int | float)
         and math.isfinite(value)
-    }  # fmt: skip
+    }
     told = results["higher_is_better"][name]
     better = {
         metric: told.get(metric.partition(",")[0]) is not False for metric in scores | aggregated
@@ -112,7 +112,7 @@ def _save(
         model_source=loaded.description.engine, model_args=results["config"]["model_args"],
         system_instruction=None, chat_template=None,
         fewshot_as_multiturn=settings.apply_chat_template,
-    )  # fmt: skip
+    )
     before = set(loaded.output.glob("*.json*"))
     tracker.save_results_aggregated(results=results, samples=samples)
     if settings.log_samples:

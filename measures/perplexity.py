@@ -1,9 +1,9 @@
 """Perplexity of a text in sliding windows: exp of the mean negative log-likelihood per token."""
 
 from core.measure import Loaded, Measure, Raw, Unit
-from core.quality import Text
 from core.stats import Estimate, estimate
 from measures import _windows
+from quality.questions import Text
 
 CHUNK = 16  # windows sent at once
 
@@ -29,7 +29,7 @@ def run(loaded: Loaded, settings: Text) -> Raw:
 
 def figures(raw: Raw) -> dict[str, Estimate]:
     """Weighted by tokens; the interval draws windows with replacement. NaN raises ValueError."""
-    from core.paired import ratio_of_sums
+    from quality.paired import ratio_of_sums
 
     value, low, high = ratio_of_sums(raw["nll"], raw["tokens"]).exp()
     return {

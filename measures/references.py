@@ -10,9 +10,9 @@ from pathlib import Path
 from core.engine import Sampling
 from core.errors import UserError
 from core.measure import Loaded, Measure, Raw, Unit
-from core.quality import Prompts, digest
 from core.stats import Estimate, estimate, mean_of
 from measures._answers import refuse_empty
+from quality.questions import Prompts, digest
 
 OURS = ("rouge_l", "bleu", "chrf")
 CHUNK = 256

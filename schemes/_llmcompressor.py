@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from core import loading
+from checkpoints import loading
 from core.scheme import Scheme
 
 # llmcompressor 0.14 stores 4-bit weights with quantized activations one byte each unless told so.
@@ -79,7 +79,7 @@ def compress(
 ) -> dict[str, Any]:
     """Compress `model` by `scheme` into `output`; `rows` are calibration token ids.
 
-    `smoothing` are the pairs of layers between which scales may move (`core.smoothing`).
+    `smoothing` are the pairs of layers between which scales may move (`compressing.smoothing`).
     Returns `recipe` (as text) and `phases` (seconds of import, load, calibrate and save).
     """
     started = time.perf_counter()

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.headers import DTYPE_BITS  # noqa: E402
+from checkpoints.headers import DTYPE_BITS  # noqa: E402
 
 SHAPES = {"8B": (32, 4096, 14336, 1024), "70B": (80, 8192, 28672, 1024)}
 SHARD = 5 << 30  # bytes a file has at the most
@@ -30,7 +30,7 @@ INT4: dict[str, object] = {
         "targets": ["Linear"],
         "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128},
     }},
-}  # fmt: skip
+}
 
 
 def linears(name: str) -> dict[str, tuple[int, int]]:
@@ -112,7 +112,7 @@ import resource, sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 import rich.table, typer
-from core import checkpoint, truth
+from checkpoints import checkpoint, truth
 from inspection.overview import overview
 started = time.perf_counter()
 these = truth.layers(checkpoint.read(Path(sys.argv[2])))
@@ -126,7 +126,7 @@ COMPARE = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from core import checkpoint, truth
+from checkpoints import checkpoint, truth
 from inspection import decompress, numeric
 these = truth.layers(checkpoint.read(Path(sys.argv[2])))
 base = checkpoint.read(Path(sys.argv[3]))

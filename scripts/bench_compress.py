@@ -42,7 +42,7 @@ tokenizer.save_pretrained(OUT)
 OURS = [
     str(ROOT / "compress.py"), "--compression_type", "INT4-W4A16", "--model_id", "demo",
     "--num_calibration_samples", str(SAMPLES), "--max_sequence_length", str(LENGTH),
-]  # fmt: skip
+]
 
 
 def measure(arguments: list[str]) -> tuple[float, float]:

@@ -71,7 +71,7 @@ def main(
     workload = Workload(
         batch_size=batch, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens, repeats=1,
         temperature=1.0,
-    )  # fmt: skip
+    )
     found: dict[str, list[float]] = {"vllm bench": [], "ours": []}
     with plugins.load("engines", "vllm")(model, options) as engine:
         loaded = Loaded(engine, engine.describe(), {}, 0)

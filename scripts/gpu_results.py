@@ -27,12 +27,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core``
 
 import benchmark
 import pipeline
+from checkpoints import models
 from compress import Settings
-from core import arguments, cli, machine, measuring, models, plugins, records, session
+from core import arguments, cli, machine, plugins, records
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
 from core.plugins import ROOT
+from running import measuring, session
 from scripts import gpu_table
 
 # One scheme per kernel first, by round to nearest, which takes seconds and serves as fast as the
@@ -40,7 +42,7 @@ from scripts import gpu_table
 ORDER = (
     "BASE", "FP8-W8A8", "INT4-W4A16-RTN", "INT8-W8A8-RTN", "INT8-W8A16-RTN", "FP8-W8A8-KV8",
     "NVFP4A16", "FP8-W8A8-BLOCK", "INT4-W4A16", "INT8-W8A8", "INT8-W8A16", "INT4-W4A16-AWQ",
-)  # fmt: skip
+)
 DEMO = {"schemes": "BASE,INT4-W4A16-RTN", "workloads": "32:8", "batch_sizes": "2,4"}
 
 
@@ -63,7 +65,7 @@ class Plan:
         found: list[Any] = []
         for read, made in self.workloads:
             load = Workload(requests=self.num_prompts, prompt_tokens=read, max_new_tokens=made,
-                            repeats=self.repeats)  # fmt: skip
+                            repeats=self.repeats)
             found += benchmark.jobs(load, self.batch_sizes)
         return [found[0], *(job for job in found if job[0] not in ("load", "memory")), found[-1]]
 
@@ -128,7 +130,7 @@ def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
         models.identify(plan.model_id if scheme == "BASE" else str(path)), "vllm", plan.options,
         plan.jobs, dict.fromkeys(("performance", "quality"), benchmark.RESULTS), run_id, False,
         lambda step: _progress(f"{scheme}: {step}"),
-    )  # fmt: skip
+    )
     broken = [f"{r.measure}: {r.reason}" for r in made if r.status != "ok"]
     if len(broken) == len(made):
         raise RuntimeError(broken[0])
@@ -236,7 +238,7 @@ def main(
                           max_sequence_length=max_sequence_length, calibration="demo"),
         options=Options(enforce_eager=enforce_eager, max_model_len=max(map(sum, pairs)) + 16,
                         max_num_seqs=max(256, *sizes)),
-    )  # fmt: skip
+    )
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)
     _same_plan(plan)

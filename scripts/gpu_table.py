@@ -24,8 +24,9 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
 
-from core import checkpoint, cli, models, plugins
-from core.checkpoint import EMBEDDING, Checkpoint
+from checkpoints import checkpoint, models
+from checkpoints.checkpoint import EMBEDDING, Checkpoint
+from core import cli, plugins
 from core.records import Record, load_all
 from core.stats import ratio
 
@@ -95,7 +96,7 @@ def prefill_seconds(ttft_s: float, record: Record) -> float:
         return ttft_s
     sent, first = (record.raw["columns"].index(name) for name in ("sent_s", "first_token_s"))
     spans = [max(row[first] for row in rows) - min(row[sent] for row in rows)
-             for rows in record.raw["repeats"]]  # fmt: skip
+             for rows in record.raw["repeats"]]
     return float(statistics.median(spans))
 
 
@@ -203,7 +204,7 @@ def _rows(found: dict[str, Any]) -> Iterable[str]:
         gib = [_number(load.get(f"{n}_bytes"), 1 / GIB, 2) for n in ("checkpoint", "weights")]
         tokens, peak = load.get("kv_cache_tokens"), load.get("peak_bytes")
         cells = [scheme, _number(spent), _number(load.get("load_s"), 1, 1), *gib,
-                 _number(tokens), _number(peak, 1 / GIB, 1)]  # fmt: skip
+                 _number(tokens), _number(peak, 1 / GIB, 1)]
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield "| scheme | in/out | users | tok/s | of BASE | published | decode roof | prefill roof |"
@@ -214,7 +215,7 @@ def _rows(found: dict[str, Any]) -> Iterable[str]:
                  str(line["users"]), _number(line["output_tokens_per_s"]), against,
                  _number(line["published"], 1, 2, "x") + (" *" if differs(line) else ""),
                  _number(line["decode_share"], 100, 0, " %"),
-                 _number(line["prefill_share"], 100, 0, " %")]  # fmt: skip
+                 _number(line["prefill_share"], 100, 0, " %")]
         yield f"| {' | '.join(cells)} |"
     if any(map(differs, found["lines"])):
         yield f"* more than {EXPLAIN_BEYOND:.0%} from the published ratio"

@@ -23,8 +23,10 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
 
-from core import cli, models, staging
-from core.checkpoint import read_json
+from checkpoints import models
+from checkpoints.checkpoint import read_json
+from compressing import staging
+from core import cli
 from core.errors import UserError
 from scripts.model_shapes import SHAPES, Architecture, Shape
 
@@ -58,7 +60,7 @@ def main(
         mark = {
             "note": models.NO_QUALITY, "shape": shape,
             "parameters": total // BYTES, "device": device, "seed": seed,
-        }  # fmt: skip
+        }
         _write_json(folder / models.RANDOM_WEIGHTS, mark)
     spent = time.perf_counter() - started
     cli.say(f"wrote {out}: {total // BYTES:,} parameters, {total / GB:.1f} GB in {spent:.0f} s")
@@ -151,7 +153,7 @@ def write_tokenizer(architecture: Architecture, folder: Path) -> None:
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False))
     settings = read_json(demo / "tokenizer_config.json")
     _write_json(folder / "tokenizer_config.json",
-                {**settings, "model_max_length": architecture.context})  # fmt: skip
+                {**settings, "model_max_length": architecture.context})
     for name in COPIED:
         shutil.copyfile(demo / name, folder / name)
 

@@ -98,7 +98,7 @@ def _llama3(hidden: int, intermediate: int, layers: int, heads: int) -> Architec
         intermediate=intermediate, layers=layers, heads=heads, kv_heads=8, vocabulary=128_256,
         context=8192, eps=1e-5, rope=_rope(500_000.0),
         extra={"attention_bias": False, "mlp_bias": False},
-    )  # fmt: skip
+    )
 
 
 def _qwen3(
@@ -108,7 +108,7 @@ def _qwen3(
         model_type="qwen3", class_name="Qwen3ForCausalLM", hidden=hidden, intermediate=intermediate,
         layers=layers, heads=heads, kv_heads=8, vocabulary=151_936, context=40_960, eps=1e-6,
         rope=_rope(1e6), tied=tied, qk_norm=True, extra={"attention_bias": False},
-    )  # fmt: skip
+    )
 
 
 SHAPES = {
@@ -132,4 +132,4 @@ SHAPES = {
         heads=2, kv_heads=1, vocabulary=4096, context=2048, eps=1e-5, rope=_rope(10_000.0),
         head_size=64,
     ),
-}  # fmt: skip
+}

@@ -22,8 +22,9 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
 
-from core import child, cli
+from core import cli
 from core.errors import UserError
+from running import child
 
 SIZES = {"cuda": (4 << 30, 8192), "cpu": (256 << 20, 1024)}  # bytes copied, side of the matrices
 WARM_UP, TIMES = 3, 10
@@ -103,7 +104,7 @@ def products(torch: Any, device: str, side: int) -> dict[str, Callable[[], Any]]
         return torch._scaled_mm(
             a, b.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16,
             use_fast_accum=device == "cuda",
-        )  # fmt: skip
+        )
 
     one = torch.ones((), device=device)
     return {"bf16": bf16, "int8": int8, "fp8": fp8}

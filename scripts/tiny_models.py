@@ -9,9 +9,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from core import models
-from core.checkpoint import EMBEDDING
-from core.consistency import HEADS as HEADS_NAMES
+from checkpoints import models
+from checkpoints.checkpoint import EMBEDDING
+from checkpoints.consistency import HEADS as HEADS_NAMES
 
 HIDDEN, INTERMEDIATE, LAYERS, HEADS, KV_HEADS, VOCABULARY, CONTEXT = 256, 512, 2, 4, 2, 2048, 1024
 SIZES = {
@@ -19,7 +19,7 @@ SIZES = {
     "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS,
     "head_dim": HIDDEN // HEADS, "max_position_embeddings": CONTEXT,
     "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 3,
-}  # fmt: skip
+}
 SEED = 0
 LOGITS_STD = 2.5  # of the answers, so that they are neither noise nor certain
 NORM_SPREAD = 0.5  # of the logarithms of the norms' weights
@@ -31,11 +31,11 @@ GEMMA = {"query_pre_attn_scalar": 64, "sliding_window": 512}
 VISION = {
     "hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 2,
     "image_size": 56, "patch_size": 14, "vision_use_head": False,
-}  # fmt: skip
+}
 QWEN_VISION = {
     "depth": 2, "hidden_size": 128, "intermediate_size": 256, "num_heads": 2,
     "out_hidden_size": HIDDEN, "fullatt_block_indexes": [1],
-}  # fmt: skip
+}
 MROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]}
 EXPERTS = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2}
 
@@ -78,7 +78,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt-oss": ("gpt_oss", EXPERTS),
     "DeepSeek-V3": ("deepseek_v3", {"n_routed_experts": 4, "first_k_dense_replace": 1,
                                     "n_group": 1, "topk_group": 1, "num_experts_per_tok": 2}),
-}  # fmt: skip
+}
 
 
 def write(name: str, folder: Path) -> None:

@@ -21,17 +21,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pipeline
 import score
+from checkpoints import checkpoint, models
 from compress import Settings
-from core import checkpoint, child, cli, measuring, models
+from core import cli
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Workload
 from core.records import Record
+from running import child, measuring
 from scripts import tiny_models
 
 SCHEMES = (
     "FP8-W8A8", "INT8-W8A16-RTN", "INT8-W8A8", "INT4-W4A16", "INT4-W4A16-RTN", "INT4-W4A16-AWQ",
-)  # fmt: skip
+)
 SETTINGS = Settings(num_calibration_samples=16, max_sequence_length=128, calibration="demo")
 OPTIONS = Options(enforce_eager=True, max_model_len=512, kv_cache_memory_bytes=1 << 26)
 TOKENS = 2048  # to compare distributions on
@@ -96,13 +98,13 @@ def _run(
         Path(base), OPTIONS, tasks="none", num_fewshot=None, limit=0, apply_chat_template=False,
         include_path=None, data_dir=folder, text="demo", perplexity_tokens=TOKENS,
         divergence_tokens=TOKENS, prompts_file=None,
-    )  # fmt: skip
+    )
     asked = replace(asked, text=None)
     results = {"performance": folder / "perf_results", "quality": folder / "eval_results"}
     made = pipeline.run(
         base, chosen, SETTINGS, "vllm", OPTIONS, [("load", Workload())], asked, folder, results,
         False, lost, 1, lambda _: None,
-    )  # fmt: skip
+    )
     absent = {r.subject.scheme: str(r.reason) for r in made if not r.subject.fingerprint}
     return made, absent
 
@@ -183,7 +185,7 @@ def main(
     serve: Annotated[bool, typer.Option(help="load what was made in vLLM as well")] = True,
 ) -> None:
     """Compress, examine and serve tiny models of many architectures; print a table."""
-    from core import session
+    from running import session
 
     unknown = set(only or ()) - set(tiny_models.ARCHITECTURES)
     if unknown:

@@ -75,7 +75,7 @@ def write_model(
 
 def write_compressed(folder: Path, base: Path, scheme: str = "FP8-W8A8") -> Path:
     """A checkpoint that looks like what compress.py leaves, for engines that read no weights."""
-    from core import checkpoint
+    from checkpoints import checkpoint
 
     shapes: Shapes = {}
     for name, (dtype, shape) in llama_shapes().items():

@@ -12,11 +12,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests import models, test_methods
+from tests import models
+from tests.checkpoints import test_methods
 
 SUFFIXES = ["weight", "weight_packed", "weight_scale", "weight_shape", "weight_zero_point",
             "qweight", "scales", "qzeros", "bias", "input_scale", "k_scale", "SCB", "weight.absmax",
-            "weight.quant_state.bitsandbytes__nf4", "blocks", "weight_global_scale"]  # fmt: skip
+            "weight.quant_state.bitsandbytes__nf4", "blocks", "weight_global_scale"]
 WHERE = ["header", "config.json", "model.safetensors.index.json", "generation_config.json"]
 
 
@@ -28,14 +29,14 @@ def header(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 WORDS = ["re:(a+)+$", "re:(", "../../etc/passwd", "F8_E4M3", "I32", "BF16", "Linear", "float",
-         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b["]  # fmt: skip
+         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b["]
 NAMES = st.text(max_size=8)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | NAMES
     | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=6,
-)  # fmt: skip
+)
 
 
 def _paths(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -115,7 +116,7 @@ def lengths(folder: Path, draw: st.DataObject) -> None:
     tree, data = _load(folder, "header")
     whole = json.dumps(tree).encode()
     length = draw.draw(st.sampled_from([0, 1, 2**63, 2**64 - 1, 10 << 30, len(whole) + len(data)])
-                       | st.integers(0, 2 * len(whole)))  # fmt: skip
+                       | st.integers(0, 2 * len(whole)))
     end = draw.draw(st.integers(0, len(data)))
     _save(folder, "header", whole, data[:end] + draw.draw(st.binary(max_size=4)), length)
 

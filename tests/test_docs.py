@@ -6,6 +6,7 @@ import pytest
 
 from core.plugins import ROOT
 from scripts import make_docs
+from tests.test_rules import ROOMS
 
 
 @pytest.mark.parametrize("page", make_docs.PAGES)
@@ -35,6 +36,5 @@ def test_make_targets_the_readme_names_exist() -> None:
 
 def test_room_tables_name_every_room() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
-    for folder in ROOT.iterdir():
-        if (folder / "__init__.py").is_file() and folder.name != "tests":
-            assert f"`{folder.name}/`" in page, folder.name
+    for room in (*ROOMS, "scripts"):
+        assert f"`{room}/`" in page, room

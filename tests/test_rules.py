@@ -1,6 +1,7 @@
 """The house rules: imports point down, listing is light, plug-ins are whole."""
 
 import ast
+import graphlib
 import importlib.util
 import subprocess
 import sys
@@ -15,34 +16,91 @@ from core.measure import Measure
 from core.scheme import Scheme
 
 ROOT = plugins.ROOT
-ROOMS = ("schemes", "corpora", "engines", "measures", "inspection", "reporting")
+# Rooms from the top down: a file imports its own room and rooms on later lines.
+LAYERS = (
+    ("reporting/console",),
+    ("reporting/formats",),
+    ("reporting/contents",),
+    ("reporting/deciding",),
+    ("reporting/reading",),
+    ("inspection",),
+    ("compressing",),
+    ("running",),
+    ("schemes", "corpora", "engines", "measures", "hub"),
+    ("quality",),
+    ("checkpoints",),
+    ("core",),
+)
+ROOMS = tuple(room for layer in LAYERS for room in layer)
+MOST_FILES = 16  # of a room of modules; a folder of plug-ins has as many as there are plug-ins
+OUTSIDE = ("scripts", "tests")
 COMMANDS = sorted(f.name for f in ROOT.glob("*.py"))
+OUTSIDE = (*OUTSIDE, *(name.removesuffix(".py") for name in COMMANDS))
 HEAVY = ("torch", "transformers", "vllm", "llmcompressor", "datasets", "lm_eval", "numpy", "scipy")
 
 
 def sources() -> list[Path]:
-    return [f for room in (*ROOMS, "core") for f in sorted((ROOT / room).glob("*.py"))]
+    return [f for room in ROOMS for f in sorted((ROOT / room).glob("*.py"))]
+
+
+def room_of(module: str) -> str | None:
+    """The room a module of ours is in; None for other libraries' modules."""
+    parts = module.split(".")
+    return next((r for r in ("/".join(parts[:2]), parts[0]) if r in (*ROOMS, *OUTSIDE)), None)
 
 
 def imported(path: Path) -> set[str]:
-    """First parts of every absolute import in a file, those inside functions too."""
-    tree = ast.parse(path.read_text())
-    found = set()
-    for node in ast.walk(tree):
+    """Rooms a file imports from, inside functions and for types alone too."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module.split(".")[0])
-    return found
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {room for module in modules if (room := room_of(module))}
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda p: f"{p.parent.name}/{p.name}")
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_down(path: Path) -> None:
-    room = path.parent.name
-    commands = {name.removesuffix(".py") for name in COMMANDS}
-    allowed = {"core"} if room == "core" else {"core", room}
-    ours = imported(path) & ({*ROOMS, "core", "scripts", "tests"} | commands)
-    assert ours <= allowed, f"{path} imports {sorted(ours - allowed)}"
+    room = str(path.parent.relative_to(ROOT))
+    layer = next(n for n, rooms in enumerate(LAYERS) if room in rooms)
+    allowed = {room, *(lower for rooms in LAYERS[layer + 1 :] for lower in rooms)}
+    assert imported(path) <= allowed, f"{path} imports {sorted(imported(path) - allowed)}"
+
+
+def test_every_folder_of_modules_is_a_room() -> None:
+    packages = {str(f.parent.relative_to(ROOT)) for f in ROOT.glob("*/__init__.py")}
+    packages |= {str(f.parent.relative_to(ROOT)) for f in ROOT.glob("reporting/*/__init__.py")}
+    assert packages - {"tests", "scripts", "reporting"} == set(ROOMS)
+
+
+def test_no_room_is_crowded() -> None:
+    for room in set(ROOMS) - {"schemes"}:
+        files = [f for f in (ROOT / room).glob("*.py") if f.name != "__init__.py"]
+        assert len(files) <= MOST_FILES, f"{room}/ has {len(files)} files"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports for types alone count too."""
+    modules = {_module(path): _imported_modules(path) for path in sources()}
+    order = graphlib.TopologicalSorter(
+        {name: {m for m in wanted if m in modules} - {name} for name, wanted in modules.items()}
+    )
+    order.prepare()
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def _imported_modules(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -77,7 +135,7 @@ def test_every_engine_is_one() -> None:
 
 
 def test_no_name_of_ours_shadows_an_installed_module() -> None:
-    ours = [Path(name).stem for name in COMMANDS] + [*ROOMS, "core"]
+    ours = [Path(name).stem for name in COMMANDS] + [room.partition("/")[0] for room in ROOMS]
     others = [p for p in sys.path if p and Path(p).resolve() != ROOT]
     for name in ours:
         found = importlib.machinery.PathFinder.find_spec(name, others)

@@ -130,7 +130,7 @@ def resolve(source: Path, target: Target, lean: bool) -> list[Package]:
             "--python-version", target.python, "--python-platform", target.platform,
             *(f"--overrides={file}" for file in overrides),
             *requirements(source, target), "-o", str(result),
-        ]  # fmt: skip
+        ]
         wanted = other_torch(source, target)
         done = subprocess.run(line, input=wanted, capture_output=True, text=True, env=registry())
         if done.returncode:

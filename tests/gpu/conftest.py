@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from checkpoints import models
 from compress import Settings
-from core import child, measuring, models, plugins, session
+from core import plugins
 from core.machine import probe
-from core.memory import Watch
+from running import child, measuring, session
+from running.memory import Watch
 from tests.gpu import look
 
 SETTINGS = Settings(num_calibration_samples=32, max_sequence_length=256, calibration="demo")

@@ -37,7 +37,7 @@ def watch(emit: Any, path: str, prompts: list[str], new_tokens: int) -> None:
             "served": asdict(engine.describe()),
             "phases": dict(engine.load_phases),
             "cuda_kernels": cuda_kernels(engine, ids),
-        })  # fmt: skip
+        })
 
 
 def cuda_kernels(engine: Engine, prompts: list[list[int]]) -> list[str]:
@@ -64,7 +64,7 @@ def agreement(prompts: list[list[int]], answers: list[list[int]]) -> float:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from core.models import DEMO_PATH
+    from checkpoints.models import DEMO_PATH
 
     reference = AutoModelForCausalLM.from_pretrained(DEMO_PATH, dtype=torch.float32)
     same = total = 0

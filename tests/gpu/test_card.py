@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from core import models, session
+from checkpoints import models
 from core.machine import probe
-from core.memory import Watch
+from running import session
+from running.memory import Watch
 from tests.models import write_compressed
 
 pytestmark = pytest.mark.gpu
@@ -16,7 +17,7 @@ TOLERANCE = 0.05
 
 def smi(field: str) -> str:
     line = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits", "-i",
-            probe().gpus[0].uuid]  # fmt: skip
+            probe().gpus[0].uuid]
     return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
 
 

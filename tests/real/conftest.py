@@ -43,7 +43,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> RealRun:
         *CALIBRATION, "--enforce_eager", "--max_model_len", "1024", "--prompt_tokens", "32",
         "--max_new_tokens", "16", "--num_prompts", "2", "--batch_sizes", "4", "--repeats", "2",
         "--limit", str(DOCUMENTS), "--divergence_tokens", "8192", "--perplexity_tokens", "8192",
-    ]  # fmt: skip
+    ]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, env={**os.environ})
     found = [load_all(folder / name) for name in ("perf_results", "eval_results")]
     return RealRun(folder, done.stdout + done.stderr, done.returncode, *found)

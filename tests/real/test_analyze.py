@@ -79,7 +79,7 @@ def test_what_runs_in_the_engine(real_run: RealRun) -> None:
     done = subprocess.run(
         [*line, "--base", "demo", "--target", "cpu", "--json", "--max_model_len", "512"],
         cwd=real_run.folder, capture_output=True, text=True,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (found,) = json.loads(done.stdout)
     served = found["runtime"]["served"]
@@ -91,7 +91,7 @@ def test_what_runs_in_the_engine(real_run: RealRun) -> None:
 
 
 def test_pictures(against_base: dict[str, dict[str, Any]], tmp_path: Path) -> None:
-    from reporting import analysis_pictures
+    from reporting.console import analysis_pictures
 
     made = analysis_pictures.draw(list(against_base.values()), tmp_path / "pictures")
     assert [path.name for path in made] == ["bytes_by_dtype.png", "sqnr_by_layer.png"]

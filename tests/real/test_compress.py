@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from core import checkpoint, models, plugins, preflight, verify
+from checkpoints import checkpoint, models
+from compressing import preflight, verify
+from core import plugins
 from core.machine import probe
 from tests.conftest import ROOT
 from tests.real.conftest import CALIBRATION, RealRun

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core import checkpoint, models
+from checkpoints import checkpoint, models
 from scripts import make_model
 from scripts.model_shapes import SHAPES
 

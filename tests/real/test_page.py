@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
-from reporting import changes, document, history_page, page, reading, runs, study
+from reporting.contents import changes, document
+from reporting.deciding import runs, study
+from reporting.formats import _history_page as history_page
+from reporting.formats import html as page
+from reporting.reading import results as reading
 from tests.conftest import ROOT
 from tests.real.conftest import RealRun
 from tests.report_case import typical, write
@@ -103,7 +107,7 @@ def test_a_scheme_opens(opened: Any) -> None:
     scheme.locator("> summary").click()
     inside = scheme.inner_text()
     for told in ("fingerprint", "f-INT8-W8A8", "CPUInt8ScaledMMLinearKernel",
-                 "<script>alert('answer')</script>"):  # fmt: skip
+                 "<script>alert('answer')</script>"):
         assert told in inside, told
     assert "first_token_s" not in inside  # folded
     scheme.evaluate("e => e.querySelectorAll('details').forEach(d => d.open = true)")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from core import models
-from core.comparison import Margin, quality
-from core.quality import DEMO_TASKS
+from checkpoints import models
 from core.records import Record, load_all
+from quality.comparison import Margin, quality
+from quality.questions import DEMO_TASKS
 from tests.conftest import ROOT
 from tests.real.conftest import DOCUMENTS, RealRun
 
@@ -69,7 +69,7 @@ def test_the_base_scored_twice_is_no_difference(real_run: RealRun, tmp_path: Pat
     again = score(
         tmp_path, "--tasks", ",".join(tasks), "--text", "none", "--limit", DOCUMENTS,
         "--enforce_eager", "--max_model_len", 1024,
-    )  # fmt: skip
+    )
     found = quality(list(real_run.quality_of("BASE").values()), list(again.values()))
     assert set(found.tasks) == set(tasks)
     assert not any(task.real for task in found.tasks.values())
@@ -83,7 +83,7 @@ def test_lm_eval_and_transformers_agree(tmp_path: Path) -> None:
         tmp_path, "--dtype", "float32", "--limit", DOCUMENTS, "--enforce_eager",
         "--max_model_len", 1024, "--window", 512, "--stride", 384, "--divergence_tokens", 0,
         "--text", cut_text(tmp_path),
-    )  # fmt: skip
+    )
     from lm_eval.utils import make_table
 
     theirs = by_lm_eval()
@@ -140,7 +140,7 @@ def by_lm_eval() -> dict[str, list[object]]:
     results: Any = simple_evaluate(
         model="hf", model_args=arguments, tasks=list(DEMO_TASKS), limit=DOCUMENTS,
         batch_size=16, device="cpu", task_manager=manager, bootstrap_iters=0,
-    )  # fmt: skip
+    )
     return {name: chosen(samples) for name, samples in results["samples"].items()}
 
 

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from core import models, plugins
-from core.checkpoint import read
+from checkpoints import models
+from checkpoints.checkpoint import read
+from core import plugins
 from core.machine import probe
 from tests.conftest import ROOT
 from tests.real.conftest import RealRun

@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
-from core import corpus, tasks
+from core import texts
 from core.errors import UserError
-from core.quality import Tasks
+from quality import tasks
+from quality.questions import Tasks
 
 pytestmark = pytest.mark.real
 ARC = {"id": "1", "question": "2+2?", "choices": {"text": ["3", "4"], "label": ["A", "B"]},
-       "answerKey": "B"}  # fmt: skip
+       "answerKey": "B"}
 AI2 = {"id": "1", "question": {"stem": "2+2?", "choices": [
-    {"text": "3", "label": "A"}, {"text": "4", "label": "B"}]}, "answerKey": "B"}  # fmt: skip
+    {"text": "3", "label": "A"}, {"text": "4", "label": "B"}]}, "answerKey": "B"}
 EVENT = {"ind": 1, "activity_label": "Cooking", "ctx_a": "A man cooks.", "ctx_b": "he",
-         "ctx": "A man cooks. he", "endings": ["eats.", "flies."], "label": 0}  # fmt: skip
+         "ctx": "A man cooks. he", "endings": ["eats.", "flies."], "label": 0}
 GOAL = {"goal": "Open a jar", "sol1": "Twist the lid.", "sol2": "Eat the lid."}
 
 
@@ -39,7 +40,7 @@ def test_published_files(tmp_path: Path) -> None:
     found = {n: build(n, tmp_path) for n in ("gsm8k", "hellaswag", "arc_easy", "piqa")}
     assert {n: len(task.eval_docs) for n, task in found.items()} == {
         "gsm8k": 3, "hellaswag": 4, "arc_easy": 5, "piqa": 2
-    }  # fmt: skip
+    }
     for task in found.values():
         document = task.eval_docs[0]
         assert task.doc_to_text(document) and task.doc_to_target(document) is not None
@@ -70,7 +71,7 @@ def test_downloaded_folders_by_configuration(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(
     tmp_path: Path, file: str, rows: list[dict[str, Any]], task: str, shots: int | None,
     sentence: str,
-) -> None:  # fmt: skip
+) -> None:
     write(tmp_path / file, rows)
     with pytest.raises(UserError, match=sentence):
         build(task, tmp_path, shots)
@@ -90,4 +91,4 @@ def test_the_text_for_perplexity_is_looked_for_there_too(tmp_path: Path) -> None
     folder.mkdir(parents=True)
     pages = Dataset.from_dict({"page": ["One article.", "Another."]})
     pages.to_parquet(folder / "test-00000-of-00001.parquet")
-    assert corpus.text("wikitext", tmp_path) == "One article.\n\nAnother."
+    assert texts.text("wikitext", tmp_path) == "One article.\n\nAnother."

@@ -1,0 +1,108 @@
+"""Whether all layers of a decoder are there, as far as its names are understood.
+
+Names are those of Llama and the many models that follow it: `model.layers.7.mlp.gate_proj` beside
+`model.embed_tokens` and `model.norm`, perhaps within a model of several parts. Of others (GPT-2,
+OPT, encoders) nothing is said, nor of a config that does not say how many layers there are.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from checkpoints.checkpoint import DECODER, EMBEDDING, Checkpoint
+from checkpoints.consistency import Finding
+from checkpoints.modules import PLAIN, Module
+
+TOGETHER = (("q_proj", "k_proj", "v_proj", "o_proj"), ("gate_proj", "up_proj", "down_proj"))
+# layers that take keys, values or whole blocks from elsewhere
+SHARING = ("num_kv_shared_layers", "attention_k_eq_v", "cla_share_factor", "block_configs")
+FEW = 20
+
+
+def complete(found: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]:
+    """Decoder layers, projections, the embedding or the final norm that are not there.
+
+    Raises `Damaged` for a config whose sizes are no numbers.
+    """
+    prefix, numbers = _layers(modules)
+    wanted = found.number("num_hidden_layers", 0)
+    if not numbers or not wanted or found.config.get("is_encoder_decoder"):
+        return
+    yield from _numbered(found, prefix, numbers, wanted)
+    yield from _together(found, modules)
+    yield from _embedding(found, prefix, modules)
+    norms = [name for name in modules if "norm" in name.rpartition(".")[2]]
+    beside = prefix.rstrip(".")
+    if any(map(DECODER.match, norms)) and not any(n.rpartition(".")[0] == beside for n in norms):
+        yield Finding("missing", f"{prefix}norm", "no final norm is stored")
+
+
+def _layers(modules: Iterable[str]) -> tuple[str, set[int]]:
+    """What stands before the decoder layers' names, and their numbers."""
+    found: dict[str, set[int]] = {}
+    for name in modules:
+        match = DECODER.match(name + ".")
+        if match and len(match[2]) < 6:
+            found.setdefault(match[1], set()).add(int(match[2]))
+    return max(found.items(), key=lambda item: len(item[1]), default=("", set()))
+
+
+def _numbered(found: Checkpoint, prefix: str, numbers: set[int], wanted: int) -> Iterator[Finding]:
+    """Exactly 0 to `wanted` - 1, and after them what predicts further tokens."""
+    says = f"the config says {wanted} layers"
+    missing = list(islice((n for n in range(wanted) if n not in numbers), FEW))
+    for number in missing:
+        yield Finding("missing", f"{prefix}layers.{number}", f"is not stored, {says}")
+    left = wanted - sum(number < wanted for number in numbers) - len(missing)
+    if left > 0:
+        yield Finding("missing", "", f"{left} further layers are not stored, {says}")
+    most = wanted + found.number("num_nextn_predict_layers", 0)
+    for number in sorted(n for n in numbers if n >= most)[:FEW]:
+        yield Finding("orphan", f"{prefix}layers.{number}", f"is one too many, {says}")
+
+
+def _together(found: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]:
+    """Projections that stand beside these in other layers and not in this one."""
+    text = found.config.get("text_config")
+    configs = (found.config, text if isinstance(text, dict) else {})
+    if any(config.get(key) for config in configs for key in SHARING):
+        return
+    places: dict[str, set[str]] = {}
+    for name in modules:
+        parent, _, last = name.rpartition(".")
+        places.setdefault(parent, set()).add(last)
+    usual: dict[str, set[str]] = {}
+    for parent, names in places.items():
+        usual.setdefault(_place(parent), set()).update(names)
+    for parent, names in places.items():
+        if any(name.startswith("kv_") for name in names) or not DECODER.match(parent + "."):
+            continue  # latent attention has other projections beside q_proj
+        for group in TOGETHER:
+            beside = [name for name in group if name in names]
+            for name in group if beside else ():
+                if name not in names and name in usual[_place(parent)]:
+                    why = f"is not stored, {beside[0]} beside it is"
+                    yield Finding("missing", f"{parent}.{name}", why)
+
+
+def _place(name: str) -> str:
+    """A name whatever its numbers."""
+    return re.sub(r"\.\d+(?=\.|$)", ".#", name)
+
+
+def _embedding(found: Checkpoint, prefix: str, modules: dict[str, Module]) -> Iterator[Finding]:
+    words, width = found.number("vocab_size", 0), found.number("hidden_size", 0)
+    if not words or not width:
+        return
+    table = modules.get(f"{prefix}embed_tokens")
+    if table is None:
+        if not any("layers." not in name and EMBEDDING.search(name + ".") for name in modules):
+            yield Finding("missing", f"{prefix}embed_tokens", "no embedding is stored")
+        return
+    weight = table.tensors.get("weight")
+    if weight is None or weight.dtype not in PLAIN or len(weight.shape) != 2:
+        return
+    rows, columns = weight.shape
+    if rows < words or columns != width:
+        why = f"is {rows} x {columns}, the config says {words} x {width}"
+        yield Finding("shape", table.name, why)

@@ -1,0 +1,157 @@
+"""Where models and checkpoints are, and which checkpoint is which scheme of which model.
+
+A model is `demo` (built in) or a folder. `compress.py` writes `{model_id}-{SCHEME}/` beside where
+it is run, with `compression.json` in it; that file, not the folder's name, says what it is.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checkpoints import checkpoint
+from core import plugins
+from core.errors import UserError
+from core.plugins import ROOT
+
+DEMO = "demo"
+DEMO_PATH = ROOT / "demo" / "model"
+MANIFEST = "compression.json"
+ALIKE = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")  # in both of a pair
+RANDOM_WEIGHTS = "random_weights.json"  # scripts/make_model.py leaves it in what it makes
+DOWNLOAD = "download.json"  # download_model.py leaves it in what it fetches
+NO_QUALITY = "random weights: no quality figure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a checkpoint folder is: model, scheme, and how it was made.
+
+    `scheme` is one of ours where `ours`; of a checkpoint made by others it is the declared method.
+    `manifest` is `compression.json`; in it, and in that of a base made by scripts/make_model.py,
+    `random_weights` tells that there is no quality to measure.
+    """
+
+    path: Path
+    model: str
+    scheme: str
+    manifest: dict[str, Any]
+    ours: bool
+
+
+def folder(model_id: str) -> Path:
+    """The folder of a model. Raises `UserError` that says how to get it when there is none."""
+    if model_id == DEMO:
+        return DEMO_PATH
+    path = Path(model_id)
+    if path.is_dir():
+        return path
+    fetched = Path(model_id.rpartition("/")[2].lower())
+    if "/" in model_id and (fetched / DOWNLOAD).is_file():
+        return fetched
+    hint = (
+        f"`python download_model.py {model_id}` fetches it"
+        if "/" in model_id
+        else (
+            "`python download_model.py` fetches Llama-3-8B-Instruct into llama3_8b, "
+            "and `demo` is built in"
+        )
+    )
+    raise UserError(f"there is no model folder {model_id!r}; {hint}")
+
+
+def has_chat_template(path: Path) -> bool:
+    """Whether a model's tokenizer comes with a chat template, as files tell."""
+    if (path / "chat_template.jinja").is_file():
+        return True
+    config = path / "tokenizer_config.json"
+    return config.is_file() and bool(checkpoint.read_json(config).get("chat_template"))
+
+
+def model_name(model_id: str) -> str:
+    """The first part of a checkpoint's folder name: `demo`, or the model folder's own name."""
+    return DEMO if model_id == DEMO else Path(model_id).resolve().name
+
+
+def checkpoint_path(model_id: str, scheme: str, parent: Path) -> Path:
+    """Where the checkpoint of a model under a scheme goes; the base is the model itself."""
+    stem = plugins.find("schemes", scheme)
+    if stem == "base":
+        return folder(model_id)
+    return parent / f"{model_name(model_id)}-{plugins.shown('schemes', stem)}"
+
+
+def identify(path_or_model: str) -> Identity:
+    """Tell what a checkpoint is from its `compression.json`; one without compression is a base."""
+    path = folder(path_or_model)
+    if (path / MANIFEST).is_file():
+        manifest = checkpoint.read_json(path / MANIFEST)
+        return Identity(
+            path=path,
+            model=str(manifest.get("model")),
+            scheme=str(manifest.get("scheme")),
+            manifest=manifest,
+            ours=True,
+        )
+    found = checkpoint.read(path)
+    base = found.quantization is None
+    return Identity(
+        path=path,
+        model=model_name(path_or_model),
+        scheme="BASE" if base else found.format,
+        manifest=random_mark(path),
+        ours=base,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A checkpoint and its base, which may be itself."""
+
+    mine: Identity
+    base: Identity
+
+
+def pair(model: str, base: str | None) -> Pair:
+    """Find a checkpoint's base: as named, or the model that it says it was made from.
+
+    Raises `UserError` when there is none or it is another model's.
+    """
+    mine = identify(model)
+    if mine.scheme == "BASE" and base is None:
+        return Pair(mine=mine, base=mine)
+    found = identify(base or _made_from(mine))
+    if found.scheme != "BASE":
+        raise UserError(f"{found.path.name} is compressed ({found.scheme}) and cannot be a base")
+    made_from = mine.manifest.get("base", {}).get("fingerprint")
+    files, theirs = checkpoint.read(mine.path), checkpoint.read(found.path)
+    if made_from and made_from != theirs.fingerprint:
+        raise UserError(f"{mine.path.name} was made from other weights than {found.path.name} has")
+    for key in ALIKE:
+        if files.config.get(key) != theirs.config.get(key):
+            raise UserError(
+                f"{found.path.name} is not the base of {mine.path.name}: {key} is "
+                f"{theirs.config.get(key)} and {files.config.get(key)}"
+            )
+    return Pair(mine=mine, base=found)
+
+
+def _made_from(mine: Identity) -> str:
+    if not mine.ours:
+        raise UserError(f"{mine.path.name} does not say what it was made from: name it with --base")
+    beside = mine.path.parent / mine.model
+    return str(beside) if mine.model != DEMO and beside.is_dir() else mine.model
+
+
+def hub(path: Path) -> dict[str, Any]:
+    """The hub's `repo_id` and `commit` that a folder says it was downloaded from, or nothing."""
+    try:
+        held = checkpoint.read_json(path / DOWNLOAD)
+    except UserError:
+        return {}
+    return {key: held[key] for key in ("repo_id", "commit") if isinstance(held.get(key), str)}
+
+
+def random_mark(path: Path) -> dict[str, Any]:
+    """`random_weights` with what marks a folder's weights as random (`note`, shape), or nothing."""
+    mark = path / RANDOM_WEIGHTS
+    return {"random_weights": checkpoint.read_json(mark)} if mark.is_file() else {}

@@ -1,0 +1,1 @@
+"""Making a checkpoint: the plan, the run, the verification."""

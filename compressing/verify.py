@@ -1,0 +1,53 @@
+"""Reopen a checkpoint that was just written and prove that it is what the scheme promises.
+
+llmcompressor saves an uncompressed model without a word when a target's name is misspelt; a format
+may store 4-bit weights one byte each. Both are found here, by name.
+"""
+
+from pathlib import Path
+
+from checkpoints import checkpoint, truth
+from core.errors import UserError
+from core.scheme import Scheme
+
+BITS_TOLERANCE = 0.01  # relative; the layouts are exact, so this only allows for alignment
+
+
+def verify(
+    written: Path, scheme: Scheme, layers: dict[str, tuple[int, int]], dtype_bits: int = 16
+) -> list[str]:
+    """Findings about a compressed checkpoint, empty when it is as declared.
+
+    `layers` maps every module that must be compressed to its (outputs, inputs); `dtype_bits` is the
+    width of the base's weights.
+    """
+    try:
+        found = checkpoint.read(written)
+        if not found.quantization:
+            return ["the checkpoint is not compressed: its config has no quantization_config"]
+        if found.format != scheme.storage.format:
+            return [f"declared as {found.format}, the scheme stores {scheme.storage.format}"]
+        these = truth.layers(found)
+        findings = [str(finding) for finding in truth.examine(these, layers)]
+    except UserError as problem:
+        return [str(problem)]
+    compressed = {name for name, module in these.modules.items() if module.compressed}
+    asked = {str(finding).partition(":")[0] for finding in findings}
+    findings += [f"{layer}: not compressed" for layer in sorted(set(layers) - compressed - asked)]
+    extra = sorted(compressed - set(layers) - asked)
+    findings += [f"{layer}: compressed although it should not be" for layer in extra]
+    if scheme.kv_cache_bits and (these.declared is None or these.declared.kv_cache is None):
+        findings.append("no KV-cache scales are declared although the scheme calibrates them")
+    return findings or _bits(these, layers, scheme, dtype_bits)
+
+
+def _bits(
+    these: truth.Layers, layers: dict[str, tuple[int, int]], scheme: Scheme, dtype_bits: int
+) -> list[str]:
+    """Bits per weight on disk against what the scheme's layout must take."""
+    weights = sum(rows * columns for rows, columns in layers.values())
+    expected = sum(scheme.storage.bits(*shape, dtype_bits) for shape in layers.values()) / weights
+    stored = sum(these.modules[layer].nbytes for layer in layers) * 8 / weights
+    if abs(stored / expected - 1) <= BITS_TOLERANCE:
+        return []
+    return [f"{stored:.3f} bits per weight on disk, the scheme should take {expected:.3f}"]

@@ -1,0 +1,37 @@
+"""Text by name: a corpus of `corpora/`, or a file of one's own."""
+
+from pathlib import Path
+
+from core import plugins
+from core.corpus import DATA_DIR, Corpus, Document, choose, read_jsonl
+from core.errors import UserError
+
+
+def documents(source: str, count: int, seed: int) -> list[Document]:
+    """`count` documents from a corpus by name or from a JSONL file, chosen by `seed`.
+
+    Raises `UserError` for an unknown source, a broken file (with its line) or too few documents.
+    """
+    if source.endswith((".jsonl", ".json")) or Path(source).is_file():
+        return choose(read_jsonl(Path(source)), count, seed, source)
+    corpus: Corpus = plugins.load("corpora", source)
+    return corpus.load(count, seed)
+
+
+def text(source: str, data_dir: Path = DATA_DIR) -> str:
+    """The text of a corpus by name, or of a file. Raises `UserError` where there is none."""
+    path = Path(source)
+    if path.is_file():
+        try:
+            found = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as problem:
+            raise UserError(f"{path}: not UTF-8 text ({problem})") from problem
+        if not found.strip():
+            raise UserError(f"{path}: the file is empty")
+        return found
+    if "/" in source or path.suffix:
+        raise UserError(f"{path}: there is no such file")
+    corpus: Corpus = plugins.load("corpora", source)
+    if corpus.text is None:
+        raise UserError(f"{source} has no text to measure on; `wikitext` and `demo` have")
+    return corpus.text(data_dir)

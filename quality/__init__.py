@@ -1,0 +1,1 @@
+"""What checkpoints are asked and how answers are compared: lm-eval tasks, paired statistics."""

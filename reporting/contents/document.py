@@ -1,0 +1,68 @@
+"""A report before it has a form: decision, tables, observations, notes. Formats draw this."""
+
+from dataclasses import dataclass
+
+from core.words import budget_text
+from reporting.contents import checkpoints, quality_tables, tables
+from reporting.contents.tables import Table
+from reporting.deciding import observations
+from reporting.deciding.decision import Outcome, decide
+from reporting.deciding.ranking import USE_CASES, UseCase
+from reporting.deciding.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything a reader is told about one model; `study` has the records it comes from."""
+
+    study: Study
+    outcomes: list[Outcome]
+    tables: list[Table]
+    observations: list[str]
+    environment: list[tuple[str, str]]
+    notes: list[str]
+
+    @property
+    def title(self) -> str:
+        """The heading of every format."""
+        return f"Which scheme for {self.study.model}?"
+
+
+def build(study: Study, use_case: UseCase | None = None, budget: int | None = None) -> Report:
+    """The report of a study: all use cases, or the one asked for."""
+    wanted = USE_CASES if use_case is None else (use_case,)
+    return Report(
+        study=study, outcomes=[decide(study, case, budget) for case in wanted],
+        tables=_tables(study), observations=observations.observations(study),
+        environment=tables.environment(study), notes=_notes(study, budget),
+    )
+
+
+def _tables(study: Study) -> list[Table]:
+    """Every table there is something to say in, in the order of reading."""
+    made = [
+        *tables.speed_and_memory(study),
+        *quality_tables.both(study),
+        checkpoints.table(study),
+        tables.missing(study),
+    ]
+    return [table for table in made if table.rows]
+
+
+def _notes(study: Study, budget: int | None) -> list[str]:
+    """What a reader must know before comparing: budget, missing base, what was left out."""
+    notes = [f"Memory budget: {budget_text(budget)}."] if budget is not None else []
+    if study.base is None or not study.base.performance:
+        notes.append(
+            "The base was not measured: figures are absolute, there are no speed-ups and no "
+            "verdicts."
+        )
+    elif study.rounds == [1] and len(study.candidates) > 1:
+        notes.append(
+            "Speed is of one load of each checkpoint, and loads can differ by more than the "
+            "repeats of one: pipeline.py --rounds 3 takes turns over fresh ones."
+        )
+    if study.context.get("engine") == "fake":
+        notes.append("Made with the fake engine: the numbers come from a made-up clock.")
+    notes += [f"{note[0].upper()}{note[1:]}." for note in study.notes]
+    return notes + [f"Not read: {path} ({why})." for path, why in sorted(study.broken.items())]

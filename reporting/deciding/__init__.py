@@ -1,0 +1,1 @@
+"""What records say: which may be compared, which scheme to deploy and why, what changed."""

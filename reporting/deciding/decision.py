@@ -1,0 +1,111 @@
+"""Which scheme to deploy: gates first, then the best that the repeats tell from the next.
+
+The rule (docs/report.md): a scheme that was not served, failed its quality gate or does not fit the
+memory budget is out, whatever its speed. Of the others the best wins for a use case; those that the
+intervals do not tell from it tie, and ties go to the least lossy, then the simplest. A compressed
+scheme wins only when its quality *passed*: where that is open the outcome is undecided and says
+what would decide it. Everything here is a pure function of records.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from core.words import join
+from reporting.deciding import reasons
+from reporting.deciding.deploy import serve_command
+from reporting.deciding.gates import accepted, gate, too_large
+from reporting.deciding.ranking import Rated, UseCase, metric, winner
+from reporting.deciding.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loser:
+    """A scheme that was not chosen, and why."""
+
+    scheme: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The decision for one use case.
+
+    `decided`: deploy `winner`; None where no scheme fits the memory budget. Otherwise `winner` is
+    what is safe to deploy meanwhile (None when nothing is), and `to_decide` are commands that would
+    settle it. `measure` and `figure` are what was compared.
+    """
+
+    use_case: UseCase
+    decided: bool
+    winner: str | None
+    sentence: str
+    losers: list[Loser] = field(default_factory=list)
+    to_decide: list[str] = field(default_factory=list)
+    command: str | None = None
+    measure: str = ""
+    figure: str = ""
+
+    @property
+    def lost(self) -> list[tuple[str, str]]:
+        """Losers with the same reason together: names, and the reason."""
+        grouped: dict[str, list[str]] = {}
+        for loser in self.losers:
+            grouped.setdefault(loser.reason, []).append(loser.scheme)
+        return [(join(names), reason) for reason, names in grouped.items()]
+
+
+def decide(study: Study, use_case: UseCase, budget: int | None = None) -> Outcome:
+    """The outcome for one use case; `budget` is the memory in bytes that a scheme must fit."""
+    measure, name = metric(study, use_case)
+    losers: list[Loser] = []
+    rated: list[Rated] = []
+    for candidate in study.candidates:
+        reason = gate(candidate, budget)
+        figure = candidate.figure(measure, name)
+        if reason is None and figure is None:
+            why = candidate.problem(measure) or "was not measured"
+            reason = f"{reasons.GOALS[use_case]} is not known: {why}"
+        if reason is not None or figure is None:
+            losers.append(Loser(scheme=candidate.scheme, reason=reason or ""))
+        else:
+            rated.append(Rated(candidate, figure))
+    outcome = _choose(study, use_case, rated, losers)
+    tight = too_large(study, budget) if budget is not None else None
+    if tight is not None:
+        outcome = replace(outcome, decided=True, sentence=tight, to_decide=[])
+    return _finish(study, outcome, measure, name, budget)
+
+
+def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Loser]) -> Outcome:
+    """The winner among those that passed the gates, everybody else with a reason."""
+    if not rated:
+        return Outcome(
+            use_case=use_case, decided=False, winner=None, losers=losers,
+            sentence="Undecided: there is nothing to compare.", 
+            to_decide=[reasons.measure_command(study)],
+        )
+    lead, tied = winner(rated, use_case)
+    safe = [one for one in rated if accepted(one.candidate)]
+    kept = lead if lead in safe else winner(safe, use_case)[0] if safe else None
+    commands = reasons.to_decide(study, lead, tied, use_case)
+    losers += [
+        Loser(
+            scheme=one.candidate.scheme, reason=reasons.lost_reason(one, lead, kept, tied, use_case)
+        )
+        for one in rated
+        if one is not kept
+    ]
+    sentence = reasons.lead_sentence(study, lead, tied, use_case)
+    decided = not commands and accepted(lead.candidate)
+    if not decided:
+        sentence = reasons.undecided_sentence(lead, tied, kept, sentence, use_case)
+    return Outcome(
+        use_case=use_case, decided=decided, losers=losers, to_decide=commands,
+        winner=kept.candidate.scheme if kept else None, sentence=sentence,
+    )
+
+
+def _finish(study: Study, outcome: Outcome, measure: str, name: str, budget: int | None) -> Outcome:
+    """Add the command and what was compared."""
+    chosen = next((c for c in study.candidates if c.scheme == outcome.winner), None)
+    command = serve_command(chosen, budget) if chosen else None
+    return replace(outcome, command=command, measure=measure, figure=name)

@@ -1,0 +1,189 @@
+"""One run against another, and figures over runs: is it a regression, or the noise?
+
+Two loads of one checkpoint differ by themselves. How much is taken as 3 %, the limit of "stable",
+and learned from earlier runs of the same hardware and settings as they come. A change is called
+only when it is beyond that and the spread of the repeats together, at 95 % over all figures that
+are tested (Bonferroni). Sizes are counted: they may move by 1 %.
+"""
+
+import math
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from core.errors import UserError
+from core.records import Figure, Record
+from core.stats import CONFIDENCE, STABLE, Ratio
+from reporting.deciding import pairing
+from reporting.deciding.context import differences, measure_order
+from reporting.deciding.runs import Key, Run
+
+if TYPE_CHECKING:
+    from quality.paired import Comparison
+
+TIMED = {"sequential": ("e2e_latency_s",), "batch": ("output_tokens_per_s",)}
+COUNTED = {"memory": ("checkpoint_bytes", "weights_bytes", "kv_cache_tokens")}
+SINGLE = {"load": ("load_s",), "memory": ("peak_bytes",)}  # one value a run: needs earlier runs
+SHOWN = ("perplexity", "divergence", "references")
+EXACT = 0.01
+ENOUGH_RUNS = 3
+PRIOR_RUNS = 10
+
+Called = Literal["regression", "improvement", "no difference", "not tested"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One figure before and after; `ratio` above 1 is better, whatever the unit."""
+
+    scheme: str
+    measure: str
+    figure: str
+    before: Figure | None
+    after: Figure | None
+    ratio: Ratio | None
+    called: Called
+    reason: str = ""
+
+
+def compare(before: Run, after: Run, earlier: list[Run] | None = None) -> list[Change]:
+    """Every figure both runs have, and what failed that did not before.
+
+    `earlier` runs tell how much runs differ by themselves. Raises `UserError` when hardware or
+    settings differ.
+    """
+    apart = differences(before.conditions, after.conditions)
+    models = {s.record.subject.model for run in (before, after) for s in run.stored.values()}
+    if len(models) > 1:
+        apart.insert(0, f"model {' and '.join(sorted(models))}")
+    if apart:
+        raise UserError(f"{before.name} and {after.name} cannot be compared: {'; '.join(apart)}")
+    same = [run for run in earlier or [] if not differences(run.conditions, after.conditions)]
+    pairs = [(key, before.stored[key], after.stored[key])
+             for key in sorted(before.stored, key=_order) if key in after.stored]
+    tested = sum(len(_timed(key[1])) for key, _, _ in pairs)
+    changes: list[Change] = []
+    for key, old, new in pairs:
+        changes += _of_pair(key, old.record, new.record, same, max(1, tested))
+    return changes + list(_quality(before, after))
+
+
+def _order(key: Key) -> tuple[bool, str, tuple[int, int]]:
+    return key[0] != "BASE", key[0], measure_order(key[1])
+
+
+def _timed(measure: str) -> tuple[str, ...]:
+    return TIMED.get(measure.partition(" ")[0], ())
+
+
+def _of_pair(
+    key: Key, old: Record, new: Record, earlier: list[Run], tested: int
+) -> Iterator[Change]:
+    scheme, measure = key
+    if old.status == "ok" and new.status != "ok":
+        yield Change(scheme=scheme, measure=measure, figure="", before=None, after=None, ratio=None,
+                     called="regression", reason=f"failed: {new.reason}")
+    kind = measure.partition(" ")[0]
+    names = (*_timed(measure), *COUNTED.get(kind, ()), *SINGLE.get(kind, ()))
+    for name in names or (old.figures if kind in SHOWN else ()):
+        first, second = old.figures.get(name), new.figures.get(name)
+        if first is None or second is None or min(*first.values, *second.values) <= 0:
+            continue
+        history = [run.stored[key].record.figures[name] for run in earlier
+                   if key in run.stored and name in run.stored[key].record.figures]
+        called: Called = "not tested"
+        ratio = None
+        if name in COUNTED.get(kind, ()):
+            called, ratio = counted(first, second)
+        elif kind not in SHOWN:
+            called, ratio = timed(first, second, history, tested)
+        yield Change(scheme=scheme, measure=measure, figure=name, before=first, after=second,
+                     ratio=ratio, called=called)
+
+
+def counted(old: Figure, new: Figure) -> tuple[Called, Ratio]:
+    """A size or count: no noise, a hundredth may go."""
+    value = old.value / new.value if new.better == "lower" else new.value / old.value
+    return _called(value < 1 - EXACT, value > 1 + EXACT), Ratio(value=value, low=value, high=value)
+
+
+def timed(
+    old: Figure, new: Figure, history: list[Figure], tested: int
+) -> tuple[Called, Ratio | None]:
+    """A figure with noise within and between runs; one value a run needs three earlier runs.
+
+    Welch-Satterthwaite degrees of freedom over three parts: both runs' repeats, and between runs.
+    """
+    single = len(old.values) < 2 or len(new.values) < 2
+    if single and len(history) < ENOUGH_RUNS:
+        return "not tested", None
+    sign = -1 if new.better == "lower" else 1
+    centre = sign * (_log_mean(new) - _log_mean(old))
+    parts = [_within(old), _within(new), _between(history, 0 if single else PRIOR_RUNS)]
+    variance = sum(part for part, _ in parts)
+    spread = sum(part**2 / degrees for part, degrees in parts if part)
+    from scipy.special import stdtrit
+
+    degrees = variance**2 / spread if spread else math.inf
+    half = float(stdtrit(degrees, 1 - (1 - CONFIDENCE) / (2 * tested))) * math.sqrt(variance)
+    ratio = Ratio(value=math.exp(centre), low=math.exp(centre - half), high=math.exp(centre + half))
+    return _called(centre + half < 0, centre - half > 0), ratio
+
+
+def _called(worse: bool, better: bool) -> Called:
+    return "regression" if worse else "improvement" if better else "no difference"
+
+
+def _log_mean(figure: Figure) -> float:
+    return statistics.fmean(math.log(v) for v in figure.values)
+
+
+def _within(figure: Figure) -> tuple[float, float]:
+    """Variance of a run's mean from its repeats, and the degrees of freedom."""
+    if len(figure.values) < 2:
+        return 0.0, 1.0
+    logs = [math.log(v) for v in figure.values]
+    return statistics.variance(logs) / len(logs), len(logs) - 1
+
+
+def _between(history: list[Figure], prior: int) -> tuple[float, float]:
+    """Twice the variance from run to run, and its degrees of freedom.
+
+    The assumed 3 % counts as much as `prior` runs, so that a few quiet runs do not make every
+    later difference look real.
+    """
+    means = [_log_mean(figure) for figure in history if min(figure.values) > 0]
+    spread, degrees = 0.0, max(0, len(means) - 1)
+    if degrees:
+        inside = statistics.fmean(_within(figure)[0] for figure in history)
+        spread = max(statistics.variance(means) - inside, 0.0)
+    both = prior + degrees
+    return 2 * (prior * STABLE**2 + degrees * spread) / both, both
+
+
+def _quality(before: Run, after: Run) -> Iterator[Change]:
+    """Task scores of both runs, paired by document."""
+    for scheme in dict.fromkeys(scheme for scheme, _ in after.stored):
+        old, new = ([stored for (owner, _), stored in run.stored.items()
+                     if owner == scheme and stored.record.kind == "quality"]
+                    for run in (before, after))
+        found = pairing.compare(old, new)
+        for task, paired in found.tasks.items():
+            yield _task_change(scheme, task, paired, found.p_values[task])
+
+
+def _task_change(scheme: str, task: str, paired: "Comparison", p_value: float) -> Change:
+    value = paired.compressed / paired.base if paired.base else None
+    ratio = None if value is None else Ratio(
+        value=value, low=paired.recovery_low and paired.recovery_low / 100,
+        high=paired.recovery_high and paired.recovery_high / 100,
+    )
+    real = p_value < 1 - CONFIDENCE
+    worse = paired.verdict == "fail" or (paired.high < 0 and real)
+    return Change(
+        scheme=scheme, measure="harness", figure=task, before=None, after=None, ratio=ratio,
+        called=_called(worse, paired.low > 0 and real),
+        reason=f"{100 * paired.base:.1f} to {100 * paired.compressed:.1f} of 100 on {paired.n} "
+        "documents",
+    )

@@ -1,0 +1,142 @@
+"""The best of several schemes for a use case: told apart by intervals, ties broken by loss."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, cast
+
+from core import plugins
+from core.records import Figure
+from core.scheme import Scheme
+from core.stats import NOISY
+from reporting.deciding.study import Candidate, Study, advantage, headline
+
+UseCase = Literal["latency", "throughput", "memory"]
+USE_CASES: tuple[UseCase, ...] = ("latency", "throughput", "memory")
+CLEARLY = 0.05  # a difference worth more repeats
+NEARER = "is nearer to the base's predictions"
+MORE_BITS = "keeps more bits (what both lose was not measured alike)"
+SIMPLER = (
+    "is simpler: no calibration text", "is simpler: fewer steps",
+    "is the first by name, for nothing else differs",
+)
+EXACT = 0.01  # sizes are counted, not sampled: closer than this is a tie
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A candidate that passed the gates, and its figure for the use case."""
+
+    candidate: Candidate
+    figure: Figure
+
+
+def metric(study: Study, use_case: UseCase) -> tuple[str, str]:
+    """The measure and figure a use case is judged by: throughput at the largest batch."""
+    if use_case == "memory":
+        return "memory", "weights_bytes"
+    measure = "sequential" if use_case == "latency" else (study.batches() or ["batch"])[-1]
+    return measure, headline(measure)
+
+
+def winner(rated: list[Rated], use_case: UseCase) -> tuple[Rated, list[Rated]]:
+    """The best, or of those not told from it the least lossy, then the simplest; and all tied.
+
+    Where the best is told from the base, only schemes that are told from it too tie with the best.
+    """
+    sign = 1 if rated[0].figure.better == "lower" else -1
+    best = min(rated, key=lambda one: sign * one.figure.value)
+    tied = [one for one in rated if one is best or not separated(best, one, use_case)]
+    base = next((one for one in rated if one.candidate.is_base), None)
+    if base is not None and base not in tied:
+        tied = [one for one in tied if separated(one, base, use_case)]
+    key = partial(_preference, paired_tokens=_all_paired(tied))
+    return min(tied, key=key), tied
+
+
+def drowned(lead: Rated, tied: list[Rated], use_case: UseCase) -> Rated | None:
+    """The tied scheme that looks clearly better than `lead` and that only noise keeps from it."""
+    for one in tied:
+        ratio = advantage(one.figure, lead.figure)
+        unstable = max(one.figure.cv or 0, lead.figure.cv or 0) > NOISY
+        if use_case != "memory" and ratio and ratio.value > 1 + CLEARLY and unstable:
+            return one
+    return None
+
+
+def separated(one: Rated, other: Rated, use_case: UseCase) -> bool:
+    """Whether two figures differ beyond their noise; sizes are exact up to 1 %."""
+    ratio = advantage(one.figure, other.figure)
+    if ratio is None:
+        return one.figure.value != other.figure.value
+    if use_case == "memory":
+        return abs(ratio.value - 1) > EXACT
+    return ratio.separated
+
+
+def unrepeated(one: Rated, other: Rated, use_case: UseCase) -> bool:
+    """Whether it is the lack of repeats, not their spread, that keeps two from being told apart."""
+    single = len(one.figure.values) < 2 or len(other.figure.values) < 2
+    return use_case != "memory" and single and one.figure.value != other.figure.value
+
+
+def finer(one: Rated, other: Rated) -> str:
+    """Why `one` is preferred to `other` where they tie: "is simpler: fewer steps"."""
+    if one.candidate.is_base:
+        return "is the uncompressed model"
+    for paired in (_all_paired([one, other]), False):
+        mine, theirs = (_preference(o, paired_tokens=paired) for o in (one, other))
+        if mine < theirs:
+            differ = [a != b for a, b in zip(mine[1:3] + mine[3], theirs[1:3] + theirs[3],
+                                             strict=True)]
+            nearer = NEARER if paired else MORE_BITS
+            return ("loses less on the tasks", nearer, *SIMPLER)[differ.index(True)]
+    return "comes first among all that tie"
+
+
+def _all_paired(tied: list[Rated]) -> bool:
+    return all(_kl(one) is not None for one in tied if _cut(one))
+
+
+Preference = tuple[bool, float, tuple[float, float], tuple[int, int, str]]
+
+
+def _preference(one: Rated, paired_tokens: bool) -> Preference:
+    """The order of tied schemes: the base, then by loss, then by simplicity.
+
+    The loss is the drop of the mean task score as far as it is outside the noise, then KL
+    divergence where all have it (`paired_tokens`), else the bits left, those of weights first.
+    """
+    candidate = one.candidate
+    aggregate = candidate.compared.aggregate if candidate.compared else None
+    fallen = -aggregate.high if aggregate is not None and aggregate.high < 0 else 0.0
+    lost = (_kl(one) or 0.0, 0.0) if paired_tokens else _bits_cut(candidate.scheme)
+    return _cut(one), fallen, lost, simplicity(candidate.scheme)
+
+
+def _cut(one: Rated) -> bool:
+    return not one.candidate.is_base
+
+
+def _kl(one: Rated) -> float | None:
+    figure = one.candidate.figure("divergence", "kl_mean")
+    return figure.value if figure else None
+
+
+def _bits_cut(scheme: str) -> tuple[float, float]:
+    """Of weights, then of activations; unknown schemes last."""
+    known = _scheme(scheme)
+    return (16.0 - known.weight_bits, 16.0 - known.activation_bits) if known else (16.0, 16.0)
+
+
+def simplicity(scheme: str) -> tuple[int, int, str]:
+    """For ties: no calibration text before some, one step before several, then the name."""
+    known = _scheme(scheme)
+    if known is None:
+        return (2, 9, scheme)
+    steps = known.method.count("+") + (known.method not in ("none", "RTN"))
+    return (int(known.calibration), steps, scheme)
+
+
+def _scheme(name: str) -> Scheme | None:
+    known = plugins.canonical(name) in plugins.names("schemes")
+    return cast(Scheme, plugins.load("schemes", name)) if known else None

@@ -1,0 +1,186 @@
+"""The decision in words: why the best is the best, why each other lost, what is still open."""
+
+import math
+import shlex
+
+from core.stats import NOISY, Ratio
+from core.words import join, more_of, ratio_text, users, with_unit
+from reporting.deciding.deploy import folder
+from reporting.deciding.gates import accepted, quality_state
+from reporting.deciding.ranking import Rated, UseCase, drowned, finer, metric, separated, unrepeated
+from reporting.deciding.study import Candidate, Study, advantage
+
+GOALS = {
+    "latency": "one user's latency",
+    "throughput": "batch throughput",
+    "memory": "smallest memory",
+}
+BEST = {"latency": "lowest latency", "throughput": "highest throughput", "memory": "least memory"}
+REPEATS = "5"
+WORSE = {
+    "latency": "{} slower than",
+    "throughput": "{} slower than",
+    "memory": "takes {} the memory of",
+}
+
+
+def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> str:
+    """Why `lead` comes first, in one sentence with its figure against the base's."""
+    measure, name = metric(study, use_case)
+    scheme = lead.candidate.scheme
+    value = with_unit(lead.figure.value, lead.figure.unit)
+    ratio = study.speed_up(lead.candidate, measure, name)
+    figure = f"{value} {_load(measure, use_case)}{_times(ratio, use_case)}"
+    others = [one.candidate.scheme for one in tied if one is not lead]
+    if lead.candidate.is_base:
+        alike = f"; {join(others)} cannot be told from it" if others else ""
+        return f"No scheme beats {scheme} in {GOALS[use_case]}: {figure}{alike}."
+    kept = f" Its quality {quality_state(lead.candidate)}." if accepted(lead.candidate) else ""
+    if ratio is not None and use_case != "memory" and not ratio.separated:
+        kept = f" The measurements do not tell it from the base.{kept}"
+    if not others:
+        return f"{scheme} has the {BEST[use_case]}: {figure}.{kept}"
+    why = dict.fromkeys(finer(lead, one) for one in tied if one is not lead)
+    return (
+        f"{join([scheme, *others])} share the {BEST[use_case]}. {scheme} comes first because it "
+        f"{join(list(why))}: {figure}.{kept}"
+    )
+
+
+def _times(ratio: Ratio | None, use_case: UseCase) -> str:
+    if ratio is None:
+        return ""
+    if use_case == "memory":
+        return f", {1 / ratio.value:.0%} of the base's"
+    if not ratio.separated:
+        return ""
+    than = " as fast as the base" if use_case == "latency" else " the base's"
+    return f", {ratio_text(ratio)}{than}"
+
+
+def _load(measure: str, use_case: UseCase) -> str:
+    return "of weights" if use_case == "memory" else f"with {users(measure)}"
+
+
+def lost_reason(
+    one: Rated, lead: Rated, kept: Rated | None, tied: list[Rated], use_case: UseCase
+) -> str:
+    """Why a candidate that passed the gates was not chosen."""
+    if one is lead:
+        return f"leads, but its quality {quality_state(one.candidate)}"
+    winner = kept if kept is not None and one not in tied else lead
+    scheme = winner.candidate.scheme
+    ratio = advantage(one.figure, winner.figure)
+    if not separated(one, winner, use_case):
+        unstable = [o for o in (one, winner) if (o.figure.cv or 0) > NOISY]
+        noise = "; they vary by more than 8 %, more repeats may tell" if unstable else ""
+        return f"not told from {scheme}, {_preferred(winner, one)}{noise}"
+    if ratio is None:
+        return f"not as good as {scheme}"
+    if ratio.value <= 1:
+        return f"{WORSE[use_case].format(_factor(ratio))} {scheme}"
+    if not accepted(one.candidate):
+        return f"better than {scheme}, but its quality {quality_state(one.candidate)}"
+    return f"it ties with the best, as does {scheme}, {_preferred(winner, one)}"
+
+
+def _preferred(winner: Rated, one: Rated) -> str:
+    """Why one of two that tie is preferred: a quality that passed, else how `ranking` orders."""
+    if accepted(winner.candidate) and not (winner.candidate.is_base or accepted(one.candidate)):
+        return "whose quality passed"
+    return f"which {finer(winner, one)}"
+
+
+def _factor(ratio: Ratio) -> str:
+    """How many times worse, from the ratio of better: `1.43x`."""
+    turned = Ratio(value=1 / ratio.value, low=ratio.high and 1 / ratio.high,
+                   high=ratio.low and 1 / ratio.low)
+    return ratio_text(turned)
+
+
+def undecided_sentence(
+    lead: Rated, tied: list[Rated], kept: Rated | None, sentence: str, use_case: UseCase
+) -> str:
+    """What is open, in words, and what to deploy meanwhile."""
+    open_ = [sentence]
+    if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):
+        names = join([one.candidate.scheme for one in tied])
+        open_ = [f"{names} cannot be told apart: a single repeat has no interval."]
+    noisy = drowned(lead, tied, use_case)
+    if noisy is not None:
+        open_.append(
+            f"{noisy.candidate.scheme} looks better than {lead.candidate.scheme}, but the "
+            "measurements vary by more than 8 %, too much to tell."
+        )
+    if not accepted(lead.candidate):
+        open_.append(f"But its quality {quality_state(lead.candidate)}.")
+        open_ += too_few_documents(lead.candidate)
+    until = f" Until then {kept.candidate.scheme} is the safe choice." if kept else ""
+    return f"Undecided. {' '.join(open_)}{until}"
+
+
+def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> list[str]:
+    """Commands that would settle what is open; none where the decision stands."""
+    commands = []
+    single = any(unrepeated(lead, one, use_case) for one in tied if one is not lead)
+    if single or drowned(lead, tied, use_case):
+        commands.append(measure_command(study))
+    elif study.base is None or not study.base.performance:
+        commands.append(measure_command(study, base=True))
+    if not accepted(lead.candidate) and not too_few_documents(lead.candidate):
+        commands.append(score_command(study, lead.candidate))
+    return commands
+
+
+def too_few_documents(candidate: Candidate) -> list[str]:
+    """A sentence where the tasks have fewer documents than the verdict needs; else nothing."""
+    found, stored = candidate.compared, candidate.quality.get("harness")
+    needed = found.aggregate.documents_needed if found and found.aggregate else None
+    told = stored.raw().get("tasks", {}) if found and stored and needed else {}
+    numbers = [told[task].get("available") for task in found.tasks] if found and told else []
+    if not needed or not numbers or None in numbers or needed <= sum(numbers):
+        return []
+    return [
+        f"These tasks have only {sum(numbers):,} documents: they cannot decide it. Add tasks "
+        "(score.py --tasks) or state a wider --margin."
+    ]
+
+
+def measure_command(study: Study, base: bool = False) -> str:
+    """The command that measures this study's speed again, with more repeats, or its base's alone.
+
+    It is the newest record's own command, so that what it measures can be compared with the rest.
+    """
+    timed = [c.newest for c in study.candidates if c.performance]
+    made = max(timed, key=lambda r: r.ended).command if timed else []
+    if made[:1] == ["pipeline.py"]:
+        again = made if base else _with(made, more_of(study.rounds), REPEATS)
+        return shlex.join(["python", *again])
+    if made[:1] == ["benchmark.py"] and base:
+        return shlex.join(["python", *_with(made, "--model", study.model)])
+    return shlex.join(["python", "pipeline.py", "--model_id", study.model, "--repeats", REPEATS])
+
+
+def _with(words: list[str], option: str, value: str) -> list[str]:
+    """A command line with an option's value set."""
+    kept = list(words)
+    if option in kept:
+        place = kept.index(option)
+        del kept[place : place + 2]
+    return [*kept, option, value]
+
+
+def score_command(study: Study, candidate: Candidate) -> str:
+    """The command that scores a candidate against the base, on as many documents as are needed."""
+    words = ["python", "score.py", "--model", folder(candidate.newest)]
+    if not candidate.newest.subject.manifest:  # others' checkpoints do not name their base
+        words += ["--base", folder(study.base.newest) if study.base else study.model]
+    options = candidate.newest.options
+    if options.get("max_model_len"):
+        words += ["--max_model_len", str(options["max_model_len"])]
+    words += ["--enforce_eager"] if options.get("enforce_eager") else []
+    found = candidate.compared
+    if found is not None and found.aggregate is not None and found.aggregate.documents_needed:
+        per_task = math.ceil(found.aggregate.documents_needed / len(found.tasks))
+        words += ["--limit", str(per_task)]
+    return shlex.join(words)

@@ -1,0 +1,88 @@
+"""Runs in a results folder: which there are, which may be compared, and what differs."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import UserError
+from core.records import Record
+from reporting.deciding.context import conditions, differences, key_of
+from reporting.reading import results as reading
+from reporting.reading.results import ANALYSIS, Found, Stored
+
+Key = tuple[str, str]  # scheme and measure
+
+
+@dataclass
+class Run:
+    """The newest record of every scheme and measure of one run (or folder)."""
+
+    name: str
+    stored: dict[Key, Stored] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> str:
+        """When its last record ended."""
+        return max(s.record.ended for s in self.stored.values())
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """Hardware and settings, of its newest performance record."""
+        timed = [s.record for s in self.stored.values() if s.record.kind == "performance"]
+        return conditions(max(timed, key=lambda r: r.ended)) if timed else {}
+
+
+def runs(found: Found, model: str | None = None) -> list[Run]:
+    """Every run of a model, oldest first."""
+    by_name: dict[str, Run] = {}
+    for one in found.stored:
+        if model in (None, one.record.subject.model) and one.record.measure != ANALYSIS:
+            run = by_name.setdefault(one.record.run_id, Run(one.record.run_id))
+            run.stored[_key(one.record)] = one
+    return sorted(by_name.values(), key=lambda run: run.ended)
+
+
+def _key(record: Record) -> Key:
+    return record.subject.scheme, key_of(record)
+
+
+def comparable(known: list[Run]) -> tuple[list[Run], list[str]]:
+    """The runs with the newest one's hardware and settings, and what is left out, in words."""
+    if not known:
+        raise UserError("there are no runs yet: `python pipeline.py --model_id demo` makes one")
+    newest = next((run for run in reversed(known) if run.conditions), known[-1])
+    same, left = [], []
+    for run in known:
+        apart = differences(run.conditions, newest.conditions) if run.conditions else []
+        if apart:
+            left.append(f"{run.name} is left out, it differs: {'; '.join(apart[:4])}")
+        elif run.ended <= newest.ended:
+            same.append(run)
+    return same, left
+
+
+def previous(known: list[Run]) -> Run | None:
+    """The last run before the newest that measured something of the same."""
+    for run in reversed(known[:-1]):
+        if run.stored.keys() & known[-1].stored.keys():
+            return run
+    return None
+
+
+def pick(found: Found, name: str, model: str | None) -> Run:
+    """A run by the start of its id, or all of a results folder. Raises `UserError` for neither."""
+    if Path(name).is_dir():
+        inside = reading.read([Path(name)])
+        run = Run(name)
+        for one in inside.stored:
+            if model in (None, one.record.subject.model) and one.record.measure != ANALYSIS:
+                run.stored[_key(one.record)] = one
+        if run.stored:
+            return run
+        raise UserError(f"there are no records of this model in {name}/")
+    known = runs(found, model)
+    fitting = [run for run in known if run.name.startswith(name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(run.name for run in (fitting or known)[-5:]) or "none"
+    which = "several runs are" if fitting else "no run is"
+    raise UserError(f"{which} called {name!r}; there are: {listed}")

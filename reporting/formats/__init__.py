@@ -1,0 +1,1 @@
+"""How reports look: one file is one format."""

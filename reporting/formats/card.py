@@ -1,0 +1,165 @@
+"""A section for a checkpoint's README.md, with scores as the Hugging Face hub's `model-index`.
+
+The section stands between two markers, so writing it again replaces it and leaves the rest alone;
+so do metadata: results of the same task and metric are replaced, others stay.
+Source of the format: https://huggingface.co/docs/hub/model-cards and huggingface_hub's
+`ModelCardData`, which builds and reads back what is written.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from checkpoints import checkpoint, models
+from core.errors import UserError
+from reporting.contents import quality_tables
+from reporting.contents.document import Report
+from reporting.contents.tables import Table
+from reporting.deciding.deploy import serve_command
+from reporting.deciding.gates import quality_state
+from reporting.deciding.reasons import GOALS
+from reporting.deciding.study import Candidate
+from reporting.formats import md as markdown
+from reporting.formats.md import escape
+
+START, END = "<!-- report.py: start -->", "<!-- report.py: end -->"
+SHARED_TABLES = ("sequential", "batch", "memory", "quality", "tasks")
+DIGITS = 4
+
+
+def card(report: Report) -> str:
+    """The whole card of the first use case's choice: metadata and section."""
+    name = report.outcomes[0].winner
+    chosen = next((c for c in report.study.candidates if c.scheme == name), None)
+    if chosen is None:
+        raise UserError("no scheme is chosen, so there is nothing to make a card of")
+    return _with_metadata("", report, chosen)
+
+
+def write(report: Report, folder: Path) -> Path:
+    """Write the section and metadata into a checkpoint's README.md; returns it.
+
+    Raises `UserError` when the folder is not the checkpoint that was measured, or its README.md
+    has metadata that cannot be read.
+    """
+    identity = models.identify(str(folder))
+    chosen = next((c for c in report.study.candidates if c.scheme == identity.scheme), None)
+    if chosen is None or identity.model != report.study.model:
+        raise UserError(f"{folder}: there are no records of {identity.model} {identity.scheme}")
+    if checkpoint.read(identity.path).fingerprint != chosen.newest.subject.fingerprint:
+        raise UserError(f"{folder}: its weights are not those the records are about; measure again")
+    path = identity.path / "README.md"
+    try:
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = _with_metadata(before, report, chosen)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.rename(path)
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"cannot write {path}: {problem}") from problem
+    return path
+
+
+def section(report: Report, candidate: Candidate) -> str:
+    """The marked section: what it is, how to serve it, what it costs and gains, on what."""
+    scheme = candidate.scheme
+    told = dict(report.environment)
+    where = f"{told.get('hardware', '')}, {told.get('engine', '')} {told.get('vllm', '')}".strip()
+    parts = [
+        START, f"## {escape(scheme)}, measured", _summary(report, candidate),
+        markdown.code(serve_command(candidate)),
+        *(markdown.table(_rows(table, scheme), "###") for table in report.tables
+          if table.key.startswith(SHARED_TABLES) and _rows(table, scheme).rows),
+        f"Measured on {escape(where)}, {escape(told.get('measured', ''))}.", END,
+    ]
+    return "\n\n".join(parts)
+
+
+def _summary(report: Report, candidate: Candidate) -> str:
+    best = [
+        GOALS[o.use_case] for o in report.outcomes if o.decided and o.winner == candidate.scheme
+    ]
+    chosen = f"Chosen for {' and '.join(best)} among the schemes measured. " if best else ""
+    quality = "" if candidate.is_base else f"Its quality {quality_state(candidate)}."
+    made = f"{report.study.model} as {candidate.scheme}. "
+    return escape(f"{made}{chosen}{quality}".strip())
+
+
+def _rows(table: Table, scheme: str) -> Table:
+    """The rows of a scheme and of the base."""
+    kept = [row for row in table.rows if row[0].text in (scheme, "BASE")]
+    mine = any(row[0].text == scheme for row in kept)
+    return Table(table.key, table.title, table.columns, kept if mine else [], table.notes)
+
+
+def about(candidate: Candidate) -> dict[str, str]:
+    """The hub's keys for what the records know; a licence they do not.
+
+    What scores a checkpoint here generates text. The base is known where it came from the hub.
+    """
+    known = {"pipeline_tag": "text-generation"}
+    if candidate.newest.engine == "vllm":
+        known["library_name"] = "vllm"
+    base = candidate.newest.subject.manifest.get("base")
+    repository = base.get("repo_id") if isinstance(base, dict) else None
+    if isinstance(repository, str):
+        known |= {"base_model": repository, "base_model_relation": "quantized"}
+    return known
+
+
+def eval_results(candidate: Candidate) -> list[Any]:
+    """Task scores (0 to 1, as lm-eval gives them) and perplexity as `EvalResult`s."""
+    from huggingface_hub import EvalResult
+
+    made = []
+    harness = candidate.record("harness")
+    for task, (metric, figure) in quality_tables.scores(harness.figures if harness else {}).items():
+        made.append(EvalResult(
+            task_type="text-generation", dataset_type=task, dataset_name=task,
+            metric_type=metric.partition(",")[0], metric_name=metric,
+            metric_value=round(figure.value, DIGITS),
+        ))
+    perplexity = candidate.figure("perplexity", "perplexity")
+    if perplexity is not None:
+        record = candidate.record("perplexity")
+        text = str((record.settings if record else {}).get("source") or "text")
+        made.append(EvalResult(
+            task_type="text-generation", dataset_type=text, dataset_name=text,
+            metric_type="perplexity", metric_value=round(perplexity.value, DIGITS),
+        ))
+    return made
+
+
+def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
+    """A README's text with our section and metadata in it, checked by reading it back."""
+    from huggingface_hub import ModelCard
+    from yaml import YAMLError
+
+    content = before if before.lstrip().startswith("---") else f"---\n{{}}\n---\n{before}"
+    try:
+        made = ModelCard(content)
+        made.data.model_name = made.data.model_name or candidate.newest.subject.path
+        mine = eval_results(candidate)
+        kept = [old for old in made.data.eval_results or []
+                if not any(old.is_equal_except_value(new) for new in mine)]
+        made.data.eval_results = [*kept, *mine] or None
+        tags = [*(made.data.tags or []), "vllm", candidate.newest.subject.format]
+        made.data.tags = list(dict.fromkeys(tags))
+        for key, value in about(candidate).items():
+            made.data[key] = made.data.get(key) or value
+        made.text = _placed(made.text, section(report, candidate))
+        text = f"{made}\n"
+        read = ModelCard(text).data.eval_results or []
+    except (ValueError, TypeError, KeyError, YAMLError) as problem:
+        why = " ".join(str(problem).split())
+        raise UserError(f"README.md: its metadata cannot be read ({why})") from problem
+    assert len(read) == len(kept) + len(mine)
+    return text
+
+
+def _placed(text: str, marked: str) -> str:
+    """`text` with the section in the place of an earlier one, or at its end."""
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if start and end:
+        return f"{before}{marked}{after}".rstrip()
+    return f"{text.rstrip()}\n\n{marked}".lstrip()

@@ -1,0 +1,67 @@
+"""The report as Markdown for a repository: GitHub's tables, everything from records escaped."""
+
+import re
+
+from reporting.contents.document import Report
+from reporting.contents.tables import Table
+from reporting.deciding.decision import Outcome
+from reporting.deciding.reasons import GOALS
+
+SPECIAL = re.compile(r"([\\`*_\[\]<>|#!~])")
+
+
+def text(report: Report) -> str:
+    """The whole page."""
+    parts = [f"# {escape(report.title)}", *(_outcome(o) for o in report.outcomes)]
+    parts += [table(one) for one in report.tables]
+    if report.observations:
+        parts.append("## Observations\n\n" + _list(report.observations))
+    environment = [f"{name}: {value}" for name, value in report.environment]
+    parts.append("## Test environment\n\n" + _list(environment))
+    if report.notes:
+        parts.append("## Notes\n\n" + _list(report.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(words: str) -> str:
+    """Text that Markdown and HTML leave as it is, on one line."""
+    return SPECIAL.sub(r"\\\1", " ".join(words.split())).replace("\\<", "&lt;")
+
+
+def _list(lines: list[str]) -> str:
+    return "\n".join(f"* {escape(line)}" for line in lines)
+
+
+def _outcome(outcome: Outcome) -> str:
+    state = "" if outcome.decided else " (undecided)"
+    parts = [
+        f"## For {GOALS[outcome.use_case]}: {escape(outcome.winner or 'no scheme')}{state}",
+        escape(outcome.sentence),
+    ]
+    if outcome.command:
+        parts.append(code(outcome.command))
+    if outcome.to_decide:
+        parts.append("To decide:\n\n" + code("\n".join(outcome.to_decide)))
+    if outcome.losers:
+        parts.append(_list([f"not {names}: {reason}" for names, reason in outcome.lost]))
+    return "\n\n".join(parts)
+
+
+def code(lines: str) -> str:
+    """A fenced block that no line inside can close."""
+    longest = max((len(run) for run in re.findall(r"`+", lines)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{lines}\n{fence}"
+
+
+def table(one: Table, level: str = "##") -> str:
+    """A table with its heading and notes."""
+    numbers = [any(row[n].value is not None for row in one.rows) for n in range(len(one.columns))]
+    lines = [
+        f"{level} {escape(one.title)}\n",
+        f"| {' | '.join(escape(name) for name in one.columns)} |",
+        f"|{'|'.join('--:' if number else '---' for number in numbers)}|",
+        *(f"| {' | '.join(escape(cell.text) for cell in row)} |" for row in one.rows),
+    ]
+    notes = [f"\n{escape(note)}" for note in one.notes]
+    return "\n".join(lines + notes)

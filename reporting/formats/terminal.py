@@ -1,0 +1,83 @@
+"""The report on the terminal: the decision first, then tables and observations."""
+
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from core import cli
+from reporting.contents.document import Report
+from reporting.contents.tables import Cell, Table
+from reporting.deciding.decision import Outcome
+from reporting.deciding.reasons import GOALS
+
+WIDEST = 400  # columns of a table in a file: no cell is cut there
+STYLES = {"": "", "good": "green", "bad": "red", "open": "yellow"}
+
+
+def show(report: Report) -> None:
+    """Print a report on stdout."""
+    show_decision(report)
+    for table in report.tables:
+        _table(table)
+    if report.observations:
+        _line("\nObservations", "bold")
+    for text in report.observations:
+        _line(f"- {text}")
+    _line("\nTest environment", "bold")
+    _line(" | ".join(f"{name}: {value}" for name, value in report.environment))
+    if report.notes:
+        _line("\nNotes", "bold")
+    for note in report.notes:
+        _line(f"- {note}")
+
+
+def show_decision(report: Report) -> None:
+    """Print which scheme to deploy for each use case, and why."""
+    _line(report.title, "bold")
+    for outcome in report.outcomes:
+        _outcome(outcome)
+
+
+def show_tables(tables: list[Table]) -> None:
+    """Print tables alone."""
+    for table in tables:
+        _table(table)
+
+
+def _line(text: str, style: str = "") -> None:
+    cli.out.print(Text(text, style=style), highlight=False)
+
+
+def _outcome(outcome: Outcome) -> None:
+    heading = f"\nFor {GOALS[outcome.use_case]}: {outcome.winner or 'no scheme'}"
+    _line(heading + ("" if outcome.decided else " (undecided)"), "bold")
+    _line(outcome.sentence)
+    if outcome.command:
+        _line(f"  {outcome.command}", "cyan")
+    for command in outcome.to_decide:
+        _line(f"  to decide: {command}", "yellow")
+    for names, reason in outcome.lost:
+        _line(f"  not {names}: {reason}", "dim")
+
+
+def _table(table: Table) -> None:
+    _line(f"\n{table.title}", "bold")
+    drawn = RichTable(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(table.columns):
+        left = number == 0 or all(row[number].value is None for row in table.rows)
+        drawn.add_column(
+            Text(name), justify="left" if left else "right", no_wrap=table.key != "missing"
+        )
+    for row in table.rows:
+        drawn.add_row(*(_cell(cell) for cell in row))
+    whole = table.key != "missing" and not cli.out.is_terminal
+    width = cli.out.measure(drawn, options=cli.out.options.update(width=WIDEST)).maximum
+    before = cli.out.width
+    cli.out.width = max(before, width) if whole else before
+    cli.out.print(drawn)
+    cli.out.width = before
+    for note in table.notes:
+        _line(note, "dim")
+
+
+def _cell(cell: Cell) -> Text:
+    return Text(cell.text, style=STYLES[cell.tone])

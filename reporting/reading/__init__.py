@@ -1,0 +1,1 @@
+"""Records on disk, ours and lm-eval's, as reports read them."""

@@ -1,0 +1,162 @@
+"""lm-evaluation-harness's own result files as records, for scores made without this project.
+
+`lm_eval --output_path` writes `results_{time}.json` and, with `--log_samples`, one
+`samples_{task}_{time}.jsonl` per task beside it. Samples give a score per document, so checkpoints
+can be paired; without them there are only averages with their standard errors.
+Source of the layout: lm_eval/loggers/evaluation_tracker.py of lm-eval 0.4.13.
+"""
+
+import math
+from pathlib import Path
+from typing import Any, cast
+
+from core import plugins
+from core.errors import UserError
+from core.records import SCHEMA_VERSION, Figure, Record, Subject
+from core.strict_json import loads
+from quality.questions import primary
+
+NOT_METRICS = ("alias", "sample_len")
+Z95 = 1.959964
+
+
+def is_results(path: Path) -> bool:
+    """Whether a file is one of lm-eval's results, by its name."""
+    return path.name.startswith("results_") and path.suffix == ".json"
+
+
+def read(path: Path, known: list[Record]) -> Record:
+    """A results file as a `harness` record.
+
+    `known` records tell which model and scheme the evaluated folder is. Raises `UserError` for a
+    file that is not lm-eval's.
+    """
+    document = _document(path)
+    figures = {
+        f"{task}/{metric}": figure
+        for task, values in document["results"].items()
+        for metric, figure in _figures(values)
+    }
+    subject = _subject(document, path, known)
+    ended = str(document.get("date") or "")
+    return Record(
+        schema_version=SCHEMA_VERSION, run_id=f"lm-eval-{path.stem}", kind="quality",
+        measure="harness", status="ok" if figures else "failed",
+        reason=None if figures else "lm-eval's file has no finite score", subject=subject,
+        engine=str(document.get("model_source") or "lm-eval"), options={}, served=None,
+        settings={"limit": (document.get("config") or {}).get("limit")}, figures=figures, raw=None,
+        machine={}, command=["lm_eval"], started=ended, ended=_time(document, path),
+    )
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise UserError(f"{path}: not a whole file of lm-eval's ({problem})") from problem
+    if not isinstance(document, dict) or not isinstance(document.get("results"), dict):
+        raise UserError(f"{path}: not a results file of lm-eval's (it has no `results`)")
+    return document
+
+
+def _figures(values: dict[str, Any]) -> list[tuple[str, Figure]]:
+    """Finite scores with the normal interval of their standard error."""
+    made = []
+    for name, value in values.items():
+        metric, _, filter_ = name.partition(",")
+        if metric in NOT_METRICS or metric.endswith("_stderr") or not _finite(value):
+            continue
+        error = values.get(f"{metric}_stderr,{filter_}")
+        half = Z95 * cast(float, error) if _finite(error) else None
+        made.append((name, Figure(
+            value=float(value), values=[float(value)], unit="fraction",
+            better="lower" if "perplexity" in metric or "bits_per" in metric else "higher",
+            low=None if half is None else value - half,
+            high=None if half is None else value + half,
+        )))
+    return made
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _time(document: dict[str, Any], path: Path) -> str:
+    """When it ended, as ISO text: the file's name carries it (results_2026-01-02T03-04-05.6)."""
+    stamp = path.stem.removeprefix("results_")
+    day, _, clock = stamp.partition("T")
+    return f"{day}T{clock.replace('-', ':')}+00:00" if clock else str(document.get("date"))
+
+
+def _subject(document: dict[str, Any], path: Path, known: list[Record]) -> Subject:
+    """Who was evaluated: the folder in `model_args`, matched with known records' folders."""
+    folder = Path(_pretrained(document) or path.parent.name).name
+    for record in reversed(known):
+        if record.subject.path == folder or _folder_name(record.subject) == folder:
+            return record.subject
+    model, scheme = split(folder)
+    return Subject(model=model, scheme=scheme, path=folder, fingerprint="", bytes=0,
+                   format="unknown", revision=None, manifest={})
+
+
+def _folder_name(subject: Subject) -> str:
+    base = subject.scheme == "BASE"
+    return subject.model if base else f"{subject.model}-{subject.scheme}"
+
+
+def _pretrained(document: dict[str, Any]) -> str | None:
+    """`pretrained=...` of the model arguments, which are text or a mapping."""
+    given = (document.get("config") or {}).get("model_args")
+    if isinstance(given, dict):
+        return str(given.get("pretrained") or "") or None
+    parts = dict(part.partition("=")[::2] for part in str(given or "").split(","))
+    return parts.get("pretrained") or document.get("model_name")
+
+
+def split(folder: str) -> tuple[str, str]:
+    """`llama3_8b-INT4-W4A16` as (model, scheme); a folder with no scheme's name is a base."""
+    names = [plugins.shown("schemes", stem) for stem in plugins.names("schemes")]
+    for scheme in sorted(names, key=len, reverse=True):
+        if folder.upper().endswith(f"-{scheme}"):
+            return folder[: -len(scheme) - 1], scheme
+    return folder, "BASE"
+
+
+def raw(path: Path) -> dict[str, Any]:
+    """Scores per document of every task whose samples lie beside a results file.
+
+    The same layout as a `harness` record's raw values; empty where samples were not logged.
+    """
+    document = _document(path)
+    stamp = path.stem.removeprefix("results_")
+    tasks = {}
+    for task in document["results"]:
+        samples = path.with_name(f"samples_{task}_{stamp}.jsonl")
+        if samples.is_file():
+            found = _task(samples)
+            if found["documents"]:
+                shots = (document.get("n-shot") or {}).get(task)
+                version = (document.get("versions") or {}).get(task)
+                tasks[task] = {**found, "n_shot": shots, "version": version,
+                               "higher_is_better": (document.get("higher_is_better") or {})
+                               .get(task, {})}
+    return {"tasks": tasks, "files": [path.name]} if tasks else {}
+
+
+def _task(samples: Path) -> dict[str, Any]:
+    """Documents' hashes and the scores of each metric, in document order."""
+    rows: dict[str, dict[str, float]] = {}
+    hashes: dict[str, str] = {}
+    for line in samples.read_text(encoding="utf-8").splitlines():
+        row = loads(line)
+        document = str(row["doc_id"])
+        hashes[document] = str(row["doc_hash"])[:12]
+        for metric in row.get("metrics", []):
+            if _finite(row.get(metric)):
+                name = f"{metric},{row.get('filter', 'none')}"
+                rows.setdefault(name, {})[document] = float(row[metric])
+    order = sorted(hashes, key=int)
+    scores = {name: [found[d] for d in order] for name, found in rows.items()
+              if all(d in found for d in order)}
+    return {"primary": primary(list(scores)), "documents": [hashes[d] for d in order],
+            "scores": scores}

@@ -1,0 +1,143 @@
+"""Reads results folders for a report: a broken file is named, and the others are used.
+
+Raw values stay on disk (`Stored.raw` reads them when asked for), and what many records share word
+for word, such as a checkpoint's manifest, is kept once: ten thousand records fit in memory.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core import records, rounds
+from core.errors import UserError
+from core.records import Record
+from reporting.reading import lm_eval, shape
+
+ANALYSIS = "analysis"  # the measure of what is inside a checkpoint: shown, never compared
+SHARED = ("options", "settings", "served", "machine", "command")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record without its raw values, and the file that has them; of rounds all files."""
+
+    record: Record
+    path: Path
+    earlier: tuple[Path, ...] = ()
+
+    def raw(self) -> dict[str, Any]:
+        """The raw values, read again from the file; empty where there are none.
+
+        Timed requests are of every round.
+        """
+        if lm_eval.is_results(self.path):
+            return lm_eval.raw(self.path)
+        found = [records.load(path).raw or {} for path in (*self.earlier, self.path)]
+        if len(found) > 1 and "repeats" in found[-1]:
+            rows = [row for raw in found for row in raw.get("repeats", [])]
+            return {**found[-1], "repeats": rows}
+        return found[-1]
+
+    def whole(self) -> Record:
+        """The record with its raw values."""
+        return self.record.model_copy(update={"raw": self.raw()})
+
+
+@dataclass
+class Found:
+    """What was read, oldest first, and the files that could not be, with the reason."""
+
+    stored: list[Stored] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def models(self) -> list[str]:
+        """Every model there is a record of, sorted."""
+        return sorted({one.record.subject.model for one in self.stored})
+
+    def choose(self, model: str | None) -> str:
+        """The model asked for, or the only one there is. Raises `UserError` for neither."""
+        models = self.models()
+        if not models:
+            broken = f" ({len(self.broken)} files could not be read)" if self.broken else ""
+            raise UserError(
+                f"there are no records{broken}: `python pipeline.py --model_id demo` makes some"
+            )
+        if model is None and len(models) > 1:
+            raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
+        if model is not None and model not in models:
+            raise UserError(f"there is no record of {model!r}; there are: {', '.join(models)}")
+        return model or models[0]
+
+    def of_model(self, model: str | None) -> list[Stored]:
+        """Every record of the model that `choose` gives."""
+        chosen = self.choose(model)
+        return [one for one in self.stored if one.record.subject.model == chosen]
+
+
+def read(folders: list[Path]) -> Found:
+    """Every record below `folders`, lm-eval's own result files included.
+
+    Raises `UserError` for a folder that was asked for and is not there.
+    """
+    found = Found()
+    shared: dict[str, Any] = {}
+    theirs: list[Path] = []
+    told: set[str] = set()  # files of lm-eval's that a record of ours tells the same of
+    for path in _files(folders):
+        if lm_eval.is_results(path):
+            theirs.append(path)
+            continue
+        try:
+            record = records.load(path)
+            shape.check(record)
+        except UserError as problem:
+            found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
+            continue
+        told |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
+        found.stored.append(Stored(_light(record, shared), path))
+    known = [one.record for one in found.stored]
+    for path in theirs:
+        if path.name in told:
+            continue
+        try:
+            found.stored.append(Stored(lm_eval.read(path, known), path))
+        except UserError as problem:
+            found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
+    found.stored = _rounds(sorted(found.stored, key=lambda one: one.record.ended))
+    return found
+
+
+def _rounds(stored: list[Stored]) -> list[Stored]:
+    """The rounds of each measure of a run as one, at the place of the last; of a copy one."""
+    groups: dict[rounds.Key, dict[int, Stored]] = {}
+    for one in stored:
+        place = rounds.key(one.record)
+        groups[place] = groups.pop(place, {}) | {one.record.round: one}
+    return [_together(list(group.values())) for group in groups.values()]
+
+
+def _together(group: list[Stored]) -> Stored:
+    earlier = tuple(one.path for one in group[:-1])
+    return Stored(rounds.merge([one.record for one in group]), group[-1].path, earlier)
+
+
+def _files(folders: list[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"there is no results folder {folder}")
+        yield from sorted(folder.rglob("*.json"))
+
+
+def _light(record: Record, shared: dict[str, Any]) -> Record:
+    """The record without raw values; equal parts of different records become one object."""
+    once = partial(_once, shared)
+    parts = {name: once(getattr(record, name)) for name in SHARED}
+    subject = record.subject.model_copy(update={"manifest": once(record.subject.manifest)})
+    return record.model_copy(update={"raw": None, "subject": subject, **parts})
+
+
+def _once(shared: dict[str, Any], part: Any) -> Any:
+    return shared.setdefault(json.dumps(part, sort_keys=True), part)

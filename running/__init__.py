@@ -1,0 +1,1 @@
+"""Loading a checkpoint in a clean process and measuring it there."""

@@ -1,0 +1,115 @@
+"""Memory of this process: resident bytes on a CPU, device bytes through NVML on a GPU.
+
+On a CPU the kernel keeps the peak itself and lets a process reset it, so nothing need be sampled.
+On a GPU a second process (this file, run as a program) asks NVML every 20 ms and prints a JSON line
+per request, so that watching costs the measured process nothing:
+
+    python -m running.memory GPU-uuid [GPU-uuid ...]
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Self
+
+from core.plugins import ROOT
+
+INTERVAL_S = 0.02
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # proc(5): resets VmHWM to the current resident size
+
+
+class Watch:
+    """Marks of used and peak bytes; use as a context manager around an engine's life."""
+
+    def __init__(self, gpu_uuids: list[str]) -> None:
+        self.uuids = gpu_uuids
+        self._stack = ExitStack()
+        self._sampler: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        if self.uuids:
+            command = [sys.executable, "-m", "running.memory", *self.uuids]
+            pipe = subprocess.PIPE
+            self._sampler = self._stack.enter_context(
+                subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+            )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._sampler and self._sampler.stdin:
+            self._sampler.stdin.close()
+        self._stack.close()
+
+    def mark(self) -> dict[str, int]:
+        """`used_bytes` now and `peak_bytes` since the last mark; empty when nothing can tell."""
+        if self._sampler is None:
+            return _resident()
+        assert self._sampler.stdin and self._sampler.stdout
+        try:
+            self._sampler.stdin.write("mark\n")
+            self._sampler.stdin.flush()
+            marks: dict[str, int] = json.loads(self._sampler.stdout.readline())
+        except (OSError, json.JSONDecodeError):  # the sampler died: no figure, not a wrong one
+            return {}
+        return marks
+
+
+def _resident() -> dict[str, int]:
+    fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
+    kib = {name: int(fields[name].split()[0]) for name in ("VmRSS", "VmHWM")}
+    with suppress(OSError):  # not allowed everywhere; the peak is then since the start
+        CLEAR.write_text(RESET_PEAK)
+    return {"used_bytes": kib["VmRSS"] * 1024, "peak_bytes": kib["VmHWM"] * 1024}
+
+
+class _Sampler:
+    """Asks NVML in a thread; `mark` gives used and peak bytes over all watched GPUs."""
+
+    def __init__(self, used: Any) -> None:
+        self.used, self.lock = used, threading.Lock()
+        self.peak = self.now = used()
+        threading.Thread(target=self._sample, daemon=True).start()
+
+    def _sample(self) -> None:
+        while True:
+            self._look()
+            time.sleep(INTERVAL_S)
+
+    def _look(self) -> None:
+        now = self.used()
+        with self.lock:
+            self.now, self.peak = now, max(self.peak, now)
+
+    def mark(self) -> dict[str, int]:
+        self._look()
+        with self.lock:
+            marks = {"used_bytes": self.now, "peak_bytes": self.peak}
+            self.peak = self.now
+        return marks
+
+
+def _nvml_used(uuids: list[str]) -> Any:
+    """A function giving the bytes in use on these GPUs, whoever uses them."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    handles = [pynvml.nvmlDeviceGetHandleByUUID(uuid) for uuid in uuids]
+    return lambda: sum(int(pynvml.nvmlDeviceGetMemoryInfo(handle).used) for handle in handles)
+
+
+def serve(used: Any) -> None:
+    """Answer every line on stdin with one JSON line of marks, until stdin closes."""
+    sampler = _Sampler(used)
+    for _ in sys.stdin:
+        sys.stdout.write(json.dumps(sampler.mark()) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve(_nvml_used(sys.argv[1:]))

@@ -1,0 +1,206 @@
+"""`benchmark.py` through the fake engine: records, failures as records, bad input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core import records
+from core.errors import UserError
+from core.plugins import ROOT
+from tests import models
+
+FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8)
+
+
+def test_records_explain_themselves(command, base: Path, tmp_path: Path) -> None:
+    done = command("benchmark.py", "--model", "tiny", *FAKE, "--batch_sizes", "2,4", "--json")
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout.splitlines()[-1])
+    assert [r["measure"] for r in printed] == ["load", "sequential", "batch", "batch", "memory"]
+    saved = records.load_all(tmp_path / "perf_results")
+    assert len(saved) == 5
+    one = next(r for r in saved if r.measure == "sequential")
+    assert one.subject.model == "tiny" and one.subject.scheme == "BASE"
+    assert one.settings["max_new_tokens"] == 8
+    assert one.command[0] == "benchmark.py"
+    assert one.machine["python"] and one.schema_version == 1
+    assert one.raw and len(one.raw["repeats"]) == 3 and len(one.raw["repeats"][0]) == 5
+
+
+def test_figures_are_those_of_the_fake_clock(command, base: Path, tmp_path: Path) -> None:
+    (base / "fake.json").write_text(json.dumps({"tokens_per_s": 500}))
+    assert command("benchmark.py", "--model", "tiny", *FAKE, "--batch_sizes", 4).returncode == 0
+    found = {r.measure: r.figures for r in records.load_all(tmp_path / "perf_results")}
+    assert found["sequential"]["tpot_s"].value == pytest.approx(1 / 500)
+    assert found["sequential"]["ttft_s"].value == pytest.approx(0.004)
+    one = 8 / (0.004 + 7 / 500)
+    assert found["sequential"]["output_tokens_per_s"].value == pytest.approx(one)
+    assert found["batch"]["output_tokens_per_s"].value == pytest.approx(4 * one)
+    assert found["batch"]["output_tokens_per_s"].stability == "stable"
+    for name in ("checkpoint_bytes", "weights_bytes", "kv_cache_tokens", "peak_bytes"):
+        assert found["memory"][name].value > 0
+    assert found["load"]["load_s"].value > 0
+    assert 0 <= found["load"]["page_cache"].value <= 1
+
+
+@pytest.mark.parametrize(
+    ("fail", "sentence"),
+    [("error", "RuntimeError: the fake engine was told to fail"), ("crash", "exit code 11")],
+)
+def test_a_failed_load_is_a_record(command, base: Path, tmp_path: Path, fail, sentence) -> None:
+    (base / "fake.json").write_text(json.dumps({"fail": fail}))
+    done = command("benchmark.py", "--model", "tiny", *FAKE)
+    assert done.returncode == 1
+    assert sentence in done.stdout
+    saved = records.load_all(tmp_path / "perf_results")
+    assert {r.status for r in saved} == {"failed"}
+    assert all(sentence in (r.reason or "") for r in saved)
+
+
+def test_a_hang_is_killed(base: Path, tmp_path: Path, monkeypatch) -> None:
+    from core.engine import Options
+    from running import child, session
+
+    monkeypatch.setattr(child, "GRACE_S", 0.1)
+    (base / "fake.json").write_text(json.dumps({"fail": "hang"}))
+    session.prepare("fake", [], tmp_path)
+    found = session.run(
+        base, "fake", Options(), [], tmp_path, tmp_path / "log", 0.5, lambda step: None
+    )
+    assert found.reason is not None and "no progress" in found.reason
+
+
+def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    import psutil
+
+    (base / "fake.json").write_text(json.dumps({"fail": "hang"}))
+    line = [sys.executable, str(ROOT / "benchmark.py"), "--model", "tiny", "--engine", "fake"]
+    with subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        parent = psutil.Process(running.pid)
+        for _ in range(300):
+            time.sleep(0.1)
+            logs = list((tmp_path / "build" / "logs").glob("tiny-BASE-*.log"))
+            if logs:
+                break
+        family = parent.children(recursive=True)
+        assert len(family) >= 2  # the fork server and its child
+        running.send_signal(signal.SIGINT)
+        try:
+            assert running.wait(30) == 130
+        finally:
+            running.kill()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
+    assert not (tmp_path / "perf_results").exists()
+
+
+def test_a_contradiction_fails_the_record(tmp_path: Path) -> None:
+    from checkpoints import checkpoint
+    from core.engine import Description
+    from running import session
+
+    base = checkpoint.read(models.write_model(tmp_path / "m"))
+    served = Description(
+        engine="vllm", version="0", quantization="compressed-tensors", dtype="bfloat16", kernels={},
+        attention=None, kv_cache_dtype="auto", weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1,
+        max_model_len=1, max_concurrency=1, arguments={},
+    )
+    with pytest.raises(session.WrongCheckpoint, match="declares no quantization"):
+        session.prove(base, served, allow_fallback=True)
+
+
+@pytest.mark.parametrize("table", ["embed_tokens", "word_embeddings", "embed_in", "wte"])
+def test_embeddings_of_any_name_need_no_kernel(base: Path, tmp_path: Path, table: str) -> None:
+    from checkpoints import checkpoint
+    from core.engine import Description
+    from running import session
+
+    files = checkpoint.read(models.write_compressed(tmp_path / "tiny-FP8-W8A8", base))
+    served = Description(
+        engine="vllm", version="1", quantization="compressed-tensors", dtype="auto",
+        kernels={"qkv_proj": ["Fp8/Kernel"], table: ["UnquantizedEmbeddingMethod"]},
+        attention=None, kv_cache_dtype="auto", weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1,
+        max_model_len=1, max_concurrency=1, arguments={},
+    )
+    session.prove(files, served, allow_fallback=True)
+    served.kernels["qkv_proj"] = ["UnquantizedLinearMethod"]
+    with pytest.raises(session.WrongCheckpoint, match="qkv_proj is compressed"):
+        session.prove(files, served, allow_fallback=True)
+
+
+def test_an_image_part_that_is_left_out_spares_no_text_layers(base: Path, tmp_path: Path) -> None:
+    """Both have a `q_proj`; that of the text is compressed, so its kernel must be."""
+    from checkpoints import checkpoint
+    from core.engine import Description
+    from running import session
+
+    folder = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"]["ignore"] += ["model.vision_tower.layers.0.self_attn.q_proj"]
+    (folder / "config.json").write_text(json.dumps(config))
+    served = Description(
+        engine="vllm", version="1", quantization="compressed-tensors", dtype="auto",
+        kernels={"qkv_proj": ["UnquantizedLinearMethod"]}, attention=None, kv_cache_dtype="auto",
+        weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1, max_model_len=1, max_concurrency=1,
+        arguments={},
+    )
+    with pytest.raises(session.WrongCheckpoint, match="qkv_proj is compressed"):
+        session.prove(checkpoint.read(folder), served, allow_fallback=True)
+
+
+def test_no_kernel_here_is_known_before_the_load(process, base: Path, tmp_path: Path) -> None:
+    models.write_compressed(tmp_path / "tiny-INT8-W8A16", base, "INT8-W8A16")
+    done = process("benchmark.py", "--model", "tiny-INT8-W8A16", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 1
+    assert "no kernel for this format" in done.stdout
+    assert {r.status for r in records.load_all(tmp_path / "perf_results")} == {"unsupported"}
+
+
+BAD_INPUT = [
+    (["--model", "nowhere"], "no model folder 'nowhere'"),
+    (["--model", "org/name"], "download_model.py org/name"),
+    (["--model", "tiny", "--engine", "vlm"], "Did you mean vllm"),
+    (["--model", "tiny", "--dtype", "float17"], "no dtype 'float17'"),
+    (["--model", "tiny", "--batch_sizes", "1,x"], "--batch_sizes wants numbers"),
+    (["--model", "tiny", "--batch_sizes", "0"], "--batch_sizes wants numbers"),
+    (["--model", "tiny", "--prompt_tokens", "500"], "do not fit 512 tokens"),
+    (["--model", "tiny", "--prompts_file", "none.json"], "not a JSON file of prompts"),
+    (["--model", "tiny", "--prompts_file", "tiny/config.json"], "wants a list"),
+    (["--model", "tiny", "--repeats", "0"], "greater than or equal to 1"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), BAD_INPUT)
+def test_bad_input(command, base: Path, tmp_path: Path, arguments, sentence: str) -> None:
+    done = command("benchmark.py", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "perf_results").exists()
+
+
+def test_prompts_of_ones_own(command, base: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(json.dumps([{"prompt": "abc"}, "defgh"]))
+    done = command("benchmark.py", "--model", "tiny", *FAKE, "--prompts_file", "p.json")
+    assert done.returncode == 0, done.stderr
+    batch = next(r for r in records.load_all(tmp_path / "perf_results") if r.measure == "batch")
+    assert batch.raw and [row[0] for row in batch.raw["repeats"][0]] == [3, 5, 3, 5, 3]
+
+
+def test_dashes_work_too(command, base: Path) -> None:
+    done = command("benchmark.py", "--model", "tiny", *FAKE, "--batch-sizes", "3")
+    assert done.returncode == 0, done.stderr
+
+
+def test_batch_sizes() -> None:
+    import benchmark
+
+    assert benchmark.parse_batch_sizes("32,1, 8,8") == [1, 8, 32]
+    with pytest.raises(UserError):
+        benchmark.parse_batch_sizes("")

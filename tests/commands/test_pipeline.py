@@ -1,0 +1,130 @@
+"""`pipeline.py` over ready checkpoints through the fake engine: one row each, failures go on."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from compress import Settings
+from core import records
+from core.errors import UserError
+from reporting.deciding import study
+from reporting.reading import results as reading
+from tests import models
+from tests.report_case import performance, quality
+
+QUIET = ("--tasks", "none", "--text", "none")
+FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8, *QUIET)
+
+
+def test_choice_of_schemes() -> None:
+    assert pipeline.choose("all") == ["BASE", *pipeline.SEED_SCHEMES]
+    assert pipeline.choose("fp8_w8a8,base") == ["BASE", "FP8-W8A8"]
+    assert len(pipeline.choose("every")) > 12
+    with pytest.raises(UserError, match="Did you mean"):
+        pipeline.choose("FP8-W8A9")
+
+
+def test_one_row_a_checkpoint(command, base: Path, tmp_path: Path) -> None:
+    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    (made / "fake.json").write_text(json.dumps({"tokens_per_s": 2000}))
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}
+    assert "x)" in rows["FP8-W8A8"]
+    assert "Which scheme for tiny?" in done.stdout and "vllm serve" in done.stdout
+    saved = records.load_all(tmp_path / "perf_results")
+    assert {r.subject.scheme for r in saved} == {"BASE", "FP8-W8A8"}
+    assert len({r.run_id for r in saved}) == 1
+
+
+def test_a_failure_is_a_row_and_the_rest_go_on(command, base: Path, tmp_path: Path) -> None:
+    for scheme in ("FP8-W8A8", "INT8-W8A8"):
+        made = models.write_compressed(tmp_path / f"tiny-{scheme}", base, scheme)
+        if scheme == "FP8-W8A8":
+            (made / "fake.json").write_text(json.dumps({"fail": "crash"}))
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8,INT8-W8A8", *FAKE)
+    assert done.returncode == 1
+    assert "FP8-W8A8: the process ended with exit code 11" in done.stdout
+    status = {r.subject.scheme: r.status for r in records.load_all(tmp_path / "perf_results")}
+    assert status == {"BASE": "ok", "FP8-W8A8": "failed", "INT8-W8A8": "ok"}
+
+
+def test_a_checkpoint_of_other_weights_is_refused(command, base: Path, tmp_path: Path) -> None:
+    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    manifest = json.loads((made / "compression.json").read_text())
+    manifest["base"]["fingerprint"] = "0" * 16
+    (made / "compression.json").write_text(json.dumps(manifest))
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
+    assert done.returncode == 2
+    assert "made from other weights" in done.stderr
+
+
+def test_bad_input_before_any_work(command, base: Path, tmp_path: Path) -> None:
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A9", *FAKE)
+    assert done.returncode == 2 and "Did you mean FP8-W8A8" in done.stderr
+    (tmp_path / "few.jsonl").write_text('{"text": "x"}')
+    few = ("--calibration", "few.jsonl", "--schemes", "INT4-W4A16")
+    done = command("pipeline.py", "--model_id", "tiny", *few, *FAKE)
+    assert done.returncode == 2 and "512 samples were asked for" in done.stderr
+    odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
+    done = command("pipeline.py", "--model_id", odd.name, "--schemes", "FP8-W8A8,INT4-W4A16", *FAKE)
+    assert done.returncode == 2 and "128 input columns" in done.stderr
+    assert not (tmp_path / "perf_results").exists()
+
+
+def test_json_holds_records_and_decision(command, base: Path, tmp_path: Path) -> None:
+    models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    line = ("--model_id", "tiny", "--schemes", "FP8-W8A8", "--batch_sizes", "2", "--json")
+    done = command("pipeline.py", *line, *FAKE)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert {r["subject"]["scheme"] for r in told["records"]} == {"BASE", "FP8-W8A8"}
+    assert told["report"]["schemes"]["FP8-W8A8"]["speed_up"]["sequential"]["value"] > 0
+    assert told["report"]["decision"] and told["no_report"] is None
+
+
+def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) -> None:
+    odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
+    for scheme in pipeline.SEED_SCHEMES[1:]:
+        if "INT4" not in scheme:
+            models.write_compressed(tmp_path / f"odd-{scheme}", odd, scheme)
+    models.write_compressed(tmp_path / "odd-FP8-W8A8", odd)
+    done = command("pipeline.py", "--model_id", "odd", "--schemes", "all", *FAKE)
+    assert done.returncode == 1
+    assert re.search(r"INT4-W4A16: not compressed: .*128 input columns", done.stdout)
+    told = command("report.py", "--model", "odd").stdout
+    assert re.search(r"not INT4-W4A16: not compressed: ", told)
+
+
+def test_a_scheme_that_cannot_be_made_any_more_has_no_quality(base: Path, tmp_path: Path) -> None:
+    """What an older checkpoint of it scored is of weights that are gone."""
+    made = [*performance("BASE", 100, 1e6), *quality("BASE"), *quality("INT4-W4A16")]
+    gone = [
+        r.model_copy(update={"status": "failed", "reason": "not compressed: why", "figures": {},
+                             "subject": r.subject.model_copy(update={"fingerprint": ""})})
+        for r in performance("INT4-W4A16", 200, 1e6)
+    ]
+    for record in [*made, *gone]:
+        records.save(record, tmp_path)
+    found = study.build(reading.read([tmp_path]))
+    (candidate,) = found.compressed
+    assert candidate.problem("sequential") == "not compressed: why" and not candidate.quality
+    assert any("INT4-W4A16: " in note and "other weights" in note for note in found.notes)
+
+
+def test_a_single_scheme_nobody_named_is_returned(tmp_path: Path) -> None:
+    odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
+    chosen = ["BASE", "INT4-W4A16-RTN"]
+    lost = pipeline.check(str(odd), chosen, Settings(), tmp_path, named=False)
+    assert list(lost) == chosen[1:] and "128 input columns" in lost["INT4-W4A16-RTN"]
+
+
+def test_layers_left_out_of_what_is_reused_are_told(command, base: Path, tmp_path: Path) -> None:
+    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    manifest = json.loads((made / "compression.json").read_text())
+    manifest["settings"] = {"ignore": ["down_proj"], "seed": 7}
+    (made / "compression.json").write_text(json.dumps(manifest))
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
+    assert "tiny-FP8-W8A8: reused, though made with another ignore" in " ".join(done.stderr.split())

@@ -1,0 +1,154 @@
+"""Run against run: what is outside the noise is called, and nothing else."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from core.errors import UserError
+from core.records import Record
+from reporting.deciding import history, runs
+from reporting.deciding.history import Change
+from reporting.reading import results as reading
+from tests.report_case import (
+    MACHINE,
+    OPTIONS,
+    figure,
+    performance,
+    quality,
+    report,
+    typical,
+    write,
+)
+
+__all__ = ["report"]
+
+
+def run(number: int, rate: float = 300, **changes: object) -> list[Record]:
+    stamp = f"2026-01-{number:02d}T00:00:00+00:00"
+    when = {"run_id": f"202601{number:02d}T", "started": stamp, "ended": stamp, **changes}
+    return performance("BASE", rate, 10 << 20, **when)
+
+
+def compared(folder: Path, *made: list[Record]) -> list[Change]:
+    for records in made:
+        write(folder, records)
+    known = runs.runs(reading.read([folder]))
+    return history.compare(known[-2], known[-1], known[:-1])
+
+
+def calls(changes: list[Change]) -> dict[str, str]:
+    return {f"{c.measure} {c.figure}": c.called for c in changes}
+
+
+def test_the_same_twice_is_no_difference(tmp_path: Path) -> None:
+    found = calls(compared(tmp_path, run(1), run(2, 303)))
+    assert set(found.values()) == {"no difference", "not tested"}
+    assert found["load load_s"] == "not tested"
+
+
+@pytest.mark.parametrize(("rate", "called"), [(200, "regression"), (450, "improvement")])
+def test_what_is_outside_the_noise_is_called(tmp_path: Path, rate: float, called: str) -> None:
+    found = calls(compared(tmp_path, run(1), run(2, rate)))
+    assert found["sequential e2e_latency_s"] == called
+    assert found["batch 32 output_tokens_per_s"] == called
+    assert found["memory weights_bytes"] == "no difference"
+
+
+def test_a_size_has_no_noise(tmp_path: Path) -> None:
+    bigger = [r for r in run(2) if r.measure != "memory"]
+    stamp = "2026-01-02T00:00:00+00:00"
+    bigger += performance("BASE", 300, 11 << 20, run_id="20260102T", ended=stamp)[-1:]
+    assert calls(compared(tmp_path, run(1), bigger))["memory weights_bytes"] == "regression"
+
+
+def test_what_failed_since_is_a_regression(tmp_path: Path) -> None:
+    failed = [r.model_copy(update={"status": "failed", "reason": "crash", "figures": {}})
+              for r in run(2)]
+    changes = compared(tmp_path, run(1), failed)
+    assert {c.called for c in changes} == {"regression"} and "crash" in changes[0].reason
+
+
+def test_lost_quality_is_a_regression(tmp_path: Path) -> None:
+    late = {"run_id": "20260102T", "ended": "2026-01-02T00:00:00+00:00"}
+    worse = compared(tmp_path, quality("INT8-W8A8"), quality("INT8-W8A8", 0.5, **late))
+    assert {c.called for c in worse if c.measure == "harness"} == {"regression"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"machine": {**MACHINE, "cores": 8}}, "cores 2 and 8"),
+        ({"options": {**OPTIONS, "enforce_eager": True}}, "enforce_eager False and True"),
+    ],
+)
+def test_other_hardware_or_settings_are_refused(tmp_path: Path, changes: dict, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        compared(tmp_path, run(1), run(2, **changes))
+
+
+def test_runs_alike_raise_no_alarm() -> None:
+    """A hundred pairs of loads that differ by 3 %, repeats by 2 %: twenty figures each."""
+    rng = random.Random(0)
+
+    def load() -> list[float]:
+        level = rng.gauss(0, 0.03)
+        return [300 * 2.718281828 ** (level + rng.gauss(0, 0.02)) for _ in range(3)]
+
+    def alarm() -> bool:
+        pairs = [(figure(load(), "tokens/s", "higher"), figure(load(), "tokens/s", "higher"))
+                 for _ in range(20)]
+        return any(history.timed(a, b, [], 20)[0] == "regression" for a, b in pairs)
+
+    assert sum(alarm() for _ in range(100)) <= 5
+
+
+def test_earlier_runs_tell_the_noise() -> None:
+    """What is far outside 3 % is within the noise where runs have always differed so much."""
+    old, new = (figure([v, v * 1.01, v * 0.99], "tokens/s", "higher") for v in (300, 240))
+    assert history.timed(old, new, [], 5)[0] == "regression"
+    wild = [figure([v, v * 1.01], "tokens/s", "higher") for v in (300, 230, 400, 260, 350, 290) * 3]
+    assert history.timed(old, new, wild, 5)[0] == "no difference"
+
+
+def test_exit_codes(report, tmp_path: Path) -> None:
+    write(tmp_path / "perf_results", run(1))
+    write(tmp_path / "perf_results", run(2, 200))
+    done = report("--compare", "20260101", "20260102")
+    assert done.exit_code == 3, done.stderr
+    assert "regression: BASE sequential e2e_latency_s" in done.stderr
+    assert report("--compare", "20260102", "20260101").exit_code == 0
+    done = report("--history")
+    assert done.exit_code == 3 and "20260101T" in done.stdout
+    done = report("--compare", "20260101", "nothing")
+    assert done.exit_code == 2 and "no run is called 'nothing'" in done.stderr
+
+
+def test_folders_can_be_compared(report, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / name, typical())
+    line = ("--compare", "a", "b", "--results_dir", "a", "--json")
+    done = report(*line)
+    assert done.exit_code == 0, done.stderr
+    assert '"regressions": 0' in done.stdout
+
+
+def test_a_history_is_a_page_with_a_chart_a_figure(report, tmp_path: Path) -> None:
+    write(tmp_path / "perf_results", [*run(1), *run(2, 200)])
+    done = report("--history", "--format", "html")
+    assert done.exit_code == 3 and "regression: BASE" in done.stderr, done.stderr
+    shown = (tmp_path / "history-tiny.html").read_text()
+    assert "<h1>How tiny went</h1><p>2 runs, 2026-01-01 to 2026-01-02</p>" in shown
+    assert 'id="history-BASE"' in shown and 'id="changes"' in shown
+    drawn = json.loads(shown.partition('id="charts">')[2].partition("</script>")[0])["history"]
+    (latency,) = (chart for chart in drawn if chart["title"] == "latency, one user")
+    assert [point["at"] for point in latency["lines"]["BASE"]] == [
+        "2026-01-01T00:00:00", "2026-01-02T00:00:00"
+    ]
+    first, second = latency["lines"]["BASE"]
+    assert first["low"] < first["value"] < first["high"] < second["value"]
+    assert (latency["unit"], latency["better"]) == ("s", "lower")
+    assert {c["unit"] for c in drawn if c["title"] == "weights"} == {"MiB"}
+    done = report("--compare", "20260101T", "20260102T", "--format", "html")
+    assert done.exit_code == 2 and "made as terminal, md or json" in done.stderr
