@@ -102,10 +102,16 @@ def main(
     from reporting.console import analysis
 
     settings = Settings(
-        base=base, sensitivity=sensitivity, calibration=calibration,
-        num_calibration_samples=num_calibration_samples, seed=seed,
-        max_sequence_length=max_sequence_length, target=target, engine=engine,
-        tensor_parallel_size=tensor_parallel_size, max_model_len=max_model_len,
+        base=base,
+        sensitivity=sensitivity,
+        calibration=calibration,
+        num_calibration_samples=num_calibration_samples,
+        seed=seed,
+        max_sequence_length=max_sequence_length,
+        target=target,
+        engine=engine,
+        tensor_parallel_size=tensor_parallel_size,
+        max_model_len=max_model_len,
         trust_remote_code=trust_remote_code,
     )
     results.check(settings)

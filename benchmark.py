@@ -90,14 +90,22 @@ def main(
     from running import measuring
 
     options = Options(
-        dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
-        gpu_memory_utilization=gpu_memory_utilization, enforce_eager=enforce_eager,
+        dtype=dtype,
+        max_model_len=max_model_len,
+        tensor_parallel_size=tensor_parallel_size,
+        gpu_memory_utilization=gpu_memory_utilization,
+        enforce_eager=enforce_eager,
         kv_cache_memory_bytes=kv_cache_memory_bytes,
         trust_remote_code=trust_remote_code,
     )
     workload = Workload(
-        requests=num_prompts, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens,
-        repeats=repeats, temperature=temperature, top_p=top_p, seed=seed,
+        requests=num_prompts,
+        prompt_tokens=prompt_tokens,
+        max_new_tokens=max_new_tokens,
+        repeats=repeats,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
         texts=read_prompts(prompts_file),
     )
     sizes = parse_batch_sizes(batch_sizes)
@@ -106,9 +114,14 @@ def main(
     check(model, engine, options, workload)
     with performance.progress(model) as step:
         made = measuring.measure(
-            models.identify(model), engine, options, wanted,
-            dict.fromkeys(("performance", "quality"), results_dir), records.new_run_id(),
-            allow_fallback, step,
+            models.identify(model),
+            engine,
+            options,
+            wanted,
+            dict.fromkeys(("performance", "quality"), results_dir),
+            records.new_run_id(),
+            allow_fallback,
+            step,
         )
     performance.show(made, results_dir, json_)
     if any(record.status != "ok" for record in made):

@@ -57,8 +57,13 @@ def plan(compression_type: str, model_id: str, settings: Settings, output_dir: P
     tokens = settings.num_calibration_samples * settings.max_sequence_length
     target = models.checkpoint_path(model_id, name, output_dir)
     planned = preflight.plan(
-        name, scheme, base, settings.ignore, machine.probe(),
-        tokens if scheme.calibration else 0, target,
+        name,
+        scheme,
+        base,
+        settings.ignore,
+        machine.probe(),
+        tokens if scheme.calibration else 0,
+        target,
     )
     if scheme.calibration:
         calibration.check(settings.corpus(model_id), settings.num_calibration_samples, base.path)
@@ -91,8 +96,12 @@ def compress(
         calibration = None
         if scheme.calibration:
             calibration = texts.calibrate(
-                source, settings.corpus(model_id), settings.num_calibration_samples,
-                settings.max_sequence_length, settings.seed, settings.trust_remote_code,
+                source,
+                settings.corpus(model_id),
+                settings.num_calibration_samples,
+                settings.max_sequence_length,
+                settings.seed,
+                settings.trust_remote_code,
             )
         tokenized = time.perf_counter()
         made = _run(scheme, source, folder, calibration, planned, settings, progress)
@@ -120,15 +129,27 @@ def _quiet_libraries() -> None:
 
 
 def _run(
-    scheme: Any, source: Path, folder: Path, calibration: Any, planned: Any,
-    settings: Settings, progress: Progress,
+    scheme: Any,
+    source: Path,
+    folder: Path,
+    calibration: Any,
+    planned: Any,
+    settings: Settings,
+    progress: Progress,
 ) -> dict[str, Any]:
     from schemes import _llmcompressor
 
     rows = calibration.rows if calibration else []
     return _llmcompressor.compress(
-        scheme, source, folder, rows, planned.ignored, planned.smoothing, settings.seed,
-        settings.trust_remote_code, progress,
+        scheme,
+        source,
+        folder,
+        rows,
+        planned.ignored,
+        planned.smoothing,
+        settings.seed,
+        settings.trust_remote_code,
+        progress,
     )
 
 
@@ -157,8 +178,12 @@ def _manifest(
     base = checkpoint.read(models.folder(model_id))
     text = None
     if calibration:
-        text = {"source": calibration.source, "samples": len(calibration.rows),
-                "tokens": calibration.tokens, "fingerprint": calibration.fingerprint}
+        text = {
+            "source": calibration.source,
+            "samples": len(calibration.rows),
+            "tokens": calibration.tokens,
+            "fingerprint": calibration.fingerprint,
+        }
     return {
         **models.random_mark(base.path),
         "schema_version": 1,

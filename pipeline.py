@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SEED_SCHEMES = (
     "FP8-W8A8", "INT8-W8A16", "INT8-W8A8", "INT8-W8A16-RTN", "INT4-W4A16", "INT4-W4A16-AWQ",
-)
+)  # fmt: skip
 GROUPS = {
     "all": lambda: list(SEED_SCHEMES),
     "every": lambda: [plugins.shown("schemes", stem) for stem in plugins.names("schemes")],
@@ -97,7 +97,11 @@ def _reused(model_id: str, scheme: str, settings: Settings, output_dir: Path) ->
 
 
 def compress_missing(
-    model_id: str, schemes: list[str], settings: Settings, output_dir: Path, run_id: str,
+    model_id: str,
+    schemes: list[str],
+    settings: Settings,
+    output_dir: Path,
+    run_id: str,
     progress: Callable[[str], None],
 ) -> dict[str, str]:
     """Compress what is not there yet, each in a clean child; returns why those that failed did."""
@@ -131,9 +135,19 @@ def _compress(
 
 
 def run(
-    model_id: str, schemes: list[str], settings: Settings, engine: str, options: Options,
-    wanted: "list[Job]", asked: Questions, output_dir: Path, results: dict[str, Path],
-    allow_fallback: bool, lost: dict[str, str], rounds: int, progress: Callable[[str], None],
+    model_id: str,
+    schemes: list[str],
+    settings: Settings,
+    engine: str,
+    options: Options,
+    wanted: "list[Job]",
+    asked: Questions,
+    output_dir: Path,
+    results: dict[str, Path],
+    allow_fallback: bool,
+    lost: dict[str, str],
+    rounds: int,
+    progress: Callable[[str], None],
 ) -> "list[Record]":
     """Compress what is missing, then measure everything; returns the records, all saved.
 
@@ -150,16 +164,33 @@ def run(
     session.prepare(engine, everything, measuring.LOGS, libraries)
     lost = lost | compress_missing(model_id, left, settings, output_dir, run_id, progress)
     given_up = [
-        record for scheme, reason in lost.items()
+        record
+        for scheme, reason in lost.items()
         for record in measuring.give_up(
-            models.model_name(model_id), scheme,
-            models.checkpoint_path(model_id, scheme, output_dir), engine, options, wanted, results,
-            run_id, f"not compressed: {reason}",
+            models.model_name(model_id),
+            scheme,
+            models.checkpoint_path(model_id, scheme, output_dir),
+            engine,
+            options,
+            wanted,
+            results,
+            run_id,
+            f"not compressed: {reason}",
         )
     ]
     made = measuring.measure_all(
-        model_id, [scheme for scheme in left if scheme not in lost], engine, options, wanted, asked,
-        output_dir, results, run_id, allow_fallback, rounds, progress,
+        model_id,
+        [scheme for scheme in left if scheme not in lost],
+        engine,
+        options,
+        wanted,
+        asked,
+        output_dir,
+        results,
+        run_id,
+        allow_fallback,
+        rounds,
+        progress,
     )
     return made + given_up
 
@@ -212,17 +243,27 @@ def main(
     from reporting.console import outcome, performance
 
     settings = Settings(
-        num_calibration_samples=num_calibration_samples, max_sequence_length=max_sequence_length,
-        calibration=calibration, seed=seed, trust_remote_code=trust_remote_code,
+        num_calibration_samples=num_calibration_samples,
+        max_sequence_length=max_sequence_length,
+        calibration=calibration,
+        seed=seed,
+        trust_remote_code=trust_remote_code,
     )
     options = Options(
-        dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
-        enforce_eager=enforce_eager, gpu_memory_utilization=gpu_memory_utilization,
-        kv_cache_memory_bytes=kv_cache_memory_bytes, trust_remote_code=trust_remote_code,
+        dtype=dtype,
+        max_model_len=max_model_len,
+        tensor_parallel_size=tensor_parallel_size,
+        enforce_eager=enforce_eager,
+        gpu_memory_utilization=gpu_memory_utilization,
+        kv_cache_memory_bytes=kv_cache_memory_bytes,
+        trust_remote_code=trust_remote_code,
     )
     workload = Workload(
-        requests=num_prompts, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens,
-        repeats=repeats, seed=seed,
+        requests=num_prompts,
+        prompt_tokens=prompt_tokens,
+        max_new_tokens=max_new_tokens,
+        repeats=repeats,
+        seed=seed,
     )
     chosen, sizes = choose(schemes), benchmark.parse_batch_sizes(batch_sizes)
     options = replace(options, max_num_seqs=max(options.max_num_seqs, *sizes))
@@ -230,17 +271,36 @@ def main(
     parse_margins(margin)
     lost = check(model_id, chosen, settings, output_dir, schemes not in GROUPS)
     asked = score.ask(
-        models.folder(model_id), options, tasks=tasks, num_fewshot=num_fewshot, limit=limit,
-        apply_chat_template=apply_chat_template, include_path=include_path, data_dir=data_dir,
-        text=text, perplexity_tokens=perplexity_tokens, divergence_tokens=divergence_tokens,
+        models.folder(model_id),
+        options,
+        tasks=tasks,
+        num_fewshot=num_fewshot,
+        limit=limit,
+        apply_chat_template=apply_chat_template,
+        include_path=include_path,
+        data_dir=data_dir,
+        text=text,
+        perplexity_tokens=perplexity_tokens,
+        divergence_tokens=divergence_tokens,
         prompts_file=prompts_file,
     )
     wanted = benchmark.jobs(workload, sizes)
     results = {"performance": results_dir, "quality": eval_results_dir}
     with performance.progress(model_id) as step:
         made = run(
-            model_id, chosen, settings, engine, options, wanted, asked, output_dir, results,
-            allow_fallback, lost, rounds, step,
+            model_id,
+            chosen,
+            settings,
+            engine,
+            options,
+            wanted,
+            asked,
+            output_dir,
+            results,
+            allow_fallback,
+            lost,
+            rounds,
+            step,
         )
     outcome.show(made, models.model_name(model_id), list(results.values()), margin, json_)
     if any(record.status == "failed" for record in made):

@@ -97,16 +97,24 @@ def refuse_both(asked: dict[str, object]) -> None:
         raise UserError(f"{' and '.join(given[:2])} ask for different things: give one of them")
 
 
-def show_changes(changes: "list[Change]", shown: "list[Table]", form: str, output: Path | None,
-                 ) -> None:
+def show_changes(
+    changes: "list[Change]",
+    shown: "list[Table]",
+    form: str,
+    output: Path | None,
+) -> None:
     """Print a comparison or history, and what got worse (see `conclude`)."""
     from reporting.contents import changes as tables
     from reporting.formats import md as markdown
     from reporting.formats import terminal
 
     if form == "json":
-        cli.print_json({"changes": [tables.change_json(c) for c in changes],
-                        "regressions": sum(c.called == "regression" for c in changes)})
+        cli.print_json(
+            {
+                "changes": [tables.change_json(c) for c in changes],
+                "regressions": sum(c.called == "regression" for c in changes),
+            }
+        )
     elif form == "md":
         write("\n\n".join(markdown.table(one) for one in shown) + "\n", output)
     elif form == "terminal":
@@ -128,8 +136,9 @@ def conclude(changes: "list[Change]", form: str) -> None:
         cli.say("no regression outside the noise", "green")
 
 
-def compare(found: "Found", names: tuple[str, str], model: str | None, form: str,
-            output: Path | None) -> None:
+def compare(
+    found: "Found", names: tuple[str, str], model: str | None, form: str, output: Path | None
+) -> None:
     """`--compare A B`: B against A, with the runs before B telling the noise."""
     from reporting.contents import changes as tables
     from reporting.deciding import history, runs
@@ -210,8 +219,13 @@ def main(
     from reporting.reading import results as reading
 
     refuse_both(
-        {"--compare": compare_, "--history": history, "--metric": metric,
-         "--write_card": write_card, "--format": format_ and (metric or write_card)},
+        {
+            "--compare": compare_,
+            "--history": history,
+            "--metric": metric,
+            "--write_card": write_card,
+            "--format": format_ and (metric or write_card),
+        },
     )
     if json_ and format_ not in (None, "json"):
         raise UserError(f"--json and --format {format_} ask for two formats")

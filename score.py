@@ -43,12 +43,26 @@ DIVERGENCE_WINDOW = 512
 
 
 def ask(
-    base: Path, options: Options, *, tasks: str | None, num_fewshot: int | None, limit: int,
-    apply_chat_template: bool, include_path: Path | None, data_dir: Path, text: str | None,
-    perplexity_tokens: int, divergence_tokens: int, prompts_file: Path | None,
-    add_bos_token: bool = True, log_samples: bool = True, window_tokens: int | None = None,
-    stride: int | None = None, metrics: tuple[Path, ...] = (),
-    max_new_tokens: int = Prompts.max_new_tokens, confirm_run_unsafe_code: bool = False,
+    base: Path,
+    options: Options,
+    *,
+    tasks: str | None,
+    num_fewshot: int | None,
+    limit: int,
+    apply_chat_template: bool,
+    include_path: Path | None,
+    data_dir: Path,
+    text: str | None,
+    perplexity_tokens: int,
+    divergence_tokens: int,
+    prompts_file: Path | None,
+    add_bos_token: bool = True,
+    log_samples: bool = True,
+    window_tokens: int | None = None,
+    stride: int | None = None,
+    metrics: tuple[Path, ...] = (),
+    max_new_tokens: int = Prompts.max_new_tokens,
+    confirm_run_unsafe_code: bool = False,
 ) -> Questions:
     """What to ask a base and its checkpoints, everything named being there.
 
@@ -70,9 +84,14 @@ def ask(
     if tasks not in (None, "none"):
         names = lm_eval_tasks.expand(str(tasks))
     asked = Tasks(
-        names=names, num_fewshot=num_fewshot, limit=limit or None, add_bos_token=add_bos_token,
-        apply_chat_template=apply_chat_template, log_samples=log_samples,
-        include_path=str(include_path) if include_path else None, data_dir=str(data_dir),
+        names=names,
+        num_fewshot=num_fewshot,
+        limit=limit or None,
+        add_bos_token=add_bos_token,
+        apply_chat_template=apply_chat_template,
+        log_samples=log_samples,
+        include_path=str(include_path) if include_path else None,
+        data_dir=str(data_dir),
         confirm_run_unsafe_code=confirm_run_unsafe_code,
     )
     longest = options.max_model_len or checkpoint.read(base).context_length
@@ -82,8 +101,13 @@ def ask(
     source = text or ("demo" if demo else "wikitext")
     text_digest = digest(texts.text(source, data_dir).encode()) if source != "none" else ""
     whole = Text(
-        source=source, digest=text_digest, window=length, stride=stride or length - 1,
-        tokens=perplexity_tokens or None, add_bos_token=add_bos_token, data_dir=str(data_dir),
+        source=source,
+        digest=text_digest,
+        window=length,
+        stride=stride or length - 1,
+        tokens=perplexity_tokens or None,
+        add_bos_token=add_bos_token,
+        data_dir=str(data_dir),
     )
     short = min(DIVERGENCE_WINDOW, length)
     part = replace(whole, window=short, stride=short - 1, tokens=divergence_tokens)
@@ -96,15 +120,24 @@ def ask(
         text=whole if source != "none" else None,
         divergence=part if source != "none" and divergence_tokens else None,
         prompts=Prompts(
-            pairs=pairs, max_new_tokens=max_new_tokens, metrics=tuple(map(str, metrics)),
+            pairs=pairs,
+            max_new_tokens=max_new_tokens,
+            metrics=tuple(map(str, metrics)),
             metric_digests=tuple(digest(path.read_bytes()) for path in metrics),
-        ) if pairs else None,
+        )
+        if pairs
+        else None,
     )
 
 
 def score(
-    pairs: list[models.Pair], asked: Questions, engine: str, options: Options, results: Path,
-    allow_fallback: bool, progress: "Callable[[str], None]",
+    pairs: list[models.Pair],
+    asked: Questions,
+    engine: str,
+    options: Options,
+    results: Path,
+    allow_fallback: bool,
+    progress: "Callable[[str], None]",
 ) -> "list[Scored]":
     """Score checkpoints, each on one load, its base before it; the base is in the result too.
 
@@ -131,8 +164,10 @@ def score(
 
         if each.base.path not in bases:
             wanted = jobs(asked, fingerprint, engine, options, True)
-            kept = {} if each.mine.path == each.base.path else measuring.earlier(
-                each.base, engine, options, wanted, results
+            kept = (
+                {}
+                if each.mine.path == each.base.path
+                else measuring.earlier(each.base, engine, options, wanted, results)
             )
             left = [job for job in wanted if job not in kept]
             base = [*kept.values(), *(measure(each.base, left) if left else [])]
@@ -209,20 +244,36 @@ def main(
     from reporting.console import performance, quality
 
     options = Options(
-        dtype=dtype, max_model_len=max_model_len, tensor_parallel_size=tensor_parallel_size,
-        gpu_memory_utilization=gpu_memory_utilization, enforce_eager=enforce_eager,
-        kv_cache_memory_bytes=kv_cache_memory_bytes, trust_remote_code=trust_remote_code,
+        dtype=dtype,
+        max_model_len=max_model_len,
+        tensor_parallel_size=tensor_parallel_size,
+        gpu_memory_utilization=gpu_memory_utilization,
+        enforce_eager=enforce_eager,
+        kv_cache_memory_bytes=kv_cache_memory_bytes,
+        trust_remote_code=trust_remote_code,
     )
     margins = parse_margins(margin)
     pairs = [models.pair(name, base) for name in dict.fromkeys(model)]
     check(options, engine, pairs)
     asked = ask(
-        pairs[0].base.path, options, tasks=tasks, num_fewshot=num_fewshot, limit=limit,
-        apply_chat_template=apply_chat_template, include_path=include_path, data_dir=data_dir,
-        text=text, perplexity_tokens=perplexity_tokens, divergence_tokens=divergence_tokens,
+        pairs[0].base.path,
+        options,
+        tasks=tasks,
+        num_fewshot=num_fewshot,
+        limit=limit,
+        apply_chat_template=apply_chat_template,
+        include_path=include_path,
+        data_dir=data_dir,
+        text=text,
+        perplexity_tokens=perplexity_tokens,
+        divergence_tokens=divergence_tokens,
         prompts_file=prompts_file,
-        add_bos_token=add_bos_token, log_samples=log_samples, window_tokens=window_tokens,
-        stride=stride, metrics=tuple(metric or ()), max_new_tokens=max_new_tokens,
+        add_bos_token=add_bos_token,
+        log_samples=log_samples,
+        window_tokens=window_tokens,
+        stride=stride,
+        metrics=tuple(metric or ()),
+        max_new_tokens=max_new_tokens,
         confirm_run_unsafe_code=confirm_run_unsafe_code,
     )
     if not jobs(asked, "", engine, options, True):

@@ -23,7 +23,11 @@ LOG = Path("build/logs/vllm_test.log")
 
 
 def ask(
-    model: str, engine: str, options: Options, prompts: tuple[str, ...], max_new_tokens: int,
+    model: str,
+    engine: str,
+    options: Options,
+    prompts: tuple[str, ...],
+    max_new_tokens: int,
     raw: bool,
 ) -> dict[str, Any]:
     """Load `model` in a clean child and answer; raises `UserError` when it cannot be served."""
@@ -61,7 +65,9 @@ def main(
 
     session.check_dtype(dtype, engine)
     options = Options(
-        max_model_len=max_model_len, dtype=dtype, enforce_eager=True,
+        max_model_len=max_model_len,
+        dtype=dtype,
+        enforce_eager=True,
         tensor_parallel_size=tensor_parallel_size,
         trust_remote_code=trust_remote_code,
     )

@@ -112,6 +112,7 @@ class Declaration:
         known = list(modules)
         named = [t for g in self.groups for t in g.targets if "." in t or t.startswith("re:")]
         return [
-            target for target in named
+            target
+            for target in named
             if not any(map(Patterns((target,), self._budget).match, known))
         ]

@@ -155,10 +155,14 @@ def _modelopt_nvfp4(group: Group, rows: int, columns: int) -> Rules:
 
 def _nf4(group: Group, rows: int, columns: int) -> Rules:
     """Two weights a byte in one column; the state's name tells NF4 from FP4."""
-    state = {f"weight.quant_state.bitsandbytes__{kind}": Rule(("U8",), required=False)
-             for kind in ("nf4", "fp4")}
-    nested = {f"weight.{name}": Rule(("F32",), required=False)
-              for name in ("nested_absmax", "nested_quant_map")}
+    state = {
+        f"weight.quant_state.bitsandbytes__{kind}": Rule(("U8",), required=False)
+        for kind in ("nf4", "fp4")
+    }
+    nested = {
+        f"weight.{name}": Rule(("F32",), required=False)
+        for name in ("nested_absmax", "nested_quant_map")
+    }
     return {
         "weight": Rule(("U8",)),
         "weight.absmax": Rule(("F32", "U8")),

@@ -104,21 +104,29 @@ def _compressed_tensors(declared: dict[str, Any]) -> Declaration:
     for given in declared["config_groups"].values():
         weights = _numbers(given.get("weights"))
         if weights is not None:
-            groups.append(Group(
-                format=_text(given, "format", overall), weights=weights,
-                activations=_numbers(given.get("input_activations")),
-                targets=_names(given["targets"]),
-            ))
+            groups.append(
+                Group(
+                    format=_text(given, "format", overall),
+                    weights=weights,
+                    activations=_numbers(given.get("input_activations")),
+                    targets=_names(given["targets"]),
+                )
+            )
     return Declaration(
-        method="compressed-tensors", format=overall, groups=tuple(groups),
-        ignore=_names(declared.get("ignore")), kv_cache=_numbers(declared.get("kv_cache_scheme")),
+        method="compressed-tensors",
+        format=overall,
+        groups=tuple(groups),
+        ignore=_names(declared.get("ignore")),
+        kv_cache=_numbers(declared.get("kv_cache_scheme")),
     )
 
 
 def _grouped(bits: Any, group: Any, symmetric: Any) -> Numbers:
     size = _size(group)
     return Numbers(
-        bits=_bits(bits), strategy="group" if size else "channel", group=size,
+        bits=_bits(bits),
+        strategy="group" if size else "channel",
+        group=size,
         symmetric=bool(symmetric),
     )
 
@@ -127,8 +135,11 @@ def _gptq(declared: dict[str, Any]) -> Declaration:
     weights = _grouped(declared["bits"], declared.get("group_size"), declared.get("sym", True))
     spared = () if declared.get("lm_head") else ("lm_head",)
     return Declaration(
-        method="gptq", format="gptq", groups=(Group(format="gptq", weights=weights),),
-        ignore=spared, understood=not declared.get("dynamic"),
+        method="gptq",
+        format="gptq",
+        groups=(Group(format="gptq", weights=weights),),
+        ignore=spared,
+        understood=not declared.get("dynamic"),
     )
 
 
@@ -137,8 +148,11 @@ def _awq(declared: dict[str, Any]) -> Declaration:
     size = declared.get("group_size", declared.get("q_group_size"))
     weights = _grouped(bits, size, not declared.get("zero_point", True))
     return Declaration(
-        method="awq", format="awq", groups=(Group(format="awq", weights=weights),),
-        ignore=("lm_head",), spared=_names(declared.get("modules_to_not_convert")),
+        method="awq",
+        format="awq",
+        groups=(Group(format="awq", weights=weights),),
+        ignore=("lm_head",),
+        spared=_names(declared.get("modules_to_not_convert")),
     )
 
 
@@ -160,7 +174,10 @@ def _fbgemm_fp8(declared: dict[str, Any]) -> Declaration:
     group = Group(format="float-quantized", weights=weights, activations=activations)
     spared = _names(declared.get("modules_to_not_convert"))
     return Declaration(
-        method="fbgemm-fp8", format="fbgemm-fp8", groups=(group,), ignore=("lm_head",),
+        method="fbgemm-fp8",
+        format="fbgemm-fp8",
+        groups=(group,),
+        ignore=("lm_head",),
         spared=spared,
     )
 
@@ -170,7 +187,10 @@ def _bitsandbytes(declared: dict[str, Any]) -> Declaration:
     weights = Numbers(bits=4 if four else 8, kind="float" if four else "int", strategy="channel")
     group = Group(format="bitsandbytes-4bit" if four else "bitsandbytes-8bit", weights=weights)
     return Declaration(
-        method="bitsandbytes", format=group.format, groups=(group,), ignore=("lm_head",),
+        method="bitsandbytes",
+        format=group.format,
+        groups=(group,),
+        ignore=("lm_head",),
         spared=_names(declared.get("llm_int8_skip_modules")),
     )
 
@@ -187,8 +207,11 @@ def _modelopt(declared: dict[str, Any]) -> Declaration:
     }
     group = known.get(algorithm)
     return Declaration(
-        method="modelopt", format=group.format if group else f"modelopt {algorithm}",
-        groups=(group,) if group else (), ignore=ignore, understood=group is not None,
+        method="modelopt",
+        format=group.format if group else f"modelopt {algorithm}",
+        groups=(group,) if group else (),
+        ignore=ignore,
+        understood=group is not None,
     )
 
 
@@ -196,9 +219,12 @@ def _mxfp4(declared: dict[str, Any]) -> Declaration:
     weights = Numbers(bits=4, kind="float", strategy="group", group=32)
     group = Group(format="mxfp4", weights=weights, targets=("re:.*experts.*",))
     spared = _names(declared.get("modules_to_not_convert"))
-    return Declaration(method="mxfp4", format="mxfp4", groups=(group,), spared=tuple(
-        name.replace(".*", "") for name in spared if ".*" not in name
-    ))
+    return Declaration(
+        method="mxfp4",
+        format="mxfp4",
+        groups=(group,),
+        spared=tuple(name.replace(".*", "") for name in spared if ".*" not in name),
+    )
 
 
 READERS = {

@@ -15,7 +15,7 @@ MARKS = frozenset({
     "weight_global_scale", "weight_zero_point", "weight_g_idx", "input_scale", "input_zero_point",
     "input_global_scale", "qweight", "qzeros", "scales", "g_idx", "blocks", "SCB",
     "weight.absmax", "weight.quant_map",
-})
+})  # fmt: skip
 KV_SCALES = frozenset({"k_scale", "v_scale", "q_scale", "k_zero_point", "v_zero_point"})
 PLAIN = ("BF16", "F16", "F32", "F64")
 EXPERTS = ("_blocks", "_scales", "_bias")

@@ -16,7 +16,7 @@ SCALES = frozenset({
     "weight_scale", "weight_global_scale", "input_scale", "input_global_scale", "k_scale",
     "v_scale", "q_scale", "weight_scale_inv", "weight_scale_2", "scales", "SCB", "weight.absmax",
     "weight.nested_absmax",
-})
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -215,10 +215,14 @@ def _fused(these: Layers) -> Iterator[Finding]:
             for other in names:
                 theirs = these.group_of(these.modules[other])
                 if _format(mine) != _format(theirs):
-                    yield Finding("fused", other, (
-                        f"declared {_format(theirs)}, but {first} beside it {_format(mine)}: "
-                        "engines fuse them into one matrix"
-                    ))
+                    yield Finding(
+                        "fused",
+                        other,
+                        (
+                            f"declared {_format(theirs)}, but {first} beside it {_format(mine)}: "
+                            "engines fuse them into one matrix"
+                        ),
+                    )
 
 
 def _format(group: Group | None) -> str:

@@ -50,8 +50,13 @@ class Plan:
 
 
 def plan(
-    name: str, scheme: Scheme, base: Checkpoint, ignore: Iterable[str], machine: Machine,
-    calibration_tokens: int, output: Path,
+    name: str,
+    scheme: Scheme,
+    base: Checkpoint,
+    ignore: Iterable[str],
+    machine: Machine,
+    calibration_tokens: int,
+    output: Path,
 ) -> Plan:
     """The plan for compressing `base`. Raises `UserError` for whatever would fail later."""
     _must_be_uncompressed(base)

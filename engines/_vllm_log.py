@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 # vLLM configures logging anew while it starts, which drops handlers but keeps filters: so these
 # loggers are listened to with a filter that lets everything through.
 LOGGERS = (
-    "vllm.model_executor.model_loader.default_loader", "vllm.v1.engine.core",
-    "vllm.v1.worker.gpu_model_runner", "vllm.v1.worker.gpu.model_runner",
-    "vllm.compilation.decorators", "vllm.compilation.backends",
+    "vllm.model_executor.model_loader.default_loader",
+    "vllm.v1.engine.core",
+    "vllm.v1.worker.gpu_model_runner",
+    "vllm.v1.worker.gpu.model_runner",
+    "vllm.compilation.decorators",
+    "vllm.compilation.backends",
 )
 PHASES = {
     "weights_s": re.compile(r"Loading weights took ([\d.]+) seconds"),

@@ -126,11 +126,20 @@ class FakeEngine(Engine):
         method = config.get("quantization_config", {}).get("quant_method")
         length = self.options.max_model_len or 2048
         return Description(
-            engine="fake", version="1", quantization=method, dtype="none",
-            kernels={"linear": ["fake"]}, attention=None, kv_cache_dtype="none",
+            engine="fake",
+            version="1",
+            quantization=method,
+            dtype="none",
+            kernels={"linear": ["fake"]},
+            attention=None,
+            kv_cache_dtype="none",
             weights_bytes=sum(f.stat().st_size for f in self.checkpoint.glob("*.safetensors")),
-            kv_cache_bytes=1 << 20, kv_cache_tokens=4 * length, max_model_len=length,
-            max_concurrency=4.0, arguments={}, names_kernels=False,
+            kv_cache_bytes=1 << 20,
+            kv_cache_tokens=4 * length,
+            max_model_len=length,
+            max_concurrency=4.0,
+            arguments={},
+            names_kernels=False,
         )
 
 

@@ -22,9 +22,14 @@ class VllmEngine(Engine):
 
     name = "vllm"
     modules = (
-        "vllm", "vllm.entrypoints.llm", "vllm.v1.engine.llm_engine", "vllm.v1.engine.core",
-        "vllm.v1.core.sched.scheduler", "vllm.v1.executor.uniproc_executor",
-        "vllm.model_executor.model_loader", "vllm.model_executor.models.llama",
+        "vllm",
+        "vllm.entrypoints.llm",
+        "vllm.v1.engine.llm_engine",
+        "vllm.v1.engine.core",
+        "vllm.v1.core.sched.scheduler",
+        "vllm.v1.executor.uniproc_executor",
+        "vllm.model_executor.model_loader",
+        "vllm.model_executor.models.llama",
         "vllm.model_executor.layers.quantization.compressed_tensors.compressed_tensors",
     )
 
@@ -131,7 +136,9 @@ class VllmEngine(Engine):
             return None
         return str(
             tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=answer,
+                messages,
+                tokenize=False,
+                add_generation_prompt=answer,
                 continue_final_message=not answer,
             )
         )

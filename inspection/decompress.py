@@ -21,7 +21,7 @@ TORCH = {
     "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8",
     "U8": "uint8", "I32": "int32", "I64": "int64", "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2", "F8_E8M0": "uint8",
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def chunks(these: Layers, module: Module, group: Group, codec: Codec) -> Iterato
         stop = min(start + step(shape, group), rows)
         state = {
             suffix: _slice(these.found, tensor, (start, stop), rows, group.weights.bits)
-            for suffix, tensor in module.tensors.items() if suffix.startswith("weight")
+            for suffix, tensor in module.tensors.items()
+            if suffix.startswith("weight")
         }
         if "weight_shape" in state:
             state["weight_shape"] = state["weight_shape"].new_tensor([stop - start, shape[1]])

@@ -48,7 +48,8 @@ def compare(these: Layers, base: Checkpoint, progress: Progress) -> list[LayerEr
     """Every compressed layer against the base, worst first. Raises `UserError` where it cannot."""
     codecs = decompress.codecs(these)
     todo = [
-        (module, group) for module in these.modules.values()
+        (module, group)
+        for module in these.modules.values()
         if module.compressed and (group := these.group_of(module)) is not None
     ]
     found = []
@@ -80,11 +81,13 @@ def _layer(
     unused, saturated = _levels(counts, group)
     w2, v2, product, error2 = (float(n) for n in sums)
     return LayerError(
-        module=module.name, weights=math.prod(original.shape),
+        module=module.name,
+        weights=math.prod(original.shape),
         relative_error=math.sqrt(error2 / w2) if w2 else float(error2 > 0),
         sqnr_db=10 * math.log10(w2 / error2) if w2 and error2 else None,
         cosine=product / math.sqrt(w2 * v2) if w2 and v2 else 0.0,
-        unused_levels=unused, saturated=saturated,
+        unused_levels=unused,
+        saturated=saturated,
     )
 
 

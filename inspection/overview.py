@@ -14,7 +14,7 @@ from core.strict_json import Damaged
 
 SHOWN_CONFIG = ("architectures", "hidden_size", "num_hidden_layers", "num_attention_heads",
                 "num_key_value_heads", "intermediate_size", "vocab_size", "max_position_embeddings",
-                "tie_word_embeddings")
+                "tie_word_embeddings")  # fmt: skip
 OTHER_FILES = ("generation_config.json", "tokenizer_config.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "vocab.txt")
 REST = "norms and the rest"
@@ -81,8 +81,11 @@ class Overview:
         """Plain data."""
         kinds = [{**asdict(kind), "bits_per_weight": kind.bits} for kind in self.kinds]
         return {
-            **asdict(self), "kinds": kinds, "bits_per_weight": self.bits_per_weight,
-            "quantized_bits_per_weight": self.quantized_bits, "compression": self.compression,
+            **asdict(self),
+            "kinds": kinds,
+            "bits_per_weight": self.bits_per_weight,
+            "quantized_bits_per_weight": self.quantized_bits,
+            "compression": self.compression,
         }
 
 
@@ -133,7 +136,8 @@ def _shown(config: dict[str, Any]) -> dict[str, Any]:
     inner = text if isinstance(text, dict) else {}
     picked = {key: config.get(key, inner.get(key)) for key in SHOWN_CONFIG}
     return {
-        key: value for key, value in picked.items()
+        key: value
+        for key, value in picked.items()
         if isinstance(value, int | str) or (isinstance(value, list) and len(str(value)) < 300)
     }
 

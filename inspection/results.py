@@ -159,7 +159,8 @@ def _compare(
     folded = numeric.folded(these, base)
     layers = [] if folded else numeric.compare(these, base, step)
     result["numeric"] = {
-        "base": settings.base, "folded": folded.reason if folded else None,
+        "base": settings.base,
+        "folded": folded.reason if folded else None,
         "layers": [layer.as_json() for layer in layers],
     }
     if folded or settings.sensitivity:
@@ -168,8 +169,12 @@ def _compare(
 
         step("loading the base", 0, 1)
         text = calibration.calibrate(
-            base.path, text_source(base, settings), settings.num_calibration_samples,
-            settings.max_sequence_length, settings.seed, settings.trust_remote_code,
+            base.path,
+            text_source(base, settings),
+            settings.num_calibration_samples,
+            settings.max_sequence_length,
+            settings.seed,
+            settings.trust_remote_code,
         )
         reference = Reference(base.path, text.rows, settings.trust_remote_code)
         result["sensitivity"] = sensitivity.measure(these, reference, folded, step).as_json()
@@ -196,7 +201,8 @@ def _run(result: dict[str, Any], these: Layers, settings: Settings, progress: Pr
         _finding(result, "runtime", refusal)
         return
     options = Options(
-        enforce_eager=True, max_model_len=settings.max_model_len,
+        enforce_eager=True,
+        max_model_len=settings.max_model_len,
         tensor_parallel_size=settings.tensor_parallel_size,
         trust_remote_code=settings.trust_remote_code,
     )
@@ -208,7 +214,8 @@ def _run(result: dict[str, Any], these: Layers, settings: Settings, progress: Pr
         progress(settings.base, f"loading in {engine}", 0, 1)
         base = runtime.run(models.folder(settings.base), engine, options, LOG)
     result["runtime"] = {
-        **mine.as_json(), "base_answers": base.answers if base else None,
+        **mine.as_json(),
+        "base_answers": base.answers if base else None,
         "agreement": runtime.agreement(mine, base) if base else None,
     }
     if mine.failed:

@@ -35,8 +35,13 @@ class Runtime:
 
 
 def run(
-    path: Path, engine: str, options: Options, log: Path, prompts: tuple[str, ...] = PROMPTS,
-    max_new_tokens: int = 24, raw: bool = False,
+    path: Path,
+    engine: str,
+    options: Options,
+    log: Path,
+    prompts: tuple[str, ...] = PROMPTS,
+    max_new_tokens: int = 24,
+    raw: bool = False,
 ) -> Runtime:
     """Load and ask in a clean child, as chats unless `raw`.
 
@@ -57,8 +62,13 @@ def run(
 
 
 def serve(
-    emit: child.Emit, path: str, engine_name: str, options: Options, prompts: tuple[str, ...],
-    max_new_tokens: int, raw: bool,
+    emit: child.Emit,
+    path: str,
+    engine_name: str,
+    options: Options,
+    prompts: tuple[str, ...],
+    max_new_tokens: int,
+    raw: bool,
 ) -> None:
     """The child's side: emits ("loaded", description), then ("answer", ...) for each prompt."""
     files = checkpoint.read(Path(path))

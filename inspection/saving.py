@@ -32,10 +32,21 @@ def save(
     except UserError as problem:
         return f"{result['name']}: nothing is saved ({problem})"
     made = Record(
-        run_id=run_id, kind="quality", measure=MEASURE, status="ok", subject=subject,
-        engine=settings.engine or "none", options={}, served=None, settings=asdict(settings),
-        figures=figures(result), raw=_plain(result), machine=probe().as_json(),
-        command=records.command(), started=started, ended=records.now().isoformat(),
+        run_id=run_id,
+        kind="quality",
+        measure=MEASURE,
+        status="ok",
+        subject=subject,
+        engine=settings.engine or "none",
+        options={},
+        served=None,
+        settings=asdict(settings),
+        figures=figures(result),
+        raw=_plain(result),
+        machine=probe().as_json(),
+        command=records.command(),
+        started=started,
+        ended=records.now().isoformat(),
     )
     return f"saved {records.save(made, results)}"
 

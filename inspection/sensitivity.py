@@ -81,9 +81,12 @@ class Sensitivity:
         leave = self.suggestion()
         extra = sum(unit.extra_bytes for unit in leave)
         return {
-            "units": [unit.as_json() for unit in self.units], "total_kl": self.total,
-            "tokens": self.tokens, "leave": [unit.layers for unit in leave],
-            "leave_extra_bytes": extra, "leave_share": extra / max(self.checkpoint_bytes, 1),
+            "units": [unit.as_json() for unit in self.units],
+            "total_kl": self.total,
+            "tokens": self.tokens,
+            "leave": [unit.layers for unit in leave],
+            "leave_extra_bytes": extra,
+            "leave_share": extra / max(self.checkpoint_bytes, 1),
             "ignore": [entry for unit in leave for entry in unit.ignore],
         }
 
@@ -111,7 +114,8 @@ def measure(
     with reference.with_layers(everything, these, codecs):
         total = max(reference.divergence(next(iter(reference.layers))), 0.0)
     return Sensitivity(
-        units=sorted(units, key=lambda unit: -unit.kl), total=total,
+        units=sorted(units, key=lambda unit: -unit.kl),
+        total=total,
         tokens=sum(row.shape[1] for row in reference.rows),
         checkpoint_bytes=sum(tensor.nbytes for tensor in these.found.tensors),
     )
@@ -140,8 +144,11 @@ def _units(these: Layers, reference: Reference) -> list[tuple[str, str, list[str
             fused = next((group[0] for group in FUSED if last in group), last)
             found.setdefault((owner, f"{parent}.{fused}"), []).append(name)
     return [
-        (f"{first.rpartition('.')[0]}.{'+'.join(n.rpartition('.')[2] for n in sorted(names))}",
-         owner, sorted(names))
+        (
+            f"{first.rpartition('.')[0]}.{'+'.join(n.rpartition('.')[2] for n in sorted(names))}",
+            owner,
+            sorted(names),
+        )
         for (owner, first), names in found.items()
     ]
 
@@ -152,7 +159,8 @@ def _decoder_units(these: Layers, reference: Reference) -> list[tuple[str, str, 
             layer,
             layer,
             [
-                name for name in these.modules
+                name
+                for name in these.modules
                 if reference.place(name).startswith(layer + ".") and _there(reference, name)
             ],
         )

@@ -22,13 +22,13 @@ from inspection.decompress import parse_config
 
 # engines split these over their inputs, all other matrices over their outputs
 ROW_PARALLEL = ("o_proj", "down_proj", "out_proj", "c_proj", "fc2", "dense", "dense_4h_to_h", "wo",
-                "w2")
+                "w2")  # fmt: skip
 # who serves what others wrote: (format, bits) -> the scheme of ours with the same kernels
 ALIKE = {
     ("gptq", 4): "INT4-W4A16", ("gptq", 8): "INT8-W8A16", ("awq", 4): "INT4-W4A16-AWQ",
     ("fbgemm-fp8", 8): "FP8-W8A8", ("modelopt-fp8", 8): "FP8-W8A8-STATIC",
     ("modelopt-nvfp4", 4): "NVFP4", ("mxfp4", 4): "MXFP4",
-}
+}  # fmt: skip
 NO_METHOD = {"bitsandbytes": "vLLM has had no bitsandbytes of its own since 0.28, only a plugin"}
 
 
@@ -77,14 +77,26 @@ def answer(these: Layers, target: str, tensor_parallel_size: int) -> Answer:
         problems += config_problems(these.found)
     if declared is not None and (not declared.understood or declared.method in NO_METHOD):
         reason = NO_METHOD.get(declared.method, f"{declared.method[:50]!r} is not known here")
-        return Answer(target=target, kind="none", reason=reason, alike="-", problems=problems,
-                      tensor_parallel_size=tensor_parallel_size, parsed_by=parsed_by)
+        return Answer(
+            target=target,
+            kind="none",
+            reason=reason,
+            alike="-",
+            problems=problems,
+            tensor_parallel_size=tensor_parallel_size,
+            parsed_by=parsed_by,
+        )
     groups = declared.groups if declared else ()
     found = [_of_group(group, where) for group in groups] or [_of_scheme("BASE", where)]
     name, verdict = min(found, key=lambda one: ("none", "fallback", "native").index(one[1].kind))
     return Answer(
-        target=target, kind=verdict.kind, reason=verdict.reason, alike=name, problems=problems,
-        tensor_parallel_size=tensor_parallel_size, parsed_by=parsed_by,
+        target=target,
+        kind=verdict.kind,
+        reason=verdict.reason,
+        alike=name,
+        problems=problems,
+        tensor_parallel_size=tensor_parallel_size,
+        parsed_by=parsed_by,
     )
 
 
@@ -93,7 +105,10 @@ def scheme_answer(name: str, target: str, tensor_parallel_size: int) -> Answer:
     shown = plugins.shown("schemes", plugins.find("schemes", name))
     verdict = _verdict(plugins.load("schemes", name), capability(target))
     return Answer(
-        target=target, kind=verdict.kind, reason=verdict.reason, alike=shown,
+        target=target,
+        kind=verdict.kind,
+        reason=verdict.reason,
+        alike=shown,
         tensor_parallel_size=tensor_parallel_size,
     )
 

@@ -107,7 +107,9 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
     def _rolling(self, text: str) -> float:
         windows = get_rolling_token_windows(
             token_list=self.tok_encode(text, add_special_tokens=False),
-            prefix_token=self.prefix_token_id, max_seq_len=self.max_length - 1, context_len=1,
+            prefix_token=self.prefix_token_id,
+            max_seq_len=self.max_length - 1,
+            context_len=1,
         )
         pairs = [(None, *make_disjoint_window(window)) for window in windows]
         return sum(total for total, _ in self._loglikelihood_tokens(pairs))

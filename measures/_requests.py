@@ -63,8 +63,10 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     ttft = first token - sent; e2e = last token - sent; tpot = (e2e - ttft) / (output tokens - 1),
     undefined for one token. Windows run from the first request sent to the last token received.
     """
-    per_repeat = [_repeat([dict(zip(raw["columns"], row, strict=True)) for row in rows])
-                  for rows in raw["repeats"]]
+    per_repeat = [
+        _repeat([dict(zip(raw["columns"], row, strict=True)) for row in rows])
+        for rows in raw["repeats"]
+    ]
     return {name: estimate([repeat[name] for repeat in per_repeat]) for name in per_repeat[0]}
 
 

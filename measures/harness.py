@@ -37,8 +37,13 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
     started = datetime.now(UTC)
     built = tasks.build(settings)
     results: Any = evaluate(
-        model, built, limit=settings.limit, bootstrap_iters=BOOTSTRAP,
-        log_samples=True, apply_chat_template=chat, fewshot_as_multiturn=chat,
+        model,
+        built,
+        limit=settings.limit,
+        bootstrap_iters=BOOTSTRAP,
+        log_samples=True,
+        apply_chat_template=chat,
+        fewshot_as_multiturn=chat,
         confirm_run_unsafe_code=settings.confirm_run_unsafe_code,
     )
     for task, count in model.empty.items():
@@ -52,7 +57,8 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
         },
         "groups": {
             name: [task.task_name for task in built["groups"][name].get_all_tasks()]
-            for name in settings.names if name in built["groups"]
+            for name in settings.names
+            if name in built["groups"]
         },
         "generated": model.generated.total(),
         "empty": model.empty.total(),
@@ -75,7 +81,9 @@ def _documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any]
     aggregated = {
         metric: float(value)
         for metric, value in results["results"][name].items()
-        if "," in metric and "_stderr" not in metric and isinstance(value, int | float)
+        if "," in metric
+        and "_stderr" not in metric
+        and isinstance(value, int | float)
         and math.isfinite(value)
     }
     told = results["higher_is_better"][name]
@@ -109,8 +117,10 @@ def _save(
     results["date"] = started.timestamp()
     tracker = EvaluationTracker(output_path=str(loaded.output.parent))
     tracker.general_config_tracker.log_experiment_args(
-        model_source=loaded.description.engine, model_args=results["config"]["model_args"],
-        system_instruction=None, chat_template=None,
+        model_source=loaded.description.engine,
+        model_args=results["config"]["model_args"],
+        system_instruction=None,
+        chat_template=None,
         fewshot_as_multiturn=settings.apply_chat_template,
     )
     before = set(loaded.output.glob("*.json*"))

@@ -97,7 +97,8 @@ def quality(base: list[Record], mine: list[Record], margin: Margin | None = None
     """Compare the latest finished records of one checkpoint with those of its base."""
     margin = margin or Margin()
     others: dict[str, Any] = {
-        "perplexity_ratio": _perplexity_ratio(base, mine), "same_answers": _same_answers(base, mine)
+        "perplexity_ratio": _perplexity_ratio(base, mine),
+        "same_answers": _same_answers(base, mine),
     }
     theirs, ours = latest(base, "harness"), latest(mine, "harness")
     if theirs is None or ours is None:
@@ -120,8 +121,10 @@ def quality(base: list[Record], mine: list[Record], margin: Margin | None = None
     return Quality(
         tasks=tasks,
         p_values=dict(zip(tasks, holm([t.p_value for t in tasks.values()]), strict=True)),
-        aggregate=aggregate, verdict=verdict,
-        reason=_reason(aggregate, len(tasks), failed, margin), **others,
+        aggregate=aggregate,
+        verdict=verdict,
+        reason=_reason(aggregate, len(tasks), failed, margin),
+        **others,
     )
 
 

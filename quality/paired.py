@@ -71,7 +71,10 @@ class Interval(NamedTuple):
 
 
 def compare(
-    base: Sequence[float], compressed: Sequence[float], margin: float = MARGIN, seed: int = 0,
+    base: Sequence[float],
+    compressed: Sequence[float],
+    margin: float = MARGIN,
+    seed: int = 0,
     confidence: float = CONFIDENCE,
 ) -> Comparison:
     """Compare per-document scores, in the same order. Raises ValueError for unequal lengths.
@@ -84,7 +87,9 @@ def compare(
 
 
 def pooled(
-    tasks: Sequence[tuple[Sequence[float], Sequence[float]]], margin: float = MARGIN, seed: int = 0,
+    tasks: Sequence[tuple[Sequence[float], Sequence[float]]],
+    margin: float = MARGIN,
+    seed: int = 0,
     confidence: float = CONFIDENCE,
 ) -> Comparison:
     """Compare the mean over tasks, each of which counts the same however many documents it has.
@@ -111,13 +116,22 @@ def pooled(
     known = means[0] > 0 and (drawn[:, 0] > 0).all()
     recovered = _tails(100 * drawn[:, 1] / drawn[:, 0], CONFIDENCE) if known else (None, None)
     return Comparison(
-        n=int(difference.size), base=float(means[0]), compressed=float(means[1]),
-        difference=float(means[1] - means[0]), low=low, high=high,
+        n=int(difference.size),
+        base=float(means[0]),
+        compressed=float(means[1]),
+        difference=float(means[1] - means[0]),
+        low=low,
+        high=high,
         recovery=100 * float(means[1] / means[0]) if known else None,
-        recovery_low=recovered[0], recovery_high=recovered[1], worse=worse, better=better,
+        recovery_low=recovered[0],
+        recovery_high=recovered[1],
+        worse=worse,
+        better=better,
         p_value=mcnemar(worse, better) if binary else _sign_flips(difference, seed),
-        margin=margin, verdict=verdict,
-        documents_needed=None if verdict != "undecided"
+        margin=margin,
+        verdict=verdict,
+        documents_needed=None
+        if verdict != "undecided"
         else needed([b - a for a, b in pairs], margin, confidence),
     )
 
@@ -241,8 +255,12 @@ def _sign_flips(difference: Any, seed: int) -> float:
     rng = np.random.default_rng(seed)
     seen = abs(difference.mean()) - 1e-12
     beyond = sum(
-        int((np.abs(rng.choice([-1.0, 1.0], (100, difference.size)) @ difference)
-             >= seen * difference.size).sum())
+        int(
+            (
+                np.abs(rng.choice([-1.0, 1.0], (100, difference.size)) @ difference)
+                >= seen * difference.size
+            ).sum()
+        )
         for _ in range(RESAMPLES // 100)
     )
     return (beyond + 1) / (RESAMPLES + 1)

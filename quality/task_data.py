@@ -48,9 +48,15 @@ PUBLISHED: dict[tuple[str, str | None], tuple[str, dict[str, str], Callable[[Row
     ("Rowan/hellaswag", None): ("hellaswag", {"train": "train", "validation": "val"}, _hellaswag),
     ("baber/piqa", None): ("piqa", {"train": "train", "validation": "valid"}, _piqa),
     ("allenai/ai2_arc", "ARC-Easy"): (
-        "ARC-Easy", {"train": "Train", "validation": "Dev", "test": "Test"}, _arc),
+        "ARC-Easy",
+        {"train": "Train", "validation": "Dev", "test": "Test"},
+        _arc,
+    ),
     ("allenai/ai2_arc", "ARC-Challenge"): (
-        "ARC-Challenge", {"train": "Train", "validation": "Dev", "test": "Test"}, _arc),
+        "ARC-Challenge",
+        {"train": "Train", "validation": "Dev", "test": "Test"},
+        _arc,
+    ),
 }
 
 
@@ -102,8 +108,12 @@ def published(data_dir: Path, path: str | None, name: str | None) -> Any:
     data_set, splits, convert = known
     found = {}
     for split, called in splits.items():
-        names = (f"{data_set}_{called}", f"{data_set}-{called}", f"{data_set}/{called}",
-                 f"{data_set}/{data_set}-{called}")
+        names = (
+            f"{data_set}_{called}",
+            f"{data_set}-{called}",
+            f"{data_set}/{called}",
+            f"{data_set}/{data_set}-{called}",
+        )
         file = next((f for n in names if (f := data_dir / f"{n}.jsonl").is_file()), None)
         if file is not None:
             found[split] = _rows(file, convert)

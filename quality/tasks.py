@@ -19,10 +19,10 @@ from quality.questions import DEMO_TASKS, SHOTS, Tasks
 OURS = ROOT / "demo" / "tasks"
 # What of `generation_kwargs` is followed; lm-eval itself has four words for the longest answer.
 FOLLOWED = {"until", "do_sample", "temperature", "top_p", "max_gen_toks", "max_new_tokens",
-            "max_tokens", "max_completion_tokens"}
+            "max_tokens", "max_completion_tokens"}  # fmt: skip
 DRAWING = {"top_k", "min_p", "typical_p", "seed"}  # without effect on greedy answers
 NEUTRAL = {"top_k": (0, -1), "min_p": (0,), "num_beams": (1,), "repetition_penalty": (1,),
-           "presence_penalty": (0,), "frequency_penalty": (0,)}
+           "presence_penalty": (0,), "frequency_penalty": (0,)}  # fmt: skip
 NAME = re.compile(rb"""^(?:(?:task|group|tag):|\s*-)[ \t]*["']?([\w.\-]+)["']?[ \t]*$""", re.M)
 
 
@@ -62,7 +62,9 @@ def build(settings: Tasks) -> dict[str, Any]:
 def _children(manager: Any) -> set[str]:
     """Names that the groups read so far consist of."""
     parts = [
-        part for entry in manager.task_index.values() if (entry.cfg or {}).get("group")
+        part
+        for entry in manager.task_index.values()
+        if (entry.cfg or {}).get("group")
         for part in entry.cfg.get("task") or []
     ]
     return {part for part in parts if isinstance(part, str)}
@@ -113,13 +115,17 @@ def _check(task: Any, settings: Tasks) -> None:
     if drawn and "temperature" not in asked:
         raise UserError(f"{name} says do_sample and no temperature to draw with")
     left = [
-        key for key, value in asked.items()
-        if key not in FOLLOWED and value not in (None, *NEUTRAL.get(key, ()))
+        key
+        for key, value in asked.items()
+        if key not in FOLLOWED
+        and value not in (None, *NEUTRAL.get(key, ()))
         and (drawn or key not in DRAWING)
     ]
     if left:
-        raise UserError(f"{name} asks for {', '.join(left)} in generation_kwargs, which no engine "
-                        "here follows: its scores would be another task's")
+        raise UserError(
+            f"{name} asks for {', '.join(left)} in generation_kwargs, which no engine "
+            "here follows: its scores would be another task's"
+        )
 
 
 def _set_shots(task: Any, settings: Tasks) -> None:

@@ -86,7 +86,10 @@ def _output_to(log: Path) -> Iterator[None]:
 
 
 def run(
-    task: Callable[..., None], arguments: tuple[Any, ...], log: Path, timeout_s: float,
+    task: Callable[..., None],
+    arguments: tuple[Any, ...],
+    log: Path,
+    timeout_s: float,
     on_event: Emit,
 ) -> str | None:
     """Run `task(emit, *arguments)` in a child; whatever it emits reaches `on_event` at once.

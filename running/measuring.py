@@ -65,9 +65,18 @@ def measure(
 
 
 def measure_all(
-    model_id: str, schemes: list[str], engine: str, options: Options, wanted: list[Job],
-    asked: Questions, output_dir: Path, results: dict[str, Path], run_id: str,
-    allow_fallback: bool, rounds: int, progress: Callable[[str], None],
+    model_id: str,
+    schemes: list[str],
+    engine: str,
+    options: Options,
+    wanted: list[Job],
+    asked: Questions,
+    output_dir: Path,
+    results: dict[str, Path],
+    run_id: str,
+    allow_fallback: bool,
+    rounds: int,
+    progress: Callable[[str], None],
 ) -> list[Record]:
     """Measure every checkpoint, in the order given, `rounds` times.
 
@@ -88,13 +97,27 @@ def measure_all(
             try:
                 identity = models.identify(model_id if scheme == "BASE" else str(path))
                 made += measure(
-                    identity, engine, options, [*wanted, *questions], results, run_id,
-                    allow_fallback, step, number,
+                    identity,
+                    engine,
+                    options,
+                    [*wanted, *questions],
+                    results,
+                    run_id,
+                    allow_fallback,
+                    step,
+                    number,
                 )
             except UserError as problem:  # the folder is not any more what was checked
                 made += give_up(
-                    models.model_name(model_id), scheme, path, engine, options, wanted, results,
-                    run_id, str(problem),
+                    models.model_name(model_id),
+                    scheme,
+                    path,
+                    engine,
+                    options,
+                    wanted,
+                    results,
+                    run_id,
+                    str(problem),
                 )
         fine = {r.subject.scheme for r in made if r.round == number and r.status == "ok"}
         left = [scheme for scheme in left if scheme in fine]
@@ -102,12 +125,27 @@ def measure_all(
 
 
 def give_up(
-    model: str, scheme: str, path: Path, engine: str, options: Options, wanted: list[Job],
-    results: dict[str, Path], run_id: str, reason: str,
+    model: str,
+    scheme: str,
+    path: Path,
+    engine: str,
+    options: Options,
+    wanted: list[Job],
+    results: dict[str, Path],
+    run_id: str,
+    reason: str,
 ) -> list[Record]:
     """Save a failed record per job of a checkpoint that could not be made or read."""
-    subject = Subject(model=model, scheme=scheme, path=path.name, fingerprint="", bytes=0,
-                      format="", revision=None, manifest={})
+    subject = Subject(
+        model=model,
+        scheme=scheme,
+        path=path.name,
+        fingerprint="",
+        bytes=0,
+        format="",
+        revision=None,
+        manifest={},
+    )
     make = _maker(subject, engine, options, run_id, 1)
     made = [make(job, status="failed", reason=reason) for job in wanted]
     for record in made:
@@ -138,8 +176,11 @@ def _maker(
     machine = probe().as_json()
 
     def make(
-        job: Job, status: Any = "ok", reason: str | None = None,
-        raw: dict[str, Any] | None = None, served: dict[str, Any] | None = None,
+        job: Job,
+        status: Any = "ok",
+        reason: str | None = None,
+        raw: dict[str, Any] | None = None,
+        served: dict[str, Any] | None = None,
     ) -> Record:
         name, settings = job
         chosen = plugins.load("measures", name)
@@ -153,10 +194,23 @@ def _maker(
         except (ArithmeticError, ValueError) as problem:  # the raw values are kept all the same
             status, reason, figures = "failed", f"no figures could be made: {problem}", {}
         return records.Record(
-            run_id=run_id, round=round_, kind=chosen.kind, measure=name, status=status,
-            reason=reason, subject=subject, engine=engine, options=asdict(options), served=served,
-            settings=asdict(settings), figures=figures, raw=raw, machine=machine,
-            command=records.command(), started=started, ended=records.now().isoformat(),
+            run_id=run_id,
+            round=round_,
+            kind=chosen.kind,
+            measure=name,
+            status=status,
+            reason=reason,
+            subject=subject,
+            engine=engine,
+            options=asdict(options),
+            served=served,
+            settings=asdict(settings),
+            figures=figures,
+            raw=raw,
+            machine=machine,
+            command=records.command(),
+            started=started,
+            ended=records.now().isoformat(),
         )
 
     return make

@@ -23,10 +23,13 @@ from running.memory import Watch
 Job = tuple[str, Any]  # a measure by name, and its settings: a frozen dataclass
 # The fork server must not touch CUDA, which importing llmcompressor and Triton would do without the
 # second; with the first a GPU has the same number here, in NVML and in the engine.
-FORKED = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-          "LLM_COMPRESSOR_LOG_LEVEL": "ERROR"}
+FORKED = {
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    "LLM_COMPRESSOR_LOG_LEVEL": "ERROR",
+}
 FUSED = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
-         "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj"}
+         "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj"}  # fmt: skip
 EMBEDDING = "UnquantizedEmbeddingMethod"
 
 
@@ -44,9 +47,7 @@ class Result:
     reason: str | None = None
 
 
-def prepare(
-    engine: str, jobs: list[Job], logs: Path, libraries: tuple[str, ...] = ()
-) -> None:
+def prepare(engine: str, jobs: list[Job], logs: Path, libraries: tuple[str, ...] = ()) -> None:
     """Start the fork server for an engine, its measures and other `libraries`, once per process."""
     chosen = plugins.load("engines", engine)
     names = dict.fromkeys(name for name, _ in jobs)
@@ -59,8 +60,15 @@ def prepare(
 
 
 def run(
-    path: Path, engine: str, options: Options, jobs: list[Job], output: Path, log: Path,
-    timeout_s: float, progress: Callable[[str], None], allow_fallback: bool = False,
+    path: Path,
+    engine: str,
+    options: Options,
+    jobs: list[Job],
+    output: Path,
+    log: Path,
+    timeout_s: float,
+    progress: Callable[[str], None],
+    allow_fallback: bool = False,
 ) -> Result:
     """Measure a checkpoint in a clean child; failures are in the result, never raised.
 
@@ -86,7 +94,12 @@ def run(
 
 
 def serve(
-    emit: child.Emit, path: str, engine_name: str, options: Options, jobs: list[Job], output: Path,
+    emit: child.Emit,
+    path: str,
+    engine_name: str,
+    options: Options,
+    jobs: list[Job],
+    output: Path,
     allow_fallback: bool = False,
 ) -> None:
     """The child's side. Emits ("step"|"loaded"|"raw"|"job_failed", payload)."""

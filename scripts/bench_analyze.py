@@ -25,11 +25,15 @@ SHAPES = {"8B": (32, 4096, 14336, 1024), "70B": (80, 8192, 28672, 1024)}
 SHARD = 5 << 30  # bytes a file has at the most
 Header = dict[str, tuple[str, tuple[int, ...]]]
 INT4: dict[str, object] = {
-    "quant_method": "compressed-tensors", "format": "pack-quantized", "ignore": ["lm_head"],
-    "config_groups": {"group_0": {
-        "targets": ["Linear"],
-        "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128},
-    }},
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "ignore": ["lm_head"],
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128},
+        }
+    },
 }
 
 

@@ -40,8 +40,15 @@ model.save_pretrained(OUT, save_compressed=True)
 tokenizer.save_pretrained(OUT)
 """
 OURS = [
-    str(ROOT / "compress.py"), "--compression_type", "INT4-W4A16", "--model_id", "demo",
-    "--num_calibration_samples", str(SAMPLES), "--max_sequence_length", str(LENGTH),
+    str(ROOT / "compress.py"),
+    "--compression_type",
+    "INT4-W4A16",
+    "--model_id",
+    "demo",
+    "--num_calibration_samples",
+    str(SAMPLES),
+    "--max_sequence_length",
+    str(LENGTH),
 ]
 
 

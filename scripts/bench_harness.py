@@ -69,7 +69,10 @@ def main(
 
     options = Options(enforce_eager=True, max_model_len=prompt_tokens + max_new_tokens + 8)
     workload = Workload(
-        batch_size=batch, prompt_tokens=prompt_tokens, max_new_tokens=max_new_tokens, repeats=1,
+        batch_size=batch,
+        prompt_tokens=prompt_tokens,
+        max_new_tokens=max_new_tokens,
+        repeats=1,
         temperature=1.0,
     )
     found: dict[str, list[float]] = {"vllm bench": [], "ours": []}

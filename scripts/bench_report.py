@@ -61,8 +61,9 @@ def main() -> None:
         print(f"{TIMED:,} records are {size / 1e6:.0f} MB")
         for name, file in FORMATS:
             output = ["--output_file", str(Path(temporary) / file)] if file else []
-            spent = min(timed("--results_dir", str(records), "--format", name, *output)[0]
-                        for _ in range(3))
+            spent = min(
+                timed("--results_dir", str(records), "--format", name, *output)[0] for _ in range(3)
+            )
             print(f"{TIMED:,} records, {name:8} {spent:6.2f} s   (budget {BUDGET_S:g} s)")
         spent, _ = timed("--results_dir", str(records), "--history")
         print(f"{TIMED:,} records, history  {spent:6.2f} s")
@@ -71,8 +72,10 @@ def main() -> None:
         print(f"{WEIGHED:,} records are {size / 1e6:.0f} MB")
         page = str(Path(temporary) / "r.html")
         spent, peak = timed("--results_dir", temporary, "--output_file", page)
-        print(f"{WEIGHED:,} records, html   {spent:6.2f} s, peak {peak / 1e6:.0f} MB"
-              f"   (budget {BUDGET_BYTES / 1e6:.0f} MB)")
+        print(
+            f"{WEIGHED:,} records, html   {spent:6.2f} s, peak {peak / 1e6:.0f} MB"
+            f"   (budget {BUDGET_BYTES / 1e6:.0f} MB)"
+        )
 
 
 if __name__ == "__main__":

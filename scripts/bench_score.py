@@ -39,10 +39,25 @@ def theirs(model: str, limit: int, folder: Path) -> float:
     """One `lm_eval --model vllm` command for the four tasks."""
     arguments = f"pretrained={model},add_bos_token=True,enforce_eager=True,max_model_len={LENGTH}"
     line = [
-        sys.executable, "-m", "lm_eval", "run", "--model", "vllm", "--model_args", arguments,
-        "--tasks", "demo_gsm8k,demo_hellaswag,demo_piqa,demo_arc_easy",
-        "--limit", str(limit), "--batch_size", "auto", "--include_path", str(ROOT / "demo" / "tasks"),
-        "--output_path", str(folder / "theirs"), "--log_samples",
+        sys.executable,
+        "-m",
+        "lm_eval",
+        "run",
+        "--model",
+        "vllm",
+        "--model_args",
+        arguments,
+        "--tasks",
+        "demo_gsm8k,demo_hellaswag,demo_piqa,demo_arc_easy",
+        "--limit",
+        str(limit),
+        "--batch_size",
+        "auto",
+        "--include_path",
+        str(ROOT / "demo" / "tasks"),
+        "--output_path",
+        str(folder / "theirs"),
+        "--log_samples",
     ]
     return timed(f"lm_eval {Path(model).name}", line, folder, VLLM_CPU_KVCACHE_SPACE="1")
 
@@ -59,21 +74,39 @@ def main(
 
     here = probe()
     served = [
-        name for name in SEED_SCHEMES
+        name
+        for name in SEED_SCHEMES
         if plugins.load("schemes", name).verdict(here.compute_capability, here.cpu_flags).kind
         == "native"
     ]
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for name in served:
-            line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", name,
-                    "--model_id", "demo", "--num_calibration_samples", "64",
-                    "--max_sequence_length", "256"]
+            line = [
+                sys.executable,
+                str(ROOT / "compress.py"),
+                "--compression_type",
+                name,
+                "--model_id",
+                "demo",
+                "--num_calibration_samples",
+                "64",
+                "--max_sequence_length",
+                "256",
+            ]
             timed(f"(compressing {name})", line, folder)
         paths = [str(models.DEMO_PATH), *(str(folder / f"demo-{name}") for name in served)]
         asked = [text for path in ["demo", *paths[1:]] for text in ("--model", path)]
-        line = [sys.executable, str(ROOT / "score.py"), *asked, "--limit", str(limit),
-                "--enforce_eager", "--max_model_len", str(LENGTH)]
+        line = [
+            sys.executable,
+            str(ROOT / "score.py"),
+            *asked,
+            "--limit",
+            str(limit),
+            "--enforce_eager",
+            "--max_model_len",
+            str(LENGTH),
+        ]
         mine = timed(f"score.py, {len(paths)} checkpoints, all of it", line, folder)
         if theirs_too:
             total = sum(theirs(path, limit, folder) for path in paths)

@@ -42,7 +42,7 @@ from scripts import gpu_table
 ORDER = (
     "BASE", "FP8-W8A8", "INT4-W4A16-RTN", "INT8-W8A8-RTN", "INT8-W8A16-RTN", "FP8-W8A8-KV8",
     "NVFP4A16", "FP8-W8A8-BLOCK", "INT4-W4A16", "INT8-W8A8", "INT8-W8A16", "INT4-W4A16-AWQ",
-)
+)  # fmt: skip
 DEMO = {"schemes": "BASE,INT4-W4A16-RTN", "workloads": "32:8", "batch_sizes": "2,4"}
 
 
@@ -64,8 +64,12 @@ class Plan:
         """Every measure of one load of a checkpoint: load first, memory last."""
         found: list[Any] = []
         for read, made in self.workloads:
-            load = Workload(requests=self.num_prompts, prompt_tokens=read, max_new_tokens=made,
-                            repeats=self.repeats)
+            load = Workload(
+                requests=self.num_prompts,
+                prompt_tokens=read,
+                max_new_tokens=made,
+                repeats=self.repeats,
+            )
             found += benchmark.jobs(load, self.batch_sizes)
         return [found[0], *(job for job in found if job[0] not in ("load", "memory")), found[-1]]
 
@@ -127,8 +131,13 @@ def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
         Path("compressed").mkdir(exist_ok=True)
         shutil.copyfile(path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
     made = measuring.measure(
-        models.identify(plan.model_id if scheme == "BASE" else str(path)), "vllm", plan.options,
-        plan.jobs, dict.fromkeys(("performance", "quality"), benchmark.RESULTS), run_id, False,
+        models.identify(plan.model_id if scheme == "BASE" else str(path)),
+        "vllm",
+        plan.options,
+        plan.jobs,
+        dict.fromkeys(("performance", "quality"), benchmark.RESULTS),
+        run_id,
+        False,
         lambda step: _progress(f"{scheme}: {step}"),
     )
     broken = [f"{r.measure}: {r.reason}" for r in made if r.status != "ok"]
@@ -234,10 +243,16 @@ def main(
         batch_sizes=sizes,
         repeats=repeats,
         num_prompts=num_prompts,
-        settings=Settings(num_calibration_samples=num_calibration_samples,
-                          max_sequence_length=max_sequence_length, calibration="demo"),
-        options=Options(enforce_eager=enforce_eager, max_model_len=max(map(sum, pairs)) + 16,
-                        max_num_seqs=max(256, *sizes)),
+        settings=Settings(
+            num_calibration_samples=num_calibration_samples,
+            max_sequence_length=max_sequence_length,
+            calibration="demo",
+        ),
+        options=Options(
+            enforce_eager=enforce_eager,
+            max_model_len=max(map(sum, pairs)) + 16,
+            max_num_seqs=max(256, *sizes),
+        ),
     )
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)

@@ -95,8 +95,10 @@ def prefill_seconds(ttft_s: float, record: Record) -> float:
     if record.measure == "sequential" or record.raw is None:
         return ttft_s
     sent, first = (record.raw["columns"].index(name) for name in ("sent_s", "first_token_s"))
-    spans = [max(row[first] for row in rows) - min(row[sent] for row in rows)
-             for rows in record.raw["repeats"]]
+    spans = [
+        max(row[first] for row in rows) - min(row[sent] for row in rows)
+        for rows in record.raw["repeats"]
+    ]
     return float(statistics.median(spans))
 
 
@@ -203,19 +205,30 @@ def _rows(found: dict[str, Any]) -> Iterable[str]:
         spent = found["compressions"].get(scheme, {}).get("wall_s")
         gib = [_number(load.get(f"{n}_bytes"), 1 / GIB, 2) for n in ("checkpoint", "weights")]
         tokens, peak = load.get("kv_cache_tokens"), load.get("peak_bytes")
-        cells = [scheme, _number(spent), _number(load.get("load_s"), 1, 1), *gib,
-                 _number(tokens), _number(peak, 1 / GIB, 1)]
+        cells = [
+            scheme,
+            _number(spent),
+            _number(load.get("load_s"), 1, 1),
+            *gib,
+            _number(tokens),
+            _number(peak, 1 / GIB, 1),
+        ]
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield "| scheme | in/out | users | tok/s | of BASE | published | decode roof | prefill roof |"
     yield "|---|---|--:|--:|--:|--:|--:|--:|"
     for line in found["lines"]:
         against = _number(line["ratio"], 1, 2, "x") if line["separated"] is not False else "~"
-        cells = [line["scheme"], f"{line['prompt_tokens']}/{line['max_new_tokens']}",
-                 str(line["users"]), _number(line["output_tokens_per_s"]), against,
-                 _number(line["published"], 1, 2, "x") + (" *" if differs(line) else ""),
-                 _number(line["decode_share"], 100, 0, " %"),
-                 _number(line["prefill_share"], 100, 0, " %")]
+        cells = [
+            line["scheme"],
+            f"{line['prompt_tokens']}/{line['max_new_tokens']}",
+            str(line["users"]),
+            _number(line["output_tokens_per_s"]),
+            against,
+            _number(line["published"], 1, 2, "x") + (" *" if differs(line) else ""),
+            _number(line["decode_share"], 100, 0, " %"),
+            _number(line["prefill_share"], 100, 0, " %"),
+        ]
         yield f"| {' | '.join(cells)} |"
     if any(map(differs, found["lines"])):
         yield f"* more than {EXPLAIN_BEYOND:.0%} from the published ratio"

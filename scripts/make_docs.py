@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 COMMANDS = (
     "compress.py", "download_model.py", "benchmark.py", "score.py", "pipeline.py", "analyze.py",
     "report.py", "vllm_test.py",
-)
+)  # fmt: skip
 
 SCHEMES_HEAD = """# Schemes
 
@@ -56,9 +56,14 @@ def schemes_page() -> str:
         if serving.fallback:
             gpu += " ({}.{})".format(*serving.fallback)
         cells = [
-            f"`{plugins.shown('schemes', stem)}`", scheme.summary, scheme.method,
-            "yes" if scheme.calibration else "-", scheme.storage.format,
-            f"{scheme.storage.bits_per_weight():.2f}", gpu, serving.cpu,
+            f"`{plugins.shown('schemes', stem)}`",
+            scheme.summary,
+            scheme.method,
+            "yes" if scheme.calibration else "-",
+            scheme.storage.format,
+            f"{scheme.storage.bits_per_weight():.2f}",
+            gpu,
+            serving.cpu,
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return SCHEMES_HEAD + "\n".join(rows) + "\n"

@@ -58,8 +58,11 @@ def main(
         write_weights(architecture, folder, device, seed)
         write_tokenizer(architecture, folder)
         mark = {
-            "note": models.NO_QUALITY, "shape": shape,
-            "parameters": total // BYTES, "device": device, "seed": seed,
+            "note": models.NO_QUALITY,
+            "shape": shape,
+            "parameters": total // BYTES,
+            "device": device,
+            "seed": seed,
         }
         _write_json(folder / models.RANDOM_WEIGHTS, mark)
     spent = time.perf_counter() - started
@@ -152,8 +155,9 @@ def write_tokenizer(architecture: Architecture, folder: Path) -> None:
         vocabulary[f"<unused{number}>"] = number
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False))
     settings = read_json(demo / "tokenizer_config.json")
-    _write_json(folder / "tokenizer_config.json",
-                {**settings, "model_max_length": architecture.context})
+    _write_json(
+        folder / "tokenizer_config.json", {**settings, "model_max_length": architecture.context}
+    )
     for name in COPIED:
         shutil.copyfile(demo / name, folder / name)
 

@@ -102,7 +102,11 @@ def products(torch: Any, device: str, side: int) -> dict[str, Callable[[], Any]]
     def fp8() -> Any:
         a, b = operands("fp8")
         return torch._scaled_mm(
-            a, b.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16,
+            a,
+            b.t(),
+            scale_a=one,
+            scale_b=one,
+            out_dtype=torch.bfloat16,
             use_fast_accum=device == "cuda",
         )
 

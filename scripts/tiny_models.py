@@ -15,10 +15,17 @@ from checkpoints.consistency import HEADS as HEADS_NAMES
 
 HIDDEN, INTERMEDIATE, LAYERS, HEADS, KV_HEADS, VOCABULARY, CONTEXT = 256, 512, 2, 4, 2, 2048, 1024
 SIZES = {
-    "vocab_size": VOCABULARY, "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE,
-    "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS,
-    "head_dim": HIDDEN // HEADS, "max_position_embeddings": CONTEXT,
-    "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 3,
+    "vocab_size": VOCABULARY,
+    "hidden_size": HIDDEN,
+    "intermediate_size": INTERMEDIATE,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "num_key_value_heads": KV_HEADS,
+    "head_dim": HIDDEN // HEADS,
+    "max_position_embeddings": CONTEXT,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 3,
 }
 SEED = 0
 LOGITS_STD = 2.5  # of the answers, so that they are neither noise nor certain
@@ -31,11 +38,11 @@ GEMMA = {"query_pre_attn_scalar": 64, "sliding_window": 512}
 VISION = {
     "hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 2,
     "image_size": 56, "patch_size": 14, "vision_use_head": False,
-}
+}  # fmt: skip
 QWEN_VISION = {
     "depth": 2, "hidden_size": 128, "intermediate_size": 256, "num_heads": 2,
     "out_hidden_size": HIDDEN, "fullatt_block_indexes": [1],
-}
+}  # fmt: skip
 MROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]}
 EXPERTS = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2}
 
@@ -52,8 +59,15 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "Phi-3": ("phi3", {**MHA, "tie_word_embeddings": False}),
     "Phi-2": ("phi", {**MHA, **HALF}),
     "OLMo-2": ("olmo2", {}),
-    "Granite": ("granite", {"embedding_multiplier": 2.0, "residual_multiplier": 0.5,
-                            "attention_multiplier": 0.125, "logits_scaling": 1.0}),
+    "Granite": (
+        "granite",
+        {
+            "embedding_multiplier": 2.0,
+            "residual_multiplier": 0.5,
+            "attention_multiplier": 0.125,
+            "logits_scaling": 1.0,
+        },
+    ),
     "SmolLM3": ("smollm3", {}),
     "Cohere": ("cohere", {"logit_scale": 0.5}),
     "Cohere, q/k norms": ("cohere", {"logit_scale": 0.5, "use_qk_norm": True}),
@@ -61,8 +75,15 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "StableLM": ("stablelm", MHA),
     "StableLM, parallel": ("stablelm", {**MHA, "use_parallel_residual": True}),
     "StarCoder2": ("starcoder2", {"sliding_window": None}),
-    "Falcon": ("falcon", {"head_dim": None, "new_decoder_architecture": False,
-                          "multi_query": True, "parallel_attn": True}),
+    "Falcon": (
+        "falcon",
+        {
+            "head_dim": None,
+            "new_decoder_architecture": False,
+            "multi_query": True,
+            "parallel_attn": True,
+        },
+    ),
     "GPT-NeoX": ("gpt_neox", {"rotary_pct": 0.25}),
     "OPT": ("opt", {"ffn_dim": INTERMEDIATE, "word_embed_proj_dim": HIDDEN}),
     "GPT-2": ("gpt2", {"n_embd": HIDDEN, "n_layer": LAYERS, "n_head": HEADS}),
@@ -71,13 +92,23 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "ERNIE-4.5": ("ernie4_5", {}),
     "Nemotron": ("nemotron", HALF),
     "Gemma-3": ("gemma3", {"text_config": GEMMA, "vision_config": VISION}),
-    "Qwen2.5-VL": ("qwen2_5_vl", {"text_config": {"rope_parameters": MROPE},
-                                  "vision_config": QWEN_VISION}),
+    "Qwen2.5-VL": (
+        "qwen2_5_vl",
+        {"text_config": {"rope_parameters": MROPE}, "vision_config": QWEN_VISION},
+    ),
     "Mixtral": ("mixtral", EXPERTS),
     "Qwen3-MoE": ("qwen3_moe", {**EXPERTS, "moe_intermediate_size": 128}),
     "gpt-oss": ("gpt_oss", EXPERTS),
-    "DeepSeek-V3": ("deepseek_v3", {"n_routed_experts": 4, "first_k_dense_replace": 1,
-                                    "n_group": 1, "topk_group": 1, "num_experts_per_tok": 2}),
+    "DeepSeek-V3": (
+        "deepseek_v3",
+        {
+            "n_routed_experts": 4,
+            "first_k_dense_replace": 1,
+            "n_group": 1,
+            "topk_group": 1,
+            "num_experts_per_tok": 2,
+        },
+    ),
 }
 
 

@@ -33,7 +33,7 @@ from scripts import tiny_models
 
 SCHEMES = (
     "FP8-W8A8", "INT8-W8A16-RTN", "INT8-W8A8", "INT4-W4A16", "INT4-W4A16-RTN", "INT4-W4A16-AWQ",
-)
+)  # fmt: skip
 SETTINGS = Settings(num_calibration_samples=16, max_sequence_length=128, calibration="demo")
 OPTIONS = Options(enforce_eager=True, max_model_len=512, kv_cache_memory_bytes=1 << 26)
 TOKENS = 2048  # to compare distributions on
@@ -95,15 +95,35 @@ def _run(
         run = pipeline.compress_missing(base, left, SETTINGS, folder, "once", lambda _: None)
         return [], lost | run
     asked = score.ask(
-        Path(base), OPTIONS, tasks="none", num_fewshot=None, limit=0, apply_chat_template=False,
-        include_path=None, data_dir=folder, text="demo", perplexity_tokens=TOKENS,
-        divergence_tokens=TOKENS, prompts_file=None,
+        Path(base),
+        OPTIONS,
+        tasks="none",
+        num_fewshot=None,
+        limit=0,
+        apply_chat_template=False,
+        include_path=None,
+        data_dir=folder,
+        text="demo",
+        perplexity_tokens=TOKENS,
+        divergence_tokens=TOKENS,
+        prompts_file=None,
     )
     asked = replace(asked, text=None)
     results = {"performance": folder / "perf_results", "quality": folder / "eval_results"}
     made = pipeline.run(
-        base, chosen, SETTINGS, "vllm", OPTIONS, [("load", Workload())], asked, folder, results,
-        False, lost, 1, lambda _: None,
+        base,
+        chosen,
+        SETTINGS,
+        "vllm",
+        OPTIONS,
+        [("load", Workload())],
+        asked,
+        folder,
+        results,
+        False,
+        lost,
+        1,
+        lambda _: None,
     )
     absent = {r.subject.scheme: str(r.reason) for r in made if not r.subject.fingerprint}
     return made, absent

@@ -17,7 +17,7 @@ from tests.checkpoints import test_methods
 
 SUFFIXES = ["weight", "weight_packed", "weight_scale", "weight_shape", "weight_zero_point",
             "qweight", "scales", "qzeros", "bias", "input_scale", "k_scale", "SCB", "weight.absmax",
-            "weight.quant_state.bitsandbytes__nf4", "blocks", "weight_global_scale"]
+            "weight.quant_state.bitsandbytes__nf4", "blocks", "weight_global_scale"]  # fmt: skip
 WHERE = ["header", "config.json", "model.safetensors.index.json", "generation_config.json"]
 
 
@@ -29,10 +29,14 @@ def header(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 WORDS = ["re:(a+)+$", "re:(", "../../etc/passwd", "F8_E4M3", "I32", "BF16", "Linear", "float",
-         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b["]
+         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b["]  # fmt: skip
 NAMES = st.text(max_size=8)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | NAMES
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | NAMES
     | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=6,
@@ -115,8 +119,10 @@ def lengths(folder: Path, draw: st.DataObject) -> None:
     """A header length that lies, a file that ends early or late."""
     tree, data = _load(folder, "header")
     whole = json.dumps(tree).encode()
-    length = draw.draw(st.sampled_from([0, 1, 2**63, 2**64 - 1, 10 << 30, len(whole) + len(data)])
-                       | st.integers(0, 2 * len(whole)))
+    length = draw.draw(
+        st.sampled_from([0, 1, 2**63, 2**64 - 1, 10 << 30, len(whole) + len(data)])
+        | st.integers(0, 2 * len(whole))
+    )
     end = draw.draw(st.integers(0, len(data)))
     _save(folder, "header", whole, data[:end] + draw.draw(st.binary(max_size=4)), length)
 

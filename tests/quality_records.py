@@ -10,13 +10,30 @@ Scores = dict[str, list[float]]
 def record(measure: str, scheme: str = "BASE", raw: Any = None, **changes: Any) -> Record:
     """A finished record of a quality measure."""
     subject = Subject(
-        model="tiny", scheme=scheme, path="tiny", fingerprint=f"{scheme:>16}", bytes=1,
-        format="dense", revision=None, manifest={},
+        model="tiny",
+        scheme=scheme,
+        path="tiny",
+        fingerprint=f"{scheme:>16}",
+        bytes=1,
+        format="dense",
+        revision=None,
+        manifest={},
     )
     values: dict[str, Any] = {
-        "run_id": "r", "kind": "quality", "measure": measure, "status": "ok", "subject": subject,
-        "engine": "fake", "options": {}, "served": None, "settings": {}, "figures": {}, "raw": raw,
-        "machine": {}, "command": ["score.py"], "started": "2026-01-01T00:00:00+00:00",
+        "run_id": "r",
+        "kind": "quality",
+        "measure": measure,
+        "status": "ok",
+        "subject": subject,
+        "engine": "fake",
+        "options": {},
+        "served": None,
+        "settings": {},
+        "figures": {},
+        "raw": raw,
+        "machine": {},
+        "command": ["score.py"],
+        "started": "2026-01-01T00:00:00+00:00",
         "ended": "2026-01-01T00:00:01+00:00",
     }
     return Record(**{**values, **changes})

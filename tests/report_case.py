@@ -13,18 +13,26 @@ from core.stats import estimate
 MACHINE: dict[str, Any] = {
     "cpu": "AMD EPYC", "cores": 2, "gpus": [], "driver": None, "os": "Linux", "python": "3.11.7",
     "libraries": {"vllm": "0.32.0", "torch": "2.13.0"}, "git_commit": "abc123",
-}
+}  # fmt: skip
 OPTIONS: dict[str, Any] = {
     "dtype": "auto", "max_model_len": 1024, "tensor_parallel_size": 1, "enforce_eager": False,
     "gpu_memory_utilization": 0.9, "kv_cache_memory_bytes": None, "max_num_seqs": 256,
     "trust_remote_code": False, "seed": 0,
-}
+}  # fmt: skip
 COLUMNS = ["prompt_tokens", "output_tokens", "sent_s", "first_token_s", "last_token_s"]
-KERNELS = {"BASE": "UnquantizedLinearMethod", "INT8-W8A8": "X/CPUInt8ScaledMMLinearKernel",
-           "INT4-W4A16": "X/CPUWNA16LinearKernel"}
+KERNELS = {
+    "BASE": "UnquantizedLinearMethod",
+    "INT8-W8A8": "X/CPUInt8ScaledMMLinearKernel",
+    "INT4-W4A16": "X/CPUWNA16LinearKernel",
+}
 TASKS = ("demo_arc_easy", "demo_hellaswag")
-GPU = {"index": 0, "name": "NVIDIA L4", "uuid": "GPU-1", "memory_bytes": 24 << 30,
-       "compute_capability": [8, 9]}
+GPU = {
+    "index": 0,
+    "name": "NVIDIA L4",
+    "uuid": "GPU-1",
+    "memory_bytes": 24 << 30,
+    "compute_capability": [8, 9],
+}
 
 
 def figure(values: Sequence[float], unit: str, better: str) -> Figure:
@@ -33,34 +41,60 @@ def figure(values: Sequence[float], unit: str, better: str) -> Figure:
 
 
 def record(
-    scheme: str, measure: str, figures: dict[str, Figure], raw: dict[str, Any] | None = None,
-    settings: dict[str, Any] | None = None, **changes: Any,
+    scheme: str,
+    measure: str,
+    figures: dict[str, Figure],
+    raw: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
+    **changes: Any,
 ) -> Record:
     """A finished vLLM record of the model `tiny`; `changes` replace any of its fields."""
     model = changes.pop("model", "tiny")
     kernel = KERNELS.get(scheme, "X/SomeKernel")
     base = scheme == "BASE"
     fields: dict[str, Any] = {
-        "run_id": "20260101T000000Z-000001", "kind": "performance", "measure": measure,
-        "status": "ok", "engine": "vllm", "options": OPTIONS, "raw": raw, "machine": MACHINE,
+        "run_id": "20260101T000000Z-000001",
+        "kind": "performance",
+        "measure": measure,
+        "status": "ok",
+        "engine": "vllm",
+        "options": OPTIONS,
+        "raw": raw,
+        "machine": MACHINE,
         "subject": Subject(
-            model=model, scheme=scheme, path=model if base else f"{model}-{scheme}",
-            fingerprint=f"f-{scheme}", bytes=1000, format="dense" if base else "packed",
+            model=model,
+            scheme=scheme,
+            path=model if base else f"{model}-{scheme}",
+            fingerprint=f"f-{scheme}",
+            bytes=1000,
+            format="dense" if base else "packed",
             revision=None,
             manifest={} if base else {"model": model, "scheme": scheme, "recipe": []},
         ),
         "served": {"engine": "vllm", "kernels": {"qkv_proj": [kernel]}, "names_kernels": True},
-        "settings": {"requests": 5, "batch_size": 8, "prompt_tokens": 128, "max_new_tokens": 64,
-                     "repeats": 3, "temperature": 0.0, "top_p": 1.0, "seed": 0, "texts": [],
-                     **(settings or {})},
-        "figures": figures, "command": ["pipeline.py", "--model_id", model],
-        "started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T00:01:00+00:00",
+        "settings": {
+            "requests": 5,
+            "batch_size": 8,
+            "prompt_tokens": 128,
+            "max_new_tokens": 64,
+            "repeats": 3,
+            "temperature": 0.0,
+            "top_p": 1.0,
+            "seed": 0,
+            "texts": [],
+            **(settings or {}),
+        },
+        "figures": figures,
+        "command": ["pipeline.py", "--model_id", model],
+        "started": "2026-01-01T00:00:00+00:00",
+        "ended": "2026-01-01T00:01:00+00:00",
     }
     return Record.model_validate({**fields, **changes})
 
 
-def speed(scheme: str, tokens_per_s: Sequence[float], batch: int | None = None,
-          **changes: Any) -> Record:
+def speed(
+    scheme: str, tokens_per_s: Sequence[float], batch: int | None = None, **changes: Any
+) -> Record:
     """A `sequential` record, or a `batch` one of a size; latencies follow from the throughput."""
     users = batch or 1
     latency = [64 * users / rate for rate in tokens_per_s]
@@ -73,15 +107,24 @@ def speed(scheme: str, tokens_per_s: Sequence[float], batch: int | None = None,
         "tpot_s": figure([0.9 * s / 63 for s in latency], "s", "lower"),
     }
     return record(
-        scheme, "batch" if batch else "sequential", figures, {"columns": COLUMNS, "repeats": rows},
-        {"batch_size": batch or 5}, **changes,
+        scheme,
+        "batch" if batch else "sequential",
+        figures,
+        {"columns": COLUMNS, "repeats": rows},
+        {"batch_size": batch or 5},
+        **changes,
     )
 
 
 def memory(scheme: str, weights: float, **changes: Any) -> Record:
-    sizes = {"checkpoint_bytes": weights, "weights_bytes": weights, "kv_cache_bytes": 1 << 30,
-             "peak_bytes": 2 << 30, "loading_peak_bytes": 1 << 30,
-             "inference_peak_bytes": 2 << 30}
+    sizes = {
+        "checkpoint_bytes": weights,
+        "weights_bytes": weights,
+        "kv_cache_bytes": 1 << 30,
+        "peak_bytes": 2 << 30,
+        "loading_peak_bytes": 1 << 30,
+        "inference_peak_bytes": 2 << 30,
+    }
     figures = {name: figure([value], "bytes", "lower") for name, value in sizes.items()}
     figures["kv_cache_tokens"] = figure([524288], "tokens", "higher")
     figures["max_concurrency"] = figure([512], "requests", "higher")
@@ -96,20 +139,23 @@ def load(scheme: str, seconds: float = 4.0, **changes: Any) -> Record:
     return record(scheme, "load", figures, {}, **changes)
 
 
-def performance(scheme: str, rate: float, weights: float, spread: float = 0.01,
-                **changes: Any) -> list[Record]:
+def performance(
+    scheme: str, rate: float, weights: float, spread: float = 0.01, **changes: Any
+) -> list[Record]:
     """Every performance record of a scheme: three repeats around `rate` tokens/s per load."""
     around = [1 - spread, 1.0, 1 + spread]
     sizes = {8: 4 * rate, 32: 10 * rate}
     return [
-        load(scheme, **changes), speed(scheme, [rate * f for f in around], **changes),
+        load(scheme, **changes),
+        speed(scheme, [rate * f for f in around], **changes),
         *(speed(scheme, [r * f for f in around], size, **changes) for size, r in sizes.items()),
         memory(scheme, weights, **changes),
     ]
 
 
-def quality(scheme: str, accuracy: float = 0.7, kl: float = 0.0, documents: int = 400,
-            **changes: Any) -> list[Record]:
+def quality(
+    scheme: str, accuracy: float = 0.7, kl: float = 0.0, documents: int = 400, **changes: Any
+) -> list[Record]:
     """Quality records: the same documents for all; lower `accuracy` loses some of the base's."""
     tasks, figures = {}, {}
     for task in TASKS:
@@ -118,25 +164,41 @@ def quality(scheme: str, accuracy: float = 0.7, kl: float = 0.0, documents: int 
         scores = [float(place < accuracy) for place in order]
         names = [f"{n:012x}" for n in range(documents)]
         tasks[task] = {
-            "primary": "acc_norm,none", "n_shot": 5, "version": 1.0, "documents": names,
-            "scores": {"acc_norm,none": scores}, "higher_is_better": {"acc_norm": True},
+            "primary": "acc_norm,none",
+            "n_shot": 5,
+            "version": 1.0,
+            "documents": names,
+            "scores": {"acc_norm,none": scores},
+            "higher_is_better": {"acc_norm": True},
         }
         mean = sum(scores) / documents
         figures[f"{task}/acc_norm,none"] = Figure(
-            value=mean, values=[mean], unit="fraction", better="higher", low=mean - 0.02,
+            value=mean,
+            values=[mean],
+            unit="fraction",
+            better="higher",
+            low=mean - 0.02,
             high=mean + 0.02,
         )
     kind: dict[str, Any] = {"kind": "quality", **changes}
-    divergence = {"kl_mean": figure([kl], "nats", "lower"),
-                  "top1_agreement": figure([1 - kl], "fraction", "higher")}
+    divergence = {
+        "kl_mean": figure([kl], "nats", "lower"),
+        "top1_agreement": figure([1 - kl], "fraction", "higher"),
+    }
     references = {"rouge_l": figure([0.8], "1", "higher"), "bleu": figure([40.0], "1", "higher")}
-    texts = {"generated": ["<script>alert('answer')</script> the lake", "two"],
-             "documents": ["a", "b"], "scores": {"rouge_l": [0.9, 0.7]}}
+    texts = {
+        "generated": ["<script>alert('answer')</script> the lake", "two"],
+        "documents": ["a", "b"],
+        "scores": {"rouge_l": [0.9, 0.7]},
+    }
     return [
         record(scheme, "harness", figures, {"tasks": tasks, "files": [], "generated": 0}, **kind),
         record(
-            scheme, "perplexity", {"perplexity": figure([5 + kl], "1", "lower")},
-            {"nll": [100.0 * (1 + kl), 110.0 * (1 + kl)], "tokens": [60, 60]}, **kind,
+            scheme,
+            "perplexity",
+            {"perplexity": figure([5 + kl], "1", "lower")},
+            {"nll": [100.0 * (1 + kl), 110.0 * (1 + kl)], "tokens": [60, 60]},
+            **kind,
         ),
         record(scheme, "divergence", divergence, {}, **kind),
         record(scheme, "references", references, texts, **kind),
@@ -149,14 +211,30 @@ def analysis(scheme: str, reasons: Sequence[str] = (), layers: int = 4, **change
         "name": f"tiny-{scheme}",
         "findings": [{"kind": "format", "module": "a.b", "reason": why} for why in reasons],
         "overview": {
-            "bits_per_weight": 8.25, "bytes_by_dtype": {"I8": 6 << 20, "BF16": 1 << 20},
-            "kinds": [{"name": "qkv_proj", "stored": "INT8 channel", "layers": layers,
-                       "bits_per_weight": 8.12, "nbytes": 6 << 20}],
+            "bits_per_weight": 8.25,
+            "bytes_by_dtype": {"I8": 6 << 20, "BF16": 1 << 20},
+            "kinds": [
+                {
+                    "name": "qkv_proj",
+                    "stored": "INT8 channel",
+                    "layers": layers,
+                    "bits_per_weight": 8.12,
+                    "nbytes": 6 << 20,
+                }
+            ],
         },
-        "numeric": {"base": "tiny", "folded": None, "layers": [
-            {"module": f"model.layers.{n}.mlp.up_proj", "sqnr_db": 30.0 + n, "relative_error": 0.03}
-            for n in range(layers)
-        ]},
+        "numeric": {
+            "base": "tiny",
+            "folded": None,
+            "layers": [
+                {
+                    "module": f"model.layers.{n}.mlp.up_proj",
+                    "sqnr_db": 30.0 + n,
+                    "relative_error": 0.03,
+                }
+                for n in range(layers)
+            ],
+        },
     }
     bits = {"bits_per_weight": figure([8.25], "bits", "lower")}
     return record(scheme, "analysis", bits, raw, kind="quality", served=None, **changes)
@@ -189,13 +267,20 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def typical(**changes: Any) -> list[Record]:
     """Base, a lossless faster INT8, a lossy INT4 that is faster still, an unsupported FP8."""
-    failed: dict[str, Any] = {"status": "unsupported", "served": None, "figures": {}, "raw": None,
-              "reason": "FP8-W8A8 is not served natively here: no kernel"}
+    failed: dict[str, Any] = {
+        "status": "unsupported",
+        "served": None,
+        "figures": {},
+        "raw": None,
+        "reason": "FP8-W8A8 is not served natively here: no kernel",
+    }
     gone = [r.model_copy(update=failed) for r in performance("FP8-W8A8", 1, 1, **changes)]
     return [
-        *performance("BASE", 300, 10 << 20, **changes), *quality("BASE", **changes),
+        *performance("BASE", 300, 10 << 20, **changes),
+        *quality("BASE", **changes),
         *performance("INT8-W8A8", 400, 6 << 20, **changes),
         *quality("INT8-W8A8", 0.7, 0.002, **changes),
         *performance("INT4-W4A16", 600, 4 << 20, **changes),
-        *quality("INT4-W4A16", 0.6, 0.08, **changes), *gone,
+        *quality("INT4-W4A16", 0.6, 0.08, **changes),
+        *gone,
     ]

@@ -77,9 +77,13 @@ def _overview(found: dict[str, Any]) -> None:
     for kind in found["kinds"]:
         shapes = [" x ".join(map(str, shape)) for shape in kind["shapes"]]
         row(
-            shown, f"  {kind['name']}", kind["stored"], kind["layers"],
+            shown,
+            f"  {kind['name']}",
+            kind["stored"],
+            kind["layers"],
             ", ".join(shapes[:2]) + (", ..." if len(shapes) > 2 else ""),
-            f"{kind['bits_per_weight']:.2f}", size(kind["nbytes"]),
+            f"{kind['bits_per_weight']:.2f}",
+            size(kind["nbytes"]),
             f"{kind['nbytes'] / max(found['nbytes'], 1):.0%}",
         )
     cli.out.print(shown)
@@ -137,8 +141,13 @@ def _numeric(found: dict[str, Any], everything: bool) -> None:
     for layer in layers if everything else layers[:FEW]:
         sqnr = "equal" if layer["sqnr_db"] is None else f"{layer['sqnr_db']:.2f}"
         row(
-            shown, f"  {layer['module']}", sqnr, f"{layer['relative_error']:.2%}",
-            f"{layer['cosine']:.5f}", f"{layer['unused_levels']:.1%}", f"{layer['saturated']:.2%}",
+            shown,
+            f"  {layer['module']}",
+            sqnr,
+            f"{layer['relative_error']:.2%}",
+            f"{layer['cosine']:.5f}",
+            f"{layer['unused_levels']:.1%}",
+            f"{layer['saturated']:.2%}",
         )
     cli.out.print(shown)
     middle = sorted(layer["relative_error"] for layer in layers)[len(layers) // 2]
@@ -151,7 +160,10 @@ def _sensitivity(found: dict[str, Any], everything: bool) -> None:
     whole = sum(unit["kl"] for unit in units)
     outputs = any(unit["sqnr_db"] is not None for unit in units)
     shown = table(
-        "  compressed alone", "KL nats/token", "share", "16-bit costs",
+        "  compressed alone",
+        "KL nats/token",
+        "share",
+        "16-bit costs",
         *(["outputs SQNR dB"] if outputs else []),
     )
     for unit in units if everything else units[:FEW]:
@@ -184,7 +196,8 @@ def _targets(found: list[dict[str, Any]], everything: bool) -> None:
         word = f"will not run, though kernels are {one['kind']}" if stands else _kernel(one)
         cli.out.print(
             f"Target {escape(one['target'])}{split}: [bold {how}]{word}[/bold {how}], "
-            f"{escape(one['reason'])} (kernels of {escape(one['alike'])})", highlight=False,
+            f"{escape(one['reason'])} (kernels of {escape(one['alike'])})",
+            highlight=False,
         )
         for problem in one["problems"]:
             line(f"  ! {problem}", "red")
@@ -233,8 +246,15 @@ def listing(results: list[dict[str, Any]]) -> None:
         found = result.get("overview")
         if found:
             group = found["groups"][0].partition(",")[0] if found["groups"] else "dense"
-            row(shown, result["name"], said(result), group, f"{found['bits_per_weight']:.2f}",
-                size(found["nbytes"]), _smaller(found) or "-")
+            row(
+                shown,
+                result["name"],
+                said(result),
+                group,
+                f"{found['bits_per_weight']:.2f}",
+                size(found["nbytes"]),
+                _smaller(found) or "-",
+            )
         else:
             row(shown, result["name"], said(result), "-", "-", "-", "-")
     cli.out.print(shown)

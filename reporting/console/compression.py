@@ -24,18 +24,20 @@ def scheme_rows() -> list[dict[str, Any]]:
     for stem in plugins.names("schemes"):
         scheme = plugins.load("schemes", stem)
         verdict = scheme.verdict(here.compute_capability, here.cpu_flags)
-        rows.append({
-            "name": plugins.shown("schemes", stem),
-            "summary": scheme.summary,
-            "weight_bits": scheme.weight_bits,
-            "activation_bits": scheme.activation_bits,
-            "method": scheme.method,
-            "calibration": scheme.calibration,
-            "format": scheme.storage.format,
-            "bits_per_weight": round(scheme.storage.bits_per_weight(), 3),
-            "served_here": verdict.kind,
-            "reason": verdict.reason,
-        })
+        rows.append(
+            {
+                "name": plugins.shown("schemes", stem),
+                "summary": scheme.summary,
+                "weight_bits": scheme.weight_bits,
+                "activation_bits": scheme.activation_bits,
+                "method": scheme.method,
+                "calibration": scheme.calibration,
+                "format": scheme.storage.format,
+                "bits_per_weight": round(scheme.storage.bits_per_weight(), 3),
+                "served_here": verdict.kind,
+                "reason": verdict.reason,
+            }
+        )
     return rows
 
 

@@ -37,8 +37,15 @@ def print_table(made: list[Record]) -> None:
     batches = sorted({r.settings["batch_size"] for r in made if r.measure == "batch"})
     table = Table(box=None, pad_edge=False, header_style="bold")
     headings = [
-        "scheme", "load s", "disk MiB", "weights MiB", "KV tokens", "peak MiB", "1 user tok/s",
-        "ttft ms", "tpot ms",
+        "scheme",
+        "load s",
+        "disk MiB",
+        "weights MiB",
+        "KV tokens",
+        "peak MiB",
+        "1 user tok/s",
+        "ttft ms",
+        "tpot ms",
     ]
     for heading in [*headings, *(f"batch {size} tok/s" for size in batches)]:
         table.add_column(heading, justify="left" if heading == "scheme" else "right", no_wrap=True)
@@ -68,8 +75,10 @@ def _row(scheme: str, mine: list[Record], base: list[Record], batches: list[int]
 def _find(made: list[Record], measure: str, batch_size: int | None = None) -> Record | None:
     """The latest finished record of a measure (at a batch size)."""
     fitting = [
-        r for r in made
-        if r.measure == measure and r.status == "ok"
+        r
+        for r in made
+        if r.measure == measure
+        and r.status == "ok"
         and batch_size in (None, r.settings["batch_size"])
     ]
     return fitting[-1] if fitting else None
@@ -116,10 +125,14 @@ def _footnotes(made: list[Record]) -> None:
     cold = [r.figures["page_cache"].value for r in made if "page_cache" in r.figures]
     if cold:
         notes.append(f"load: {min(cold):.0%} or more of each checkpoint was in the page cache")
-    unstable = sorted({
-        f"{r.subject.scheme} {r.measure}" for r in made
-        for f in r.figures.values() if f.stability == "unstable"
-    })
+    unstable = sorted(
+        {
+            f"{r.subject.scheme} {r.measure}"
+            for r in made
+            for f in r.figures.values()
+            if f.stability == "unstable"
+        }
+    )
     if unstable:
         notes.append(f"unstable, values vary by more than 8 %: {', '.join(unstable)}")
     for note in notes:

@@ -17,15 +17,17 @@ def show(
     """Print what was scored, as JSON or as a table with where the records are, and return it."""
     compared = [compare(each, margins) for each in scored]
     if as_json:
-        cli.print_json([
-            {
-                "model": each.mine[0].subject.model,
-                "scheme": each.mine[0].subject.scheme,
-                "quality": asdict(found),
-                "records": [record.model_dump(mode="json") for record in each.mine],
-            }
-            for each, found in zip(scored, compared, strict=True)
-        ])
+        cli.print_json(
+            [
+                {
+                    "model": each.mine[0].subject.model,
+                    "scheme": each.mine[0].subject.scheme,
+                    "quality": asdict(found),
+                    "records": [record.model_dump(mode="json") for record in each.mine],
+                }
+                for each, found in zip(scored, compared, strict=True)
+            ]
+        )
     else:
         print_table(scored, compared)
         cli.say(f"{sum(len(each.mine) for each in scored)} records in {results}/")
@@ -58,8 +60,11 @@ def print_table(scored: list[Scored], compared: list[Quality]) -> None:
     tasks = list(dict.fromkeys(task for each in scored for task in _tasks(each.mine)))
     if tasks:
         rows = [
-            [each.mine[0].subject.scheme, *(_task(found, each, task) for task in tasks),
-             *_verdict(each, found)]
+            [
+                each.mine[0].subject.scheme,
+                *(_task(found, each, task) for task in tasks),
+                *_verdict(each, found),
+            ]
             for each, found in pairs
         ]
         _print([*(f"{task} %" for task in tasks), "mean %", "recovery %", "verdict"], rows)
@@ -163,8 +168,10 @@ def _notes(scored: list[Scored], compared: list[Quality]) -> None:
             )
         if each.base is not each.mine and record:
             lines += [f"{scheme}: {found.reason}", *_real(scheme, found)]
-    if any(found.tasks and each.base is not each.mine for each, found in
-           zip(scored, compared, strict=True)):
+    if any(
+        found.tasks and each.base is not each.mine
+        for each, found in zip(scored, compared, strict=True)
+    ):
         lines.append(
             "(-a +b): documents that the base had right and this one wrong, and the reverse; "
             "[low, high]: 95 % intervals, paired by document"

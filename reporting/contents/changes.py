@@ -12,10 +12,12 @@ from reporting.deciding.runs import Run
 
 TONES: dict[str, Tone] = {"regression": "bad", "improvement": "good"}
 HEADLINES = {
-    "load": ("load_s", "load"), "memory": ("weights_bytes", "weights"),
+    "load": ("load_s", "load"),
+    "memory": ("weights_bytes", "weights"),
     "sequential": ("e2e_latency_s", "latency, one user"),
     "batch": ("output_tokens_per_s", "throughput, {}"),
-    "perplexity": ("perplexity", "perplexity"), "divergence": ("kl_mean", "KL mean"),
+    "perplexity": ("perplexity", "perplexity"),
+    "divergence": ("kl_mean", "KL mean"),
     "references": ("rouge_l", "ROUGE-L"),
 }
 
@@ -25,10 +27,15 @@ def change_table(changes: list[Change], before: str, after: str) -> Table:
     columns = ["scheme", "measure", "figure", before, after, "better by", "called"]
     rows = [
         [
-            Cell(c.scheme), Cell(c.measure), Cell(c.figure or "-"), interval(c.before),
-            interval(c.after), Cell(ratio_text(c.ratio), c.ratio.value) if c.ratio else EMPTY,
-            Cell(f"{c.called} ({c.reason})" if c.reason else c.called, None,
-                 TONES.get(c.called, "")),
+            Cell(c.scheme),
+            Cell(c.measure),
+            Cell(c.figure or "-"),
+            interval(c.before),
+            interval(c.after),
+            Cell(ratio_text(c.ratio), c.ratio.value) if c.ratio else EMPTY,
+            Cell(
+                f"{c.called} ({c.reason})" if c.reason else c.called, None, TONES.get(c.called, "")
+            ),
         ]
         for c in changes
     ]
@@ -69,8 +76,9 @@ def _of_scheme(known: list[Run], scheme: str) -> Table:
             newest = max(mine.values(), key=lambda r: r.ended)
             commit = str(newest.machine.get("git_commit") or "-")
             cells = [interval(mine[m].figures.get(n)) if m in mine else EMPTY for m, n, _ in shown]
-            rows.append([Cell(run.name), Cell(newest.ended[:16].replace("T", " ")), Cell(commit),
-                         *cells])
+            rows.append(
+                [Cell(run.name), Cell(newest.ended[:16].replace("T", " ")), Cell(commit), *cells]
+            )
     columns = ["run", "ended (UTC)", "commit", *(title.format(users(m)) for m, _, title in shown)]
     return Table(f"history-{scheme}", scheme, columns, rows)
 

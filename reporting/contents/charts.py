@@ -75,8 +75,12 @@ def panels(study: Study, metric: str) -> list[Panel]:
 
 
 def _panel(
-    study: Study, title: str, unit: str, pick: Callable[[Candidate], Figure | None],
-    factor: float = 1.0, from_zero: bool = True,
+    study: Study,
+    title: str,
+    unit: str,
+    pick: Callable[[Candidate], Figure | None],
+    factor: float = 1.0,
+    from_zero: bool = True,
 ) -> Panel:
     bars: list[Bar] = []
     better = "none"
@@ -102,24 +106,37 @@ def _speed(study: Study) -> list[Panel]:
 
 
 def _memory(study: Study) -> list[Panel]:
-    names = {"checkpoint_bytes": "on disk", "weights_bytes": "weights in memory",
-             "loading_peak_bytes": "peak while loading",
-             "inference_peak_bytes": "peak while answering"}
+    names = {
+        "checkpoint_bytes": "on disk",
+        "weights_bytes": "weights in memory",
+        "loading_peak_bytes": "peak while loading",
+        "inference_peak_bytes": "peak while answering",
+    }
     return [
         _panel(study, title, "MiB", _pick("memory", name), 1 / MIB) for name, title in names.items()
     ]
 
 
 def _quality(study: Study) -> list[Panel]:
-    recovery = Panel("recovery of the tasks' mean", "%", "higher", [
-        Bar(c.scheme, mean.recovery, mean.recovery_low, mean.recovery_high, kind(c))
-        for c in study.compressed
-        if (mean := c.compared and c.compared.aggregate) and mean.recovery is not None
-    ], from_zero=False)
+    recovery = Panel(
+        "recovery of the tasks' mean",
+        "%",
+        "higher",
+        [
+            Bar(c.scheme, mean.recovery, mean.recovery_low, mean.recovery_high, kind(c))
+            for c in study.compressed
+            if (mean := c.compared and c.compared.aggregate) and mean.recovery is not None
+        ],
+        from_zero=False,
+    )
     return [
         recovery,
-        _panel(study, "KL divergence from BASE", "nats per token",
-               lambda c: None if c.is_base else c.figure("divergence", "kl_mean")),
+        _panel(
+            study,
+            "KL divergence from BASE",
+            "nats per token",
+            lambda c: None if c.is_base else c.figure("divergence", "kl_mean"),
+        ),
         _panel(study, "perplexity", "", _pick("perplexity", "perplexity"), from_zero=False),
         _panel(study, "ROUGE-L", "", _pick("references", "rouge_l"), from_zero=False),
         _panel(study, "BLEU", "", _pick("references", "bleu"), from_zero=False),

@@ -75,8 +75,13 @@ def _worst(result: dict[str, Any]) -> Cell:
 def kind_rows(result: dict[str, Any]) -> list[list[str]]:
     """Kinds of layers: name, stored as, number, bits per weight, size."""
     return [
-        [str(kind["name"]), str(kind["stored"]), str(kind["layers"]),
-         f"{kind['bits_per_weight']:.2f}", size(kind["nbytes"])]
+        [
+            str(kind["name"]),
+            str(kind["stored"]),
+            str(kind["layers"]),
+            f"{kind['bits_per_weight']:.2f}",
+            size(kind["nbytes"]),
+        ]
         for kind in (result.get("overview") or {}).get("kinds") or []
     ]
 
@@ -84,8 +89,11 @@ def kind_rows(result: dict[str, Any]) -> list[list[str]]:
 def layer_rows(result: dict[str, Any]) -> list[list[str]]:
     """Layers against the base: name, SQNR, relative error."""
     return [
-        [str(one["module"]), "equal" if one["sqnr_db"] is None else f"{one['sqnr_db']:.2f}",
-         f"{one['relative_error']:.2%}"]
+        [
+            str(one["module"]),
+            "equal" if one["sqnr_db"] is None else f"{one['sqnr_db']:.2f}",
+            f"{one['relative_error']:.2%}",
+        ]
         for one in layers(result)
     ]
 
@@ -93,16 +101,24 @@ def layer_rows(result: dict[str, Any]) -> list[list[str]]:
 def chart_data(study: Study) -> dict[str, Any]:
     """`dtypes`: MiB of each dtype by scheme, stacked; `sqnr`: dB over depth, a line a kind."""
     found = {c.scheme: result for c in study.candidates if (result := inside(c))}
-    sizes = {scheme: told for scheme, result in found.items()
-             if (told := (result.get("overview") or {}).get("bytes_by_dtype"))}
+    sizes = {
+        scheme: told
+        for scheme, result in found.items()
+        if (told := (result.get("overview") or {}).get("bytes_by_dtype"))
+    }
     data: dict[str, Any] = {}
     if sizes:
-        series = {dtype: [number / (1 << 20) for number in row]
-                  for dtype, row in by_dtype(list(sizes.values())).items()}
+        series = {
+            dtype: [number / (1 << 20) for number in row]
+            for dtype, row in by_dtype(list(sizes.values())).items()
+        }
         data["dtypes"] = {"title": "Bytes by dtype", "names": list(sizes), "series": series}
     lines = {scheme: by_kind(layers(result)) for scheme, result in found.items()}
-    drawn = [{"title": f"SQNR over depth, {scheme}", "lines": told}
-             for scheme, told in lines.items() if told]
+    drawn = [
+        {"title": f"SQNR over depth, {scheme}", "lines": told}
+        for scheme, told in lines.items()
+        if told
+    ]
     return {**data, "sqnr": drawn} if drawn else data
 
 
@@ -112,7 +128,8 @@ def by_dtype(found: list[dict[str, int]]) -> dict[str, list[int]]:
     made = {dtype: [one.get(dtype, 0) for one in found] for dtype in dtypes}
     totals = [max(sum(one.values()), 1) for one in found]
     small = [
-        dtype for dtype, sizes in made.items()
+        dtype
+        for dtype, sizes in made.items()
         if all(size < SMALL * total for size, total in zip(sizes, totals, strict=True))
     ]
     other = [sum(column) for column in zip(*(made.pop(dtype) for dtype in small), strict=True)]

@@ -32,9 +32,12 @@ def build(study: Study, use_case: UseCase | None = None, budget: int | None = No
     """The report of a study: all use cases, or the one asked for."""
     wanted = USE_CASES if use_case is None else (use_case,)
     return Report(
-        study=study, outcomes=[decide(study, case, budget) for case in wanted],
-        tables=_tables(study), observations=observations.observations(study),
-        environment=tables.environment(study), notes=_notes(study, budget),
+        study=study,
+        outcomes=[decide(study, case, budget) for case in wanted],
+        tables=_tables(study),
+        observations=observations.observations(study),
+        environment=tables.environment(study),
+        notes=_notes(study, budget),
     )
 
 

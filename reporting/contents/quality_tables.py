@@ -104,8 +104,11 @@ def _task_rows(candidate: Candidate) -> list[list[Cell]]:
     p_values = candidate.compared.p_values if candidate.compared else {}
     rows = []
     for task, (metric, figure) in scores(record.figures).items():
-        cells = [Cell(candidate.scheme), Cell(f"{task} ({metric})"),
-                 Cell(figure_text(figure, 100), figure.value)]
+        cells = [
+            Cell(candidate.scheme),
+            Cell(f"{task} ({metric})"),
+            Cell(figure_text(figure, 100), figure.value),
+        ]
         rows.append(cells + _paired(paired.get(task), p_values.get(task)))
     return rows
 
@@ -118,7 +121,8 @@ def _paired(comparison: "Comparison | None", p_value: float | None) -> list[Cell
         recovery = Cell(recovery_text(comparison), comparison.recovery)
     verdict = comparison.verdict
     return [
-        recovery, Cell(str(comparison.worse), comparison.worse),
+        recovery,
+        Cell(str(comparison.worse), comparison.worse),
         Cell(str(comparison.better), comparison.better),
         EMPTY if p_value is None else Cell(f"{p_value:.3f}", p_value),
         Cell(verdict, None, VERDICT_TONES[verdict]),

@@ -62,8 +62,11 @@ def one_per_scheme(
     rows = [(c, cells) for c, cells in rows if any(cell != EMPTY for cell in cells)]
     kept = [n for n in range(len(columns)) if any(cells[n] != EMPTY for _, cells in rows)]
     return Table(
-        key, title, ["scheme", *(columns[n][0] for n in kept)],
-        [[Cell(c.scheme), *(cells[n] for n in kept)] for c, cells in rows], notes or [],
+        key,
+        title,
+        ["scheme", *(columns[n][0] for n in kept)],
+        [[Cell(c.scheme), *(cells[n] for n in kept)] for c, cells in rows],
+        notes or [],
     )
 
 
@@ -164,9 +167,14 @@ def _peak_note(study: Study) -> str:
 
 def loading(study: Study) -> Table:
     """Seconds until ready, split."""
-    names = {"load_s": "load s", "weights_s": "weights s", "compile_s": "compile s",
-             "graph_capture_s": "graph capture s", "rest_s": "rest s",
-             "import_s": "imports s"}
+    names = {
+        "load_s": "load s",
+        "weights_s": "weights s",
+        "compile_s": "compile s",
+        "graph_capture_s": "graph capture s",
+        "rest_s": "rest s",
+        "import_s": "imports s",
+    }
     columns: list[Column] = [(title, figure_cell("load", name)) for name, title in names.items()]
     columns.append(("first request ms", figure_cell("load", "first_request_ttft_s", 1000)))
     several = join([str(number) for number in study.rounds], "or")

@@ -32,8 +32,11 @@ def conditions(record: Record) -> dict[str, str]:
         digest = hashlib.sha256("\0".join(map(str, texts)).encode()).hexdigest()[:8]
         load["prompts"] = f"{len(texts)} of one's own ({digest})"
     return {
-        "processor": str(machine.get("cpu")), **hardware, "engine": record.engine,
-        **{name: str(value) for name, value in record.options.items()}, **load,
+        "processor": str(machine.get("cpu")),
+        **hardware,
+        "engine": record.engine,
+        **{name: str(value) for name, value in record.options.items()},
+        **load,
     }
 
 

@@ -79,8 +79,11 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
     """The winner among those that passed the gates, everybody else with a reason."""
     if not rated:
         return Outcome(
-            use_case=use_case, decided=False, winner=None, losers=losers,
-            sentence="Undecided: there is nothing to compare.", 
+            use_case=use_case,
+            decided=False,
+            winner=None,
+            losers=losers,
+            sentence="Undecided: there is nothing to compare.",
             to_decide=[reasons.measure_command(study)],
         )
     lead, tied = winner(rated, use_case)
@@ -99,8 +102,12 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
     if not decided:
         sentence = reasons.undecided_sentence(lead, tied, kept, sentence, use_case)
     return Outcome(
-        use_case=use_case, decided=decided, losers=losers, to_decide=commands,
-        winner=kept.candidate.scheme if kept else None, sentence=sentence,
+        use_case=use_case,
+        decided=decided,
+        losers=losers,
+        to_decide=commands,
+        winner=kept.candidate.scheme if kept else None,
+        sentence=sentence,
     )
 
 

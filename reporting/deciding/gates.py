@@ -43,8 +43,12 @@ def wrong_kernels(candidate: Candidate) -> str | None:
     if candidate.is_base or not served.get("names_kernels", True):
         return None
     spared = ("lm_head", "embed_tokens")
-    kernels = [k for kind, names in (served.get("kernels") or {}).items()
-               for k in names if kind not in spared]
+    kernels = [
+        k
+        for kind, names in (served.get("kernels") or {}).items()
+        for k in names
+        if kind not in spared
+    ]
     if kernels and all(k.startswith("Unquantized") for k in kernels):
         return str(kernels[0])
     return None

@@ -60,8 +60,11 @@ def compare(before: Run, after: Run, earlier: list[Run] | None = None) -> list[C
     if apart:
         raise UserError(f"{before.name} and {after.name} cannot be compared: {'; '.join(apart)}")
     same = [run for run in earlier or [] if not differences(run.conditions, after.conditions)]
-    pairs = [(key, before.stored[key], after.stored[key])
-             for key in sorted(before.stored, key=_order) if key in after.stored]
+    pairs = [
+        (key, before.stored[key], after.stored[key])
+        for key in sorted(before.stored, key=_order)
+        if key in after.stored
+    ]
     tested = sum(len(_timed(key[1])) for key, _, _ in pairs)
     changes: list[Change] = []
     for key, old, new in pairs:
@@ -82,24 +85,42 @@ def _of_pair(
 ) -> Iterator[Change]:
     scheme, measure = key
     if old.status == "ok" and new.status != "ok":
-        yield Change(scheme=scheme, measure=measure, figure="", before=None, after=None, ratio=None,
-                     called="regression", reason=f"failed: {new.reason}")
+        yield Change(
+            scheme=scheme,
+            measure=measure,
+            figure="",
+            before=None,
+            after=None,
+            ratio=None,
+            called="regression",
+            reason=f"failed: {new.reason}",
+        )
     kind = measure.partition(" ")[0]
     names = (*_timed(measure), *COUNTED.get(kind, ()), *SINGLE.get(kind, ()))
     for name in names or (old.figures if kind in SHOWN else ()):
         first, second = old.figures.get(name), new.figures.get(name)
         if first is None or second is None or min(*first.values, *second.values) <= 0:
             continue
-        history = [run.stored[key].record.figures[name] for run in earlier
-                   if key in run.stored and name in run.stored[key].record.figures]
+        history = [
+            run.stored[key].record.figures[name]
+            for run in earlier
+            if key in run.stored and name in run.stored[key].record.figures
+        ]
         called: Called = "not tested"
         ratio = None
         if name in COUNTED.get(kind, ()):
             called, ratio = counted(first, second)
         elif kind not in SHOWN:
             called, ratio = timed(first, second, history, tested)
-        yield Change(scheme=scheme, measure=measure, figure=name, before=first, after=second,
-                     ratio=ratio, called=called)
+        yield Change(
+            scheme=scheme,
+            measure=measure,
+            figure=name,
+            before=first,
+            after=second,
+            ratio=ratio,
+            called=called,
+        )
 
 
 def counted(old: Figure, new: Figure) -> tuple[Called, Ratio]:
@@ -165,9 +186,14 @@ def _between(history: list[Figure], prior: int) -> tuple[float, float]:
 def _quality(before: Run, after: Run) -> Iterator[Change]:
     """Task scores of both runs, paired by document."""
     for scheme in dict.fromkeys(scheme for scheme, _ in after.stored):
-        old, new = ([stored for (owner, _), stored in run.stored.items()
-                     if owner == scheme and stored.record.kind == "quality"]
-                    for run in (before, after))
+        old, new = (
+            [
+                stored
+                for (owner, _), stored in run.stored.items()
+                if owner == scheme and stored.record.kind == "quality"
+            ]
+            for run in (before, after)
+        )
         found = pairing.compare(old, new)
         for task, paired in found.tasks.items():
             yield _task_change(scheme, task, paired, found.p_values[task])
@@ -175,14 +201,24 @@ def _quality(before: Run, after: Run) -> Iterator[Change]:
 
 def _task_change(scheme: str, task: str, paired: "Comparison", p_value: float) -> Change:
     value = paired.compressed / paired.base if paired.base else None
-    ratio = None if value is None else Ratio(
-        value=value, low=paired.recovery_low and paired.recovery_low / 100,
-        high=paired.recovery_high and paired.recovery_high / 100,
+    ratio = (
+        None
+        if value is None
+        else Ratio(
+            value=value,
+            low=paired.recovery_low and paired.recovery_low / 100,
+            high=paired.recovery_high and paired.recovery_high / 100,
+        )
     )
     real = p_value < 1 - CONFIDENCE
     worse = paired.verdict == "fail" or (paired.high < 0 and real)
     return Change(
-        scheme=scheme, measure="harness", figure=task, before=None, after=None, ratio=ratio,
+        scheme=scheme,
+        measure="harness",
+        figure=task,
+        before=None,
+        after=None,
+        ratio=ratio,
         called=_called(worse, paired.low > 0 and real),
         reason=f"{100 * paired.base:.1f} to {100 * paired.compressed:.1f} of 100 on {paired.n} "
         "documents",

@@ -13,9 +13,12 @@ from reporting.deciding.study import Candidate, Study, headline
 # Memory is read at least this fast, in bytes per second: one channel of DDR4-2666 and an NVIDIA T4
 # (320 GB/s). Far slower traffic means that reading weights is not what a step waits for.
 SLOWEST_CPU, SLOWEST_GPU = 21e9, 300e9
-EMULATED = {"Torch": "scales and multiplies in separate PyTorch operators",
-            "Emulation": "emulates the format", "Marlin": "unpacks the weights to 16 bits",
-            "Dequant": "unpacks the weights to 16 bits"}
+EMULATED = {
+    "Torch": "scales and multiplies in separate PyTorch operators",
+    "Emulation": "emulates the format",
+    "Marlin": "unpacks the weights to 16 bits",
+    "Dequant": "unpacks the weights to 16 bits",
+}
 SMALL_CHANGE = 0.05
 LONGER = 1.3
 
@@ -81,7 +84,8 @@ def _causes(study: Study, candidate: Candidate, where: dict[str, Ratio]) -> list
         causes.append(
             f"It is weight-only: the {scheme.weight_bits}-bit weights are unpacked to 16 bits in "
             "every step and multiplied in 16 bits, so it saves reading, not arithmetic"
-            + _with_load(study, where) + "."
+            + _with_load(study, where)
+            + "."
         )
     elif scheme.activation_bits < 16:
         causes.append(
@@ -233,10 +237,14 @@ def _quality(study: Study) -> Iterator[str]:
 
 
 def _noise(study: Study) -> Iterator[str]:
-    unstable = sorted({
-        f"{c.scheme} {users(m)}" for c in study.candidates for m in ("sequential", *study.batches())
-        if (f := c.figure(m, headline(m))) and f.stability == "unstable"
-    })
+    unstable = sorted(
+        {
+            f"{c.scheme} {users(m)}"
+            for c in study.candidates
+            for m in ("sequential", *study.batches())
+            if (f := c.figure(m, headline(m))) and f.stability == "unstable"
+        }
+    )
     if unstable:
         yield (
             f"Unstable: measurements of {join(unstable)} vary by more than 8 %. A quieter machine "

@@ -16,7 +16,8 @@ CLEARLY = 0.05  # a difference worth more repeats
 NEARER = "is nearer to the base's predictions"
 MORE_BITS = "keeps more bits (what both lose was not measured alike)"
 SIMPLER = (
-    "is simpler: no calibration text", "is simpler: fewer steps",
+    "is simpler: no calibration text",
+    "is simpler: fewer steps",
     "is the first by name, for nothing else differs",
 )
 EXACT = 0.01  # sizes are counted, not sampled: closer than this is a tie
@@ -86,8 +87,9 @@ def finer(one: Rated, other: Rated) -> str:
     for paired in (_all_paired([one, other]), False):
         mine, theirs = (_preference(o, paired_tokens=paired) for o in (one, other))
         if mine < theirs:
-            differ = [a != b for a, b in zip(mine[1:3] + mine[3], theirs[1:3] + theirs[3],
-                                             strict=True)]
+            differ = [
+                a != b for a, b in zip(mine[1:3] + mine[3], theirs[1:3] + theirs[3], strict=True)
+            ]
             nearer = NEARER if paired else MORE_BITS
             return ("loses less on the tasks", nearer, *SIMPLER)[differ.index(True)]
     return "comes first among all that tie"

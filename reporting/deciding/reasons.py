@@ -93,8 +93,9 @@ def _preferred(winner: Rated, one: Rated) -> str:
 
 def _factor(ratio: Ratio) -> str:
     """How many times worse, from the ratio of better: `1.43x`."""
-    turned = Ratio(value=1 / ratio.value, low=ratio.high and 1 / ratio.high,
-                   high=ratio.low and 1 / ratio.low)
+    turned = Ratio(
+        value=1 / ratio.value, low=ratio.high and 1 / ratio.high, high=ratio.low and 1 / ratio.low
+    )
     return ratio_text(turned)
 
 

@@ -162,7 +162,11 @@ def build(
     _add_analyses(candidates, stored)
     ordered = sorted(candidates.values(), key=lambda c: not c.is_base)
     study = Study(
-        model=name, candidates=ordered, margins=margins, notes=notes, broken=found.broken,
+        model=name,
+        candidates=ordered,
+        margins=margins,
+        notes=notes,
+        broken=found.broken,
         context=context(chosen[-1].record) if chosen else {},
     )
     _compare_quality(study)

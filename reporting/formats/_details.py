@@ -53,10 +53,14 @@ def _state(candidate: Candidate) -> str:
 def _checkpoint(record: Record) -> dict[str, Any]:
     subject = record.subject
     return {
-        "folder": folder(record), "format": subject.format, "on disk": size(subject.bytes),
-        "fingerprint": subject.fingerprint, "hub revision": subject.revision,
+        "folder": folder(record),
+        "format": subject.format,
+        "on disk": size(subject.bytes),
+        "fingerprint": subject.fingerprint,
+        "hub revision": subject.revision,
         "bits per weight": subject.manifest.get("bits_per_weight"),
-        "measured": f"{record.started[:19].replace('T', ' ')} UTC", "run": record.run_id,
+        "measured": f"{record.started[:19].replace('T', ' ')} UTC",
+        "run": record.run_id,
     }
 
 
@@ -64,8 +68,10 @@ def _compression(record: Record) -> dict[str, Any]:
     """The manifest's facts that say how; paths of the machine it was made on are left out."""
     manifest = record.subject.manifest
     base = manifest.get("base")
-    told = {name: manifest.get(name) for name in ("recipe", "settings", "calibration", "phases",
-                                                  "layers", "ignored", "wall_s")}
+    told = {
+        name: manifest.get(name)
+        for name in ("recipe", "settings", "calibration", "phases", "layers", "ignored", "wall_s")
+    }
     if isinstance(base, dict):
         told["base fingerprint"] = base.get("fingerprint")
     peak = (manifest.get("peak_memory_bytes") or {}).get("main")
@@ -73,8 +79,18 @@ def _compression(record: Record) -> dict[str, Any]:
 
 
 def _served(candidate: Candidate) -> dict[str, Any]:
-    kept = ("engine", "version", "quantization", "dtype", "attention", "kv_cache_dtype", "kernels",
-            "max_model_len", "arguments", "process")
+    kept = (
+        "engine",
+        "version",
+        "quantization",
+        "dtype",
+        "attention",
+        "kv_cache_dtype",
+        "kernels",
+        "max_model_len",
+        "arguments",
+        "process",
+    )
     told = {name: candidate.served.get(name) for name in kept}
     return {**told, "command": serve_command(candidate)} if candidate.served else {}
 
@@ -84,12 +100,16 @@ def _inside(candidate: Candidate) -> list[Markup]:
     result = checkpoints.inside(candidate)
     if not result:
         return []
-    kinds = _table(f"Layers of {candidate.scheme}", ("layers", "stored as", "number", "bits/weight",
-                   "size"), checkpoints.kind_rows(result))
+    kinds = _table(
+        f"Layers of {candidate.scheme}",
+        ("layers", "stored as", "number", "bits/weight", "size"),
+        checkpoints.kind_rows(result),
+    )
     sizes = (result.get("overview") or {}).get("bytes_by_dtype") or {}
     rows = checkpoints.layer_rows(result)
-    layers = _table(f"{candidate.scheme} against its base",
-                    ("layer", "SQNR dB", "relative error"), rows)
+    layers = _table(
+        f"{candidate.scheme} against its base", ("layer", "SQNR dB", "relative error"), rows
+    )
     if len(rows) > MOST_REQUESTS:
         layers = _fold(f"{len(rows)} layers against the base", layers)
     dtypes = _pairs({dtype: size(number) for dtype, number in sizes.items()})
@@ -113,11 +133,16 @@ def _settings(candidate: Candidate) -> list[Markup]:
 
 
 def _pairs(facts: dict[str, Any]) -> Markup:
-    rows = [(name.replace("_", " "), text) for name, value in facts.items()
-            if (text := _text(value))]
+    rows = [
+        (name.replace("_", " "), text) for name, value in facts.items() if (text := _text(value))
+    ]
     items = [
-        element("div", element("dt", name), element("dd", text),
-                class_="wide" if len(text) > WIDE else None)
+        element(
+            "div",
+            element("dt", name),
+            element("dd", text),
+            class_="wide" if len(text) > WIDE else None,
+        )
         for name, text in rows
     ]
     return element("dl", *items) if items else Markup("")
@@ -143,12 +168,21 @@ def _figures(candidate: Candidate) -> Markup:
     rows = []
     for stored in [*candidate.performance.values(), *candidate.quality.values()]:
         for name, figure in stored.record.figures.items():
-            ends = [with_unit(end, figure.unit) for end in (figure.low, figure.high)
-                    if end is not None]
+            ends = [
+                with_unit(end, figure.unit) for end in (figure.low, figure.high) if end is not None
+            ]
             repeats = [with_unit(v, figure.unit) for v in figure.values]
             median = with_unit(figure.value, figure.unit)
-            rows.append([key_of(stored.record), name, median, " to ".join(ends),
-                         figure.stability or "", ", ".join(repeats)])
+            rows.append(
+                [
+                    key_of(stored.record),
+                    name,
+                    median,
+                    " to ".join(ends),
+                    figure.stability or "",
+                    ", ".join(repeats),
+                ]
+            )
     return _table(f"Figures of {candidate.scheme}", heads, rows)
 
 
@@ -160,8 +194,9 @@ def _table(caption: str, heads: tuple[str, ...], rows: list[list[str]]) -> Marku
         element("tr", element("th", row[0], scope="row"), *(element("td", c) for c in row[1:]))
         for row in rows
     ]
-    drawn = element("table", element("caption", caption), element("thead", head),
-                    element("tbody", *body))
+    drawn = element(
+        "table", element("caption", caption), element("thead", head), element("tbody", *body)
+    )
     return element("div", drawn, class_="frame", tabindex="0", role="region", aria_label=caption)
 
 
@@ -173,12 +208,17 @@ def _requests(candidate: Candidate) -> list[Markup]:
         columns, repeats = raw.get("columns"), raw.get("repeats")
         if not columns or not repeats:
             continue
-        rows = [[str(number + 1), *(f"{value:.6g}" for value in row)]
-                for number, repeat in enumerate(repeats) for row in repeat]
-        made.append(_fold(
-            f"{key}: {len(rows)} requests, the first {min(len(rows), MOST_REQUESTS)} shown",
-            _table(f"{candidate.scheme}, {key}", ("repeat", *columns), rows[:MOST_REQUESTS]),
-        ))
+        rows = [
+            [str(number + 1), *(f"{value:.6g}" for value in row)]
+            for number, repeat in enumerate(repeats)
+            for row in repeat
+        ]
+        made.append(
+            _fold(
+                f"{key}: {len(rows)} requests, the first {min(len(rows), MOST_REQUESTS)} shown",
+                _table(f"{candidate.scheme}, {key}", ("repeat", *columns), rows[:MOST_REQUESTS]),
+            )
+        )
     return made
 
 

@@ -38,12 +38,21 @@ def _chart(known: list[Run], measure: str) -> dict[str, Any]:
             if of == measure and figure is not None:
                 unit, better = figure.unit, figure.better
                 lines.setdefault(scheme, []).append(_point(run, stored.record, figure))
-    return {"title": title.format(users(measure)), "unit": "MiB" if unit == "bytes" else unit,
-            "better": better, "lines": lines}
+    return {
+        "title": title.format(users(measure)),
+        "unit": "MiB" if unit == "bytes" else unit,
+        "better": better,
+        "lines": lines,
+    }
 
 
 def _point(run: Run, record: Record, figure: Figure) -> dict[str, Any]:
     factor = 1 / MIB if figure.unit == "bytes" else 1
     low, high = (None if end is None else end * factor for end in (figure.low, figure.high))
-    return {"run": run.name, "at": record.ended[:19], "value": figure.value * factor,
-            "low": low, "high": high}
+    return {
+        "run": run.name,
+        "at": record.ended[:19],
+        "value": figure.value * factor,
+        "low": low,
+        "high": high,
+    }

@@ -65,11 +65,17 @@ def section(report: Report, candidate: Candidate) -> str:
     told = dict(report.environment)
     where = f"{told.get('hardware', '')}, {told.get('engine', '')} {told.get('vllm', '')}".strip()
     parts = [
-        START, f"## {escape(scheme)}, measured", _summary(report, candidate),
+        START,
+        f"## {escape(scheme)}, measured",
+        _summary(report, candidate),
         markdown.code(serve_command(candidate)),
-        *(markdown.table(_rows(table, scheme), "###") for table in report.tables
-          if table.key.startswith(SHARED_TABLES) and _rows(table, scheme).rows),
-        f"Measured on {escape(where)}, {escape(told.get('measured', ''))}.", END,
+        *(
+            markdown.table(_rows(table, scheme), "###")
+            for table in report.tables
+            if table.key.startswith(SHARED_TABLES) and _rows(table, scheme).rows
+        ),
+        f"Measured on {escape(where)}, {escape(told.get('measured', ''))}.",
+        END,
     ]
     return "\n\n".join(parts)
 
@@ -113,19 +119,29 @@ def eval_results(candidate: Candidate) -> list[Any]:
     made = []
     harness = candidate.record("harness")
     for task, (metric, figure) in quality_tables.scores(harness.figures if harness else {}).items():
-        made.append(EvalResult(
-            task_type="text-generation", dataset_type=task, dataset_name=task,
-            metric_type=metric.partition(",")[0], metric_name=metric,
-            metric_value=round(figure.value, DIGITS),
-        ))
+        made.append(
+            EvalResult(
+                task_type="text-generation",
+                dataset_type=task,
+                dataset_name=task,
+                metric_type=metric.partition(",")[0],
+                metric_name=metric,
+                metric_value=round(figure.value, DIGITS),
+            )
+        )
     perplexity = candidate.figure("perplexity", "perplexity")
     if perplexity is not None:
         record = candidate.record("perplexity")
         text = str((record.settings if record else {}).get("source") or "text")
-        made.append(EvalResult(
-            task_type="text-generation", dataset_type=text, dataset_name=text,
-            metric_type="perplexity", metric_value=round(perplexity.value, DIGITS),
-        ))
+        made.append(
+            EvalResult(
+                task_type="text-generation",
+                dataset_type=text,
+                dataset_name=text,
+                metric_type="perplexity",
+                metric_value=round(perplexity.value, DIGITS),
+            )
+        )
     return made
 
 
@@ -139,8 +155,11 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
         made = ModelCard(content)
         made.data.model_name = made.data.model_name or candidate.newest.subject.path
         mine = eval_results(candidate)
-        kept = [old for old in made.data.eval_results or []
-                if not any(old.is_equal_except_value(new) for new in mine)]
+        kept = [
+            old
+            for old in made.data.eval_results or []
+            if not any(old.is_equal_except_value(new) for new in mine)
+        ]
         made.data.eval_results = [*kept, *mine] or None
         tags = [*(made.data.tags or []), "vllm", candidate.newest.subject.format]
         made.data.tags = list(dict.fromkeys(tags))

@@ -51,7 +51,8 @@ def whole(title: str, where: str, sections: list[Markup], data: dict[str, Any]) 
         raw('<meta charset="utf-8">'),
         raw('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         raw(f'<meta http-equiv="Content-Security-Policy" content="{_policy(plotly, script)}">'),
-        element("title", title), element("style", raw(style)),
+        element("title", title),
+        element("style", raw(style)),
     )
     body = together(
         element("a", "Skip to the report", href="#main", class_="skip"),
@@ -152,16 +153,20 @@ def _decision(report: Report) -> Markup:
 
 
 def _card(outcome: Outcome) -> Markup:
-    badge = element("span", "decided" if outcome.decided else "undecided",
-                    class_=f"badge {'good' if outcome.decided else 'open'}")
+    badge = element(
+        "span",
+        "decided" if outcome.decided else "undecided",
+        class_=f"badge {'good' if outcome.decided else 'open'}",
+    )
     parts = [
         element("p", f"For {GOALS[outcome.use_case]} ", badge, class_="goal"),
         element("h3", outcome.winner or "no scheme"),
         element("p", outcome.sentence),
     ]
     if outcome.command:
-        parts.append(_command("Deploy it:" if outcome.decided else "Deploy meanwhile:",
-                              outcome.command))
+        parts.append(
+            _command("Deploy it:" if outcome.decided else "Deploy meanwhile:", outcome.command)
+        )
     if outcome.to_decide:
         commands = [_command("Run:", command) for command in outcome.to_decide]
         parts.append(element("details", element("summary", "How to decide it"), *commands))
@@ -173,8 +178,9 @@ def _card(outcome: Outcome) -> Markup:
 
 def _command(label: str, command: str) -> Markup:
     """A command below its label, broken between options: each stays with its value."""
-    copy = element("button", "Copy", type="button", class_="copy", hidden=True,
-                   aria_label=f"Copy: {command}")
+    copy = element(
+        "button", "Copy", type="button", class_="copy", hidden=True, aria_label=f"Copy: {command}"
+    )
     options = [element("span", option) for option in re.split(" (?=--)", command)]
     spaced = [part for option in options for part in (option, " ")][:-1]
     code = element("pre", element("code", *spaced), tabindex="0")
@@ -193,8 +199,13 @@ def chart(metric: str, data: dict[str, Any]) -> Markup:
     """Places for a metric's charts; the tables carry the same numbers for who cannot see them."""
     drawn = data[metric] if isinstance(data[metric], list) else [data[metric]]
     places = [
-        element("div", class_="chart", id=f"chart-{metric}-{n}", role="img",
-                aria_label=f"Chart of {metric}: {one['title']}. The tables have its numbers.")
+        element(
+            "div",
+            class_="chart",
+            id=f"chart-{metric}-{n}",
+            role="img",
+            aria_label=f"Chart of {metric}: {one['title']}. The tables have its numbers.",
+        )
         for n, one in enumerate(drawn)
     ]
     shape = {1: " one", 2: " two", 4: " two"}.get(len(drawn), "")
@@ -205,18 +216,25 @@ def table(one: Table) -> Markup:
     """A sortable table; the first cell of a row is its header."""
     numbers = [any(row[n].value is not None for row in one.rows) for n in range(len(one.columns))]
     heads = [
-        element("th", element("button", name, type="button", class_="sort"), scope="col",
-                class_="number" if number else None)
+        element(
+            "th",
+            element("button", name, type="button", class_="sort"),
+            scope="col",
+            class_="number" if number else None,
+        )
         for name, number in zip(one.columns, numbers, strict=True)
     ]
     rows = [_row(row, numbers) for row in one.rows]
     drawn = element(
-        "table", element("caption", one.title), element("thead", element("tr", *heads)),
+        "table",
+        element("caption", one.title),
+        element("thead", element("tr", *heads)),
         element("tbody", *rows),
     )
     notes = [element("p", note, class_="note") for note in one.notes]
-    frame = element("div", drawn, class_="frame", tabindex="0", role="region",
-                    aria_label=f"Table: {one.title}")
+    frame = element(
+        "div", drawn, class_="frame", tabindex="0", role="region", aria_label=f"Table: {one.title}"
+    )
     return together(frame, *notes)
 
 

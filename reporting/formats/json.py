@@ -14,7 +14,7 @@ COLUMNS = (
     "model", "scheme", "kind", "measure", "batch_size", "figure", "unit", "better", "repeat",
     "value", "median", "low", "high", "stability", "status", "reason", "run_id", "engine", "device",
     "ended", "file",
-)
+)  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -42,9 +42,15 @@ def _rows(one: Stored) -> Iterator[dict[str, Any]]:
     record = one.record
     gpus = record.machine.get("gpus") or []
     shared = {
-        "model": record.subject.model, "scheme": record.subject.scheme, "kind": record.kind,
-        "measure": record.measure, "status": record.status, "reason": record.reason or "",
-        "run_id": record.run_id, "engine": record.engine, "ended": record.ended,
+        "model": record.subject.model,
+        "scheme": record.subject.scheme,
+        "kind": record.kind,
+        "measure": record.measure,
+        "status": record.status,
+        "reason": record.reason or "",
+        "run_id": record.run_id,
+        "engine": record.engine,
+        "ended": record.ended,
         "device": gpus[0].get("name") if gpus else record.machine.get("cpu", ""),
         "batch_size": record.settings.get("batch_size", "") if record.measure == "batch" else "",
         "file": str(one.path),
@@ -53,8 +59,13 @@ def _rows(one: Stored) -> Iterator[dict[str, Any]]:
         yield shared
     for name, figure in record.figures.items():
         told = {
-            "figure": name, "unit": figure.unit, "better": figure.better, "median": figure.value,
-            "low": figure.low, "high": figure.high, "stability": figure.stability,
+            "figure": name,
+            "unit": figure.unit,
+            "better": figure.better,
+            "median": figure.value,
+            "low": figure.low,
+            "high": figure.high,
+            "stability": figure.stability,
         }
         for repeat, value in enumerate(figure.values):
             yield {**shared, **told, "repeat": repeat, "value": value}
@@ -92,5 +103,10 @@ def _scheme(report: Report, candidate: Any) -> dict[str, Any]:
 
 def _measure(one: Stored) -> dict[str, Any]:
     figures = {name: figure.model_dump() for name, figure in one.record.figures.items()}
-    return {"status": one.record.status, "reason": one.record.reason, "figures": figures,
-            "run_id": one.record.run_id, "file": str(one.path)}
+    return {
+        "status": one.record.status,
+        "reason": one.record.reason,
+        "figures": figures,
+        "run_id": one.record.run_id,
+        "file": str(one.path),
+    }

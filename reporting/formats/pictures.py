@@ -40,11 +40,17 @@ def draw(report: Report, metric: str, output: Path | None) -> Path:
 def _figure(report: Report, metric: str) -> Any:
     import matplotlib as mpl
 
-    mpl.rcParams.update({
-        "svg.hashsalt": "report", "font.size": 9, "axes.spines.top": False,
-        "axes.spines.right": False, "axes.titlesize": 10, "figure.facecolor": "white",
-        "text.parse_math": False,
-    })
+    mpl.rcParams.update(
+        {
+            "svg.hashsalt": "report",
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 10,
+            "figure.facecolor": "white",
+            "text.parse_math": False,
+        }
+    )
     study = report.study
     if metric == "tradeoff":
         scatter = charts.tradeoff(study)
@@ -66,8 +72,12 @@ def _caption(report: Report) -> str:
     return f"{told['model']} on {told['hardware']}, {told['engine']} {told.get('vllm', '')}".strip()
 
 
-def _new(title: str, caption: str, size: tuple[float, float], grid: tuple[int, int] = (1, 1),
-         ) -> tuple[Any, list[Any]]:
+def _new(
+    title: str,
+    caption: str,
+    size: tuple[float, float],
+    grid: tuple[int, int] = (1, 1),
+) -> tuple[Any, list[Any]]:
     """A figure of `size` inches with rows x columns of axes, its title and caption."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -103,8 +113,14 @@ def _bars(axis: Any, panel: Panel, named: bool) -> None:
     for place, bar in zip(places, panel.bars, strict=True):
         failed = bar.kind == "failed"
         if panel.from_zero:
-            axis.barh(place, bar.value, color=COLOURS[bar.kind], hatch="///" if failed else None,
-                      edgecolor="white", height=0.7)
+            axis.barh(
+                place,
+                bar.value,
+                color=COLOURS[bar.kind],
+                hatch="///" if failed else None,
+                edgecolor="white",
+                height=0.7,
+            )
         else:
             axis.plot(bar.value, place, "X" if failed else "o", color=COLOURS[bar.kind])
         error = _span(bar.value, bar.low, bar.high)
@@ -112,8 +128,12 @@ def _bars(axis: Any, panel: Panel, named: bool) -> None:
             ink = "#111827" if panel.from_zero else COLOURS[bar.kind]
             axis.errorbar(bar.value, place, xerr=error, color=ink, capsize=2.5, linewidth=1)
         axis.annotate(
-            significant(bar.value), (max(bar.value, bar.high or bar.value), place), xytext=(5, 0),
-            textcoords="offset points", va="center", fontsize=8,
+            significant(bar.value),
+            (max(bar.value, bar.high or bar.value), place),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
         )
     axis.set_yticks(places, [bar.scheme for bar in panel.bars] if named else [""] * len(places))
     axis.set_ylim(0.4, len(places) + 0.6)
@@ -132,23 +152,47 @@ def _scatter(scatter: Scatter, caption: str) -> Any:
     figure, (axis,) = _new(scatter.title, caption, (6.6, 4.6))
     axis.axvline(1, color="#9ca3af", linewidth=0.8, linestyle=":")
     front = sorted((p for p in scatter.points if p.front), key=lambda p: p.x)
-    axis.plot([p.x for p in front], [p.y for p in front], color=FRONT, linewidth=1,
-              marker="o", markersize=13, markerfacecolor="none", label="Pareto front")
+    axis.plot(
+        [p.x for p in front],
+        [p.y for p in front],
+        color=FRONT,
+        linewidth=1,
+        marker="o",
+        markersize=13,
+        markerfacecolor="none",
+        label="Pareto front",
+    )
     for point in scatter.points:
         axis.errorbar(
-            point.x, point.y, xerr=_span(point.x, point.x_low, point.x_high),
-            yerr=_span(point.y, point.y_low, point.y_high), color=COLOURS[point.kind],
-            capsize=2.5, marker="X" if point.kind == "failed" else "o", markersize=7, linewidth=1,
+            point.x,
+            point.y,
+            xerr=_span(point.x, point.x_low, point.x_high),
+            yerr=_span(point.y, point.y_low, point.y_high),
+            color=COLOURS[point.kind],
+            capsize=2.5,
+            marker="X" if point.kind == "failed" else "o",
+            markersize=7,
+            linewidth=1,
         )
         up, right = point.label.startswith("top"), point.label.endswith("right")
         axis.annotate(
-            point.scheme, (point.x, point.y), xytext=(8 if right else -8, 7 if up else -7),
-            textcoords="offset points", fontsize=8, ha="left" if right else "right",
+            point.scheme,
+            (point.x, point.y),
+            xytext=(8 if right else -8, 7 if up else -7),
+            textcoords="offset points",
+            fontsize=8,
+            ha="left" if right else "right",
             va="bottom" if up else "top",
         )
     for kind in dict.fromkeys(p.kind for p in scatter.points):
-        axis.plot([], [], color=COLOURS[kind], marker="X" if kind == "failed" else "o",
-                  linestyle="", label=LABELS[kind])
+        axis.plot(
+            [],
+            [],
+            color=COLOURS[kind],
+            marker="X" if kind == "failed" else "o",
+            linestyle="",
+            label=LABELS[kind],
+        )
     axis.margins(0.15)
     axis.set_xlabel(f"{scatter.x_title} (more is better)")
     axis.set_ylabel(f"{scatter.y_title} (less is better)")
@@ -169,8 +213,14 @@ def _boxes(distribution: Distribution, caption: str) -> Any:
     places = list(range(len(names), 0, -1))
     for place, name in zip(places, names, strict=True):
         values, colour = distribution.values[name], COLOURS[distribution.kinds[name]]
-        axis.boxplot([values], positions=[place], orientation="horizontal", widths=0.5,
-                     showfliers=False, medianprops={"color": colour, "linewidth": 2})
+        axis.boxplot(
+            [values],
+            positions=[place],
+            orientation="horizontal",
+            widths=0.5,
+            showfliers=False,
+            medianprops={"color": colour, "linewidth": 2},
+        )
         axis.plot(values, [place] * len(values), "o", color=colour, alpha=0.35, markersize=3.5)
     axis.set_yticks(places, names)
     every = [v for values in distribution.values.values() for v in values]

@@ -40,12 +40,23 @@ def read(path: Path, known: list[Record]) -> Record:
     subject = _subject(document, path, known)
     ended = str(document.get("date") or "")
     return Record(
-        schema_version=SCHEMA_VERSION, run_id=f"lm-eval-{path.stem}", kind="quality",
-        measure="harness", status="ok" if figures else "failed",
-        reason=None if figures else "lm-eval's file has no finite score", subject=subject,
-        engine=str(document.get("model_source") or "lm-eval"), options={}, served=None,
-        settings={"limit": (document.get("config") or {}).get("limit")}, figures=figures, raw=None,
-        machine={}, command=["lm_eval"], started=ended, ended=_time(document, path),
+        schema_version=SCHEMA_VERSION,
+        run_id=f"lm-eval-{path.stem}",
+        kind="quality",
+        measure="harness",
+        status="ok" if figures else "failed",
+        reason=None if figures else "lm-eval's file has no finite score",
+        subject=subject,
+        engine=str(document.get("model_source") or "lm-eval"),
+        options={},
+        served=None,
+        settings={"limit": (document.get("config") or {}).get("limit")},
+        figures=figures,
+        raw=None,
+        machine={},
+        command=["lm_eval"],
+        started=ended,
+        ended=_time(document, path),
     )
 
 
@@ -68,12 +79,19 @@ def _figures(values: dict[str, Any]) -> list[tuple[str, Figure]]:
             continue
         error = values.get(f"{metric}_stderr,{filter_}")
         half = Z95 * cast(float, error) if _finite(error) else None
-        made.append((name, Figure(
-            value=float(value), values=[float(value)], unit="fraction",
-            better="lower" if "perplexity" in metric or "bits_per" in metric else "higher",
-            low=None if half is None else value - half,
-            high=None if half is None else value + half,
-        )))
+        made.append(
+            (
+                name,
+                Figure(
+                    value=float(value),
+                    values=[float(value)],
+                    unit="fraction",
+                    better="lower" if "perplexity" in metric or "bits_per" in metric else "higher",
+                    low=None if half is None else value - half,
+                    high=None if half is None else value + half,
+                ),
+            )
+        )
     return made
 
 
@@ -95,8 +113,16 @@ def _subject(document: dict[str, Any], path: Path, known: list[Record]) -> Subje
         if record.subject.path == folder or _folder_name(record.subject) == folder:
             return record.subject
     model, scheme = split(folder)
-    return Subject(model=model, scheme=scheme, path=folder, fingerprint="", bytes=0,
-                   format="unknown", revision=None, manifest={})
+    return Subject(
+        model=model,
+        scheme=scheme,
+        path=folder,
+        fingerprint="",
+        bytes=0,
+        format="unknown",
+        revision=None,
+        manifest={},
+    )
 
 
 def _folder_name(subject: Subject) -> str:
@@ -137,9 +163,12 @@ def raw(path: Path) -> dict[str, Any]:
             if found["documents"]:
                 shots = (document.get("n-shot") or {}).get(task)
                 version = (document.get("versions") or {}).get(task)
-                tasks[task] = {**found, "n_shot": shots, "version": version,
-                               "higher_is_better": (document.get("higher_is_better") or {})
-                               .get(task, {})}
+                tasks[task] = {
+                    **found,
+                    "n_shot": shots,
+                    "version": version,
+                    "higher_is_better": (document.get("higher_is_better") or {}).get(task, {}),
+                }
     return {"tasks": tasks, "files": [path.name]} if tasks else {}
 
 
@@ -156,7 +185,13 @@ def _task(samples: Path) -> dict[str, Any]:
                 name = f"{metric},{row.get('filter', 'none')}"
                 rows.setdefault(name, {})[document] = float(row[metric])
     order = sorted(hashes, key=int)
-    scores = {name: [found[d] for d in order] for name, found in rows.items()
-              if all(d in found for d in order)}
-    return {"primary": primary(list(scores)), "documents": [hashes[d] for d in order],
-            "scores": scores}
+    scores = {
+        name: [found[d] for d in order]
+        for name, found in rows.items()
+        if all(d in found for d in order)
+    }
+    return {
+        "primary": primary(list(scores)),
+        "documents": [hashes[d] for d in order],
+        "scores": scores,
+    }

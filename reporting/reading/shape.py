@@ -110,8 +110,10 @@ def check(record: Record) -> None:
     raw = special.get(record.measure, _Raw) if record.raw else _Raw
     settings = _Batch if record.measure == "batch" else _Settings
     parts: list[tuple[str, type[_Part], Any]] = [
-        ("machine", _Machine, record.machine), ("settings", settings, record.settings),
-        ("served", _Served, record.served or {}), ("raw", raw, record.raw or {}),
+        ("machine", _Machine, record.machine),
+        ("settings", settings, record.settings),
+        ("served", _Served, record.served or {}),
+        ("raw", raw, record.raw or {}),
         ("manifest", _Manifest, record.subject.manifest),
     ]
     for name, model, part in parts:

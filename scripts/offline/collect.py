@@ -26,8 +26,21 @@ def collect(packages: list[Package], target: Target, folder: Path) -> None:
         listed.write_text(
             "".join(f"{p.name}=={p.version} {' '.join(p.hashes)}\n" for p in packages)
         )
-        _run([*pip(), "download", "--quiet", "--no-deps", "--require-hashes", "--prefer-binary",
-              "--dest", str(folder), *tags(target), "-r", str(listed)])
+        _run(
+            [
+                *pip(),
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--require-hashes",
+                "--prefer-binary",
+                "--dest",
+                str(folder),
+                *tags(target),
+                "-r",
+                str(listed),
+            ]
+        )
     _run([*pip(), "download", "--quiet", "--no-deps", "--dest", str(folder), PIP])
     for sdist in [*folder.glob("*.tar.gz"), *folder.glob("*.zip")]:
         _build(sdist, folder)

@@ -126,10 +126,21 @@ def resolve(source: Path, target: Target, lean: bool) -> list[Package]:
         names = ["overrides.txt", *(["overrides-cpu.txt"] if "cpu" in source.name else [])]
         overrides = [*(ROOT / "requirements" / name for name in names), absent]
         line = [
-            uv(), "pip", "compile", "--quiet", "--generate-hashes", "--annotation-style", "split",
-            "--python-version", target.python, "--python-platform", target.platform,
+            uv(),
+            "pip",
+            "compile",
+            "--quiet",
+            "--generate-hashes",
+            "--annotation-style",
+            "split",
+            "--python-version",
+            target.python,
+            "--python-platform",
+            target.platform,
             *(f"--overrides={file}" for file in overrides),
-            *requirements(source, target), "-o", str(result),
+            *requirements(source, target),
+            "-o",
+            str(result),
         ]
         wanted = other_torch(source, target)
         done = subprocess.run(line, input=wanted, capture_output=True, text=True, env=registry())

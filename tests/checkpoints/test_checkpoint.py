@@ -44,16 +44,20 @@ BROKEN_FILES = {
     "no object": (struct.pack("<Q", 2) + b"[]", "not an object"),
     "no dtype": (header({"shape": [1], "data_offsets": [0, 2]}) + b"00", "entry of 'a.weight'"),
     "odd dtype": (
-        header({"dtype": "Q7", "shape": [1], "data_offsets": [0, 2]}) + b"00", "entry of 'a.weight'"
+        header({"dtype": "Q7", "shape": [1], "data_offsets": [0, 2]}) + b"00",
+        "entry of 'a.weight'",
     ),
     "wrong place": (
-        header({"dtype": "BF16", "shape": [4], "data_offsets": [0, 2]}) + b"00", "does not fit"
+        header({"dtype": "BF16", "shape": [4], "data_offsets": [0, 2]}) + b"00",
+        "does not fit",
     ),
     "negative": (
-        header({"dtype": "BF16", "shape": [-1], "data_offsets": [0, -2]}) + b"", "does not fit"
+        header({"dtype": "BF16", "shape": [-1], "data_offsets": [0, -2]}) + b"",
+        "does not fit",
     ),
     "truncated": (
-        header({"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}) + b"00", "truncated"
+        header({"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}) + b"00",
+        "truncated",
     ),
 }
 

@@ -63,7 +63,7 @@ def other(name: str) -> tuple[models.Shapes, dict[str, object]]:
 
 
 OTHERS = ["llama", "several parts", "latent attention", "dense first, then experts",
-          "predicts further tokens", "h", "model.decoder.layers"]
+          "predicts further tokens", "h", "model.decoder.layers"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -18,13 +18,25 @@ MODELOPT = {"quant_method": "modelopt", "quant_algo": "NVFP4", "exclude_modules"
 BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True}
 
 STORED: dict[str, tuple[dict[str, object], Shapes, str]] = {
-    "gptq": (GPTQ, {
-        "qweight": ("I32", (32, ROWS)), "qzeros": ("I32", (2, 16)), "scales": ("F16", (2, ROWS)),
-        "g_idx": ("I32", (COLUMNS,)),
-    }, "INT4 group 128"),
-    "awq": (AWQ, {
-        "qweight": ("I32", (COLUMNS, 16)), "qzeros": ("I32", (2, 16)), "scales": ("F16", (2, ROWS)),
-    }, "INT4 group 128 asymmetric"),
+    "gptq": (
+        GPTQ,
+        {
+            "qweight": ("I32", (32, ROWS)),
+            "qzeros": ("I32", (2, 16)),
+            "scales": ("F16", (2, ROWS)),
+            "g_idx": ("I32", (COLUMNS,)),
+        },
+        "INT4 group 128",
+    ),
+    "awq": (
+        AWQ,
+        {
+            "qweight": ("I32", (COLUMNS, 16)),
+            "qzeros": ("I32", (2, 16)),
+            "scales": ("F16", (2, ROWS)),
+        },
+        "INT4 group 128 asymmetric",
+    ),
     "fp8 blocks": (
         {"quant_method": "fp8", "weight_block_size": [128, 128]},
         {"weight": ("F8_E4M3", (ROWS, COLUMNS)), "weight_scale_inv": ("F32", (1, 2))},
@@ -32,8 +44,11 @@ STORED: dict[str, tuple[dict[str, object], Shapes, str]] = {
     ),
     "fp8 static": (
         {"quant_method": "fp8", "activation_scheme": "static"},
-        {"weight": ("F8_E4M3", (ROWS, COLUMNS)), "weight_scale": ("F32", ()),
-         "input_scale": ("F32", ())},
+        {
+            "weight": ("F8_E4M3", (ROWS, COLUMNS)),
+            "weight_scale": ("F32", ()),
+            "input_scale": ("F32", ()),
+        },
         "FP8 tensor",
     ),
     "fbgemm": (
@@ -41,18 +56,31 @@ STORED: dict[str, tuple[dict[str, object], Shapes, str]] = {
         {"weight": ("F8_E4M3", (ROWS, COLUMNS)), "weight_scale": ("F32", (ROWS, 1))},
         "FP8 channel",
     ),
-    "bitsandbytes": (BNB, {
-        "weight": ("U8", (ROWS * COLUMNS // 2, 1)), "weight.absmax": ("F32", (512,)),
-        "weight.quant_map": ("F32", (16,)), "weight.quant_state.bitsandbytes__nf4": ("U8", (64,)),
-    }, "FP4 channel"),
+    "bitsandbytes": (
+        BNB,
+        {
+            "weight": ("U8", (ROWS * COLUMNS // 2, 1)),
+            "weight.absmax": ("F32", (512,)),
+            "weight.quant_map": ("F32", (16,)),
+            "weight.quant_state.bitsandbytes__nf4": ("U8", (64,)),
+        },
+        "FP4 channel",
+    ),
     "llm.int8": (
         {"quant_method": "bitsandbytes", "load_in_8bit": True},
-        {"weight": ("I8", (ROWS, COLUMNS)), "SCB": ("F32", (ROWS,))}, "INT8 channel",
+        {"weight": ("I8", (ROWS, COLUMNS)), "SCB": ("F32", (ROWS,))},
+        "INT8 channel",
     ),
-    "modelopt": (MODELOPT, {
-        "weight": ("U8", (ROWS, COLUMNS // 2)), "weight_scale": ("F8_E4M3", (ROWS, 16)),
-        "weight_scale_2": ("F32", ()), "input_scale": ("F32", ()),
-    }, "FP4 group 16"),
+    "modelopt": (
+        MODELOPT,
+        {
+            "weight": ("U8", (ROWS, COLUMNS // 2)),
+            "weight_scale": ("F8_E4M3", (ROWS, 16)),
+            "weight_scale_2": ("F32", ()),
+            "input_scale": ("F32", ()),
+        },
+        "FP4 group 16",
+    ),
 }
 
 

@@ -133,7 +133,7 @@ def test_groups_over_gpus(int4: Path, parts: int, sentence: str | None) -> None:
 FOREIGN = [
     ("gptq", "INT4-W4A16"), ("awq", "INT4-W4A16-AWQ"), ("fp8 blocks", "FP8-W8A8-BLOCK"),
     ("fp8 static", "FP8-W8A8"), ("fbgemm", "FP8-W8A8"), ("modelopt", "NVFP4"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "scheme"), FOREIGN)

@@ -107,9 +107,19 @@ def test_a_contradiction_fails_the_record(tmp_path: Path) -> None:
 
     base = checkpoint.read(models.write_model(tmp_path / "m"))
     served = Description(
-        engine="vllm", version="0", quantization="compressed-tensors", dtype="bfloat16", kernels={},
-        attention=None, kv_cache_dtype="auto", weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1,
-        max_model_len=1, max_concurrency=1, arguments={},
+        engine="vllm",
+        version="0",
+        quantization="compressed-tensors",
+        dtype="bfloat16",
+        kernels={},
+        attention=None,
+        kv_cache_dtype="auto",
+        weights_bytes=1,
+        kv_cache_bytes=1,
+        kv_cache_tokens=1,
+        max_model_len=1,
+        max_concurrency=1,
+        arguments={},
     )
     with pytest.raises(session.WrongCheckpoint, match="declares no quantization"):
         session.prove(base, served, allow_fallback=True)
@@ -123,10 +133,19 @@ def test_embeddings_of_any_name_need_no_kernel(base: Path, tmp_path: Path, table
 
     files = checkpoint.read(models.write_compressed(tmp_path / "tiny-FP8-W8A8", base))
     served = Description(
-        engine="vllm", version="1", quantization="compressed-tensors", dtype="auto",
+        engine="vllm",
+        version="1",
+        quantization="compressed-tensors",
+        dtype="auto",
         kernels={"qkv_proj": ["Fp8/Kernel"], table: ["UnquantizedEmbeddingMethod"]},
-        attention=None, kv_cache_dtype="auto", weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1,
-        max_model_len=1, max_concurrency=1, arguments={},
+        attention=None,
+        kv_cache_dtype="auto",
+        weights_bytes=1,
+        kv_cache_bytes=1,
+        kv_cache_tokens=1,
+        max_model_len=1,
+        max_concurrency=1,
+        arguments={},
     )
     session.prove(files, served, allow_fallback=True)
     served.kernels["qkv_proj"] = ["UnquantizedLinearMethod"]
@@ -145,9 +164,18 @@ def test_an_image_part_that_is_left_out_spares_no_text_layers(base: Path, tmp_pa
     config["quantization_config"]["ignore"] += ["model.vision_tower.layers.0.self_attn.q_proj"]
     (folder / "config.json").write_text(json.dumps(config))
     served = Description(
-        engine="vllm", version="1", quantization="compressed-tensors", dtype="auto",
-        kernels={"qkv_proj": ["UnquantizedLinearMethod"]}, attention=None, kv_cache_dtype="auto",
-        weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1, max_model_len=1, max_concurrency=1,
+        engine="vllm",
+        version="1",
+        quantization="compressed-tensors",
+        dtype="auto",
+        kernels={"qkv_proj": ["UnquantizedLinearMethod"]},
+        attention=None,
+        kv_cache_dtype="auto",
+        weights_bytes=1,
+        kv_cache_bytes=1,
+        kv_cache_tokens=1,
+        max_model_len=1,
+        max_concurrency=1,
         arguments={},
     )
     with pytest.raises(session.WrongCheckpoint, match="qkv_proj is compressed"):

@@ -102,8 +102,14 @@ def test_a_scheme_that_cannot_be_made_any_more_has_no_quality(base: Path, tmp_pa
     """What an older checkpoint of it scored is of weights that are gone."""
     made = [*performance("BASE", 100, 1e6), *quality("BASE"), *quality("INT4-W4A16")]
     gone = [
-        r.model_copy(update={"status": "failed", "reason": "not compressed: why", "figures": {},
-                             "subject": r.subject.model_copy(update={"fingerprint": ""})})
+        r.model_copy(
+            update={
+                "status": "failed",
+                "reason": "not compressed: why",
+                "figures": {},
+                "subject": r.subject.model_copy(update={"fingerprint": ""}),
+            }
+        )
         for r in performance("INT4-W4A16", 200, 1e6)
     ]
     for record in [*made, *gone]:

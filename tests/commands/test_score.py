@@ -37,7 +37,8 @@ def world(tmp_path: Path, base: Path) -> Path:
 
 def figures(world: Path, scheme: str, measure: str) -> dict[str, float]:
     found = [
-        r for r in records.load_all(world / "eval_results")
+        r
+        for r in records.load_all(world / "eval_results")
         if (r.subject.scheme, r.measure, r.status) == (scheme, measure, "ok")
     ]
     return {name: figure.value for name, figure in found[-1].figures.items()}
@@ -102,7 +103,9 @@ def test_tasks(command, world: Path) -> None:
     folder = world / "eval_results" / "tiny-BASE"
     left = found["BASE"].raw["files"]
     assert {name.split("_2")[0] for name in left} == {
-        "results", "samples_demo_gsm8k", "samples_demo_piqa"
+        "results",
+        "samples_demo_gsm8k",
+        "samples_demo_piqa",
     }
     theirs = json.loads((folder / left[0]).read_text())
     assert theirs["results"]["demo_piqa"]["acc,none"] == pytest.approx(figure.value)
@@ -221,10 +224,14 @@ def test_metrics_that_are_none(tmp_path: Path, name: str, code: str, sentence: s
 @pytest.mark.real
 def test_tasks_that_draw_or_run_code_where_that_is_allowed(command, world: Path) -> None:
     """What has no effect on greedy answers is passed over; sampling follows top_p."""
-    write_own_tasks(world / "own", {
-        "code": "unsafe_code: true\ngeneration_kwargs: {do_sample: false, top_k: 5, num_beams: 1}",
-        "draw": "generation_kwargs: {temperature: 0.7, top_p: 0.9, max_gen_toks: 4}",
-    })
+    write_own_tasks(
+        world / "own",
+        {
+            "code": "unsafe_code: true\n"
+            "generation_kwargs: {do_sample: false, top_k: 5, num_beams: 1}",
+            "draw": "generation_kwargs: {temperature: 0.7, top_p: 0.9, max_gen_toks: 4}",
+        },
+    )
     asked = ("--tasks", "code,draw", "--include_path", "own", "--confirm_run_unsafe_code")
     done = command("score.py", "--model", "tiny", "--engine", "fake", "--text", "none", *asked)
     assert done.returncode == 0, done.stderr

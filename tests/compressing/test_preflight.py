@@ -14,8 +14,13 @@ from tests import models
 
 def make(base: Path, scheme: str = "INT4-W4A16", ignore=(), here=None, tokens: int = 100):
     return preflight.plan(
-        scheme, plugins.load("schemes", scheme), checkpoint.read(base), ignore,
-        here or machine.probe(), tokens, base.parent / "out",
+        scheme,
+        plugins.load("schemes", scheme),
+        checkpoint.read(base),
+        ignore,
+        here or machine.probe(),
+        tokens,
+        base.parent / "out",
     )
 
 

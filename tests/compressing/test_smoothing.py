@@ -26,16 +26,27 @@ def model(folder: Path, linear: tuple[str, ...], norms: tuple[str, ...], **confi
 @pytest.mark.parametrize(
     ("linear", "norms", "wanted"),
     [
-        (LLAMA, ("input_layernorm", "post_attention_layernorm", "q_norm", "k_norm"),
-         {"input_layernorm": QKV, "post_attention_layernorm": GATED}),
-        (LLAMA, ("input_layernorm", "pre_feedforward_layernorm", *SANDWICH),
-         {"input_layernorm": QKV, "pre_feedforward_layernorm": GATED}),
+        (
+            LLAMA,
+            ("input_layernorm", "post_attention_layernorm", "q_norm", "k_norm"),
+            {"input_layernorm": QKV, "post_attention_layernorm": GATED},
+        ),
+        (
+            LLAMA,
+            ("input_layernorm", "pre_feedforward_layernorm", *SANDWICH),
+            {"input_layernorm": QKV, "pre_feedforward_layernorm": GATED},
+        ),
         (LLAMA, ("input_layernorm",), {"input_layernorm": (*QKV, *GATED)}),
-        (("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
-         ("input_layernorm", "post_attention_layernorm"),
-         {"input_layernorm": ("qkv_proj",), "post_attention_layernorm": ("gate_up_proj",)}),
-        (("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"), ("input_layernorm",),
-         {"input_layernorm": ("query_key_value", "dense_h_to_4h")}),
+        (
+            ("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
+            ("input_layernorm", "post_attention_layernorm"),
+            {"input_layernorm": ("qkv_proj",), "post_attention_layernorm": ("gate_up_proj",)},
+        ),
+        (
+            ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
+            ("input_layernorm",),
+            {"input_layernorm": ("query_key_value", "dense_h_to_4h")},
+        ),
     ],
 )
 def test_smoothquant_follows_the_names(tmp_path: Path, linear, norms, wanted) -> None:
@@ -58,12 +69,18 @@ def test_awq_also_takes_linear_layers(tmp_path: Path) -> None:
     ("linear", "norms", "config"),
     [
         # Nemotron: nothing gates the MLP, and its norms multiply by 1 + weight
-        ((*QKV, "o_proj", "up_proj", "down_proj"),
-         ("input_layernorm", "post_attention_layernorm"), {}),
+        (
+            (*QKV, "o_proj", "up_proj", "down_proj"),
+            ("input_layernorm", "post_attention_layernorm"),
+            {},
+        ),
         (LLAMA, ("input_layernorm", "post_attention_layernorm", "another_norm"), {}),
         ((*LLAMA, "extra_proj"), ("input_layernorm", "post_attention_layernorm"), {}),
-        ((*QKV, "out_proj", "fc1", "fc2"), ("self_attn_layer_norm", "final_layer_norm"),
-         {"do_layer_norm_before": False}),
+        (
+            (*QKV, "out_proj", "fc1", "fc2"),
+            ("self_attn_layer_norm", "final_layer_norm"),
+            {"do_layer_norm_before": False},
+        ),
     ],
 )
 def test_what_is_not_known_is_refused(tmp_path: Path, linear, norms, config) -> None:

@@ -52,8 +52,15 @@ def test_a_record_holds_the_card_and_its_memory(
     process, base: Path, tmp_path: Path, driver: str
 ) -> None:
     done = process(
-        "benchmark.py", "--model", "tiny", "--engine", "fake", "--prompt_tokens", 8,
-        LD_LIBRARY_PATH=driver, CUDA_VISIBLE_DEVICES="0",
+        "benchmark.py",
+        "--model",
+        "tiny",
+        "--engine",
+        "fake",
+        "--prompt_tokens",
+        8,
+        LD_LIBRARY_PATH=driver,
+        CUDA_VISIBLE_DEVICES="0",
     )
     assert done.returncode == 0, done.stderr
     (record,) = (r for r in records.load_all(tmp_path / "perf_results") if r.measure == "memory")

@@ -129,8 +129,6 @@ def test_the_pipeline_takes_turns(command, base: Path, tmp_path: Path) -> None:
     assert "over 2 fresh loads" in done.stdout
     saved = [r for r in records.load_all(tmp_path / "perf_results") if r.measure == "load"]
     turns = [(r.subject.scheme, r.round) for r in saved]
-    assert turns == [
-        ("BASE", 1), ("FP8-W8A8", 1), ("INT8-W8A8", 1), ("BASE", 2), ("FP8-W8A8", 2)
-    ]
+    assert turns == [("BASE", 1), ("FP8-W8A8", 1), ("INT8-W8A8", 1), ("BASE", 2), ("FP8-W8A8", 2)]
     told = command("report.py", "--model", "tiny")
     assert re.search(r"over 2 fresh loads", told.stdout)

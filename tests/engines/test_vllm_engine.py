@@ -78,10 +78,19 @@ def test_a_weight_only_kernel_is_no_w8a8(tmp_path: Path) -> None:
     base = models.write_model(tmp_path / "m")
     files = checkpoint.read(models.write_compressed(tmp_path / "tiny-FP8-W8A8", base))
     served = Description(
-        engine="vllm", version="0", quantization="compressed-tensors", dtype="bfloat16",
+        engine="vllm",
+        version="0",
+        quantization="compressed-tensors",
+        dtype="bfloat16",
         kernels={"down_proj": ["CompressedTensorsW8A8Fp8/CutlassFP8ScaledMMLinearKernel"]},
-        attention=None, kv_cache_dtype="auto", weights_bytes=1, kv_cache_bytes=1, kv_cache_tokens=1,
-        max_model_len=1, max_concurrency=1, arguments={},
+        attention=None,
+        kv_cache_dtype="auto",
+        weights_bytes=1,
+        kv_cache_bytes=1,
+        kv_cache_tokens=1,
+        max_model_len=1,
+        max_concurrency=1,
+        arguments={},
     )
     session.prove(files, served, allow_fallback=False)
     marlin = {"down_proj": ["CompressedTensorsW8A16Fp8/MarlinFP8ScaledMMLinearKernel"]}

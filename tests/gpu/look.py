@@ -31,13 +31,15 @@ def watch(emit: Any, path: str, prompts: list[str], new_tokens: int) -> None:
     with plugins.load("engines", "vllm")(Path(path), options) as engine:
         ids = [engine.encode_chat(prompt) for prompt in prompts]
         answers = engine.generate(ids, Sampling(max_new_tokens=new_tokens, ignore_eos=False))
-        emit({
-            "prompts": ids,
-            "answers": [answer.token_ids for answer in answers],
-            "served": asdict(engine.describe()),
-            "phases": dict(engine.load_phases),
-            "cuda_kernels": cuda_kernels(engine, ids),
-        })
+        emit(
+            {
+                "prompts": ids,
+                "answers": [answer.token_ids for answer in answers],
+                "served": asdict(engine.describe()),
+                "phases": dict(engine.load_phases),
+                "cuda_kernels": cuda_kernels(engine, ids),
+            }
+        )
 
 
 def cuda_kernels(engine: Engine, prompts: list[list[int]]) -> list[str]:

@@ -16,8 +16,13 @@ TOLERANCE = 0.05
 
 
 def smi(field: str) -> str:
-    line = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits", "-i",
-            probe().gpus[0].uuid]
+    line = [
+        "nvidia-smi",
+        f"--query-gpu={field}",
+        "--format=csv,noheader,nounits",
+        "-i",
+        probe().gpus[0].uuid,
+    ]
     return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
 
 

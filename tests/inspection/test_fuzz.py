@@ -30,7 +30,7 @@ from tests.checkpoints import test_methods
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
 MAX_GROWTH_KIB = 500 * 1024
 FORBIDDEN = ("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn",
-             "os.remove", "os.rename", "os.mkdir", "os.rmdir", "socket.connect")
+             "os.remove", "os.rename", "os.mkdir", "os.rmdir", "socket.connect")  # fmt: skip
 LIBRARIES = tuple(os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, plugins.ROOT))
 
 
@@ -66,8 +66,10 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
         base,
         models.write_compressed(top / "fp8", base),
         models.write_model(top / "int4", shapes, values, quantization_config=models.INT4_DECLARED),
-        *(test_methods.write(top / method.replace(" ", "_"), method)
-          for method in ("gptq", "awq", "bitsandbytes", "modelopt")),
+        *(
+            test_methods.write(top / method.replace(" ", "_"), method)
+            for method in ("gptq", "awq", "bitsandbytes", "modelopt")
+        ),
     ]
     for folder in made:
         names = list(mutations.header(folder / "model.safetensors")[0])

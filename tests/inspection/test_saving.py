@@ -35,7 +35,9 @@ def test_a_record_explains_itself(command, tmp_path: Path, base: Path) -> None:
     assert list(record.figures) == ["bits_per_weight"]
     bits = record.figures["bits_per_weight"]
     assert (bits.value, bits.unit, bits.better) == (
-        shown["overview"]["bits_per_weight"], "bits", "lower"
+        shown["overview"]["bits_per_weight"],
+        "bits",
+        "lower",
     )
 
 

@@ -25,9 +25,7 @@ def test_without_bos_the_first_token_has_nothing_before_it() -> None:
     assert [(w.ids, w.first) for w in windows] == [([0, 1, 2], 1), ([2, 3, 4], 1)]
 
 
-@given(
-    st.integers(0, 200), st.integers(2, 50), st.integers(1, 49), st.sampled_from([None, 999])
-)
+@given(st.integers(0, 200), st.integers(2, 50), st.integers(1, 49), st.sampled_from([None, 999]))
 def test_every_token_is_scored_once(
     count: int, length: int, stride: int, begin: int | None
 ) -> None:

@@ -39,10 +39,32 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> RealRun:
     """`python pipeline.py --model_id demo --schemes every` in an empty folder."""
     folder = tmp_path_factory.mktemp("real")
     line = [
-        sys.executable, str(ROOT / "pipeline.py"), "--model_id", "demo", "--schemes", "every",
-        *CALIBRATION, "--enforce_eager", "--max_model_len", "1024", "--prompt_tokens", "32",
-        "--max_new_tokens", "16", "--num_prompts", "2", "--batch_sizes", "4", "--repeats", "2",
-        "--limit", str(DOCUMENTS), "--divergence_tokens", "8192", "--perplexity_tokens", "8192",
+        sys.executable,
+        str(ROOT / "pipeline.py"),
+        "--model_id",
+        "demo",
+        "--schemes",
+        "every",
+        *CALIBRATION,
+        "--enforce_eager",
+        "--max_model_len",
+        "1024",
+        "--prompt_tokens",
+        "32",
+        "--max_new_tokens",
+        "16",
+        "--num_prompts",
+        "2",
+        "--batch_sizes",
+        "4",
+        "--repeats",
+        "2",
+        "--limit",
+        str(DOCUMENTS),
+        "--divergence_tokens",
+        "8192",
+        "--perplexity_tokens",
+        "8192",
     ]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, env={**os.environ})
     found = [load_all(folder / name) for name in ("perf_results", "eval_results")]

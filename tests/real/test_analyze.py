@@ -78,7 +78,9 @@ def test_what_runs_in_the_engine(real_run: RealRun) -> None:
     line = [sys.executable, str(ROOT / "analyze.py"), "demo-INT4-W4A16", "--engine", "vllm"]
     done = subprocess.run(
         [*line, "--base", "demo", "--target", "cpu", "--json", "--max_model_len", "512"],
-        cwd=real_run.folder, capture_output=True, text=True,
+        cwd=real_run.folder,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (found,) = json.loads(done.stdout)

@@ -106,8 +106,12 @@ def test_a_scheme_opens(opened: Any) -> None:
     scheme = opened.locator("details.scheme", has_text="INT8-W8A8").first
     scheme.locator("> summary").click()
     inside = scheme.inner_text()
-    for told in ("fingerprint", "f-INT8-W8A8", "CPUInt8ScaledMMLinearKernel",
-                 "<script>alert('answer')</script>"):
+    for told in (
+        "fingerprint",
+        "f-INT8-W8A8",
+        "CPUInt8ScaledMMLinearKernel",
+        "<script>alert('answer')</script>",
+    ):
         assert told in inside, told
     assert "first_token_s" not in inside  # folded
     scheme.evaluate("e => e.querySelectorAll('details').forEach(d => d.open = true)")

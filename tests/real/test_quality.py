@@ -67,8 +67,16 @@ def test_the_base_scored_twice_is_no_difference(real_run: RealRun, tmp_path: Pat
     """Fewer tasks at once: other batches, so other roundings."""
     tasks = ("demo_gsm8k", "demo_piqa")
     again = score(
-        tmp_path, "--tasks", ",".join(tasks), "--text", "none", "--limit", DOCUMENTS,
-        "--enforce_eager", "--max_model_len", 1024,
+        tmp_path,
+        "--tasks",
+        ",".join(tasks),
+        "--text",
+        "none",
+        "--limit",
+        DOCUMENTS,
+        "--enforce_eager",
+        "--max_model_len",
+        1024,
     )
     found = quality(list(real_run.quality_of("BASE").values()), list(again.values()))
     assert set(found.tasks) == set(tasks)
@@ -80,9 +88,22 @@ def test_the_base_scored_twice_is_no_difference(real_run: RealRun, tmp_path: Pat
 def test_lm_eval_and_transformers_agree(tmp_path: Path) -> None:
     """Their float32 on the same documents and windows: the same choices, the same perplexity."""
     mine = score(
-        tmp_path, "--dtype", "float32", "--limit", DOCUMENTS, "--enforce_eager",
-        "--max_model_len", 1024, "--window", 512, "--stride", 384, "--divergence_tokens", 0,
-        "--text", cut_text(tmp_path),
+        tmp_path,
+        "--dtype",
+        "float32",
+        "--limit",
+        DOCUMENTS,
+        "--enforce_eager",
+        "--max_model_len",
+        1024,
+        "--window",
+        512,
+        "--stride",
+        384,
+        "--divergence_tokens",
+        0,
+        "--text",
+        cut_text(tmp_path),
     )
     from lm_eval.utils import make_table
 
@@ -138,8 +159,14 @@ def by_lm_eval() -> dict[str, list[object]]:
     manager = TaskManager(include_path=str(ROOT / "tasks"), include_defaults=False)
     arguments = f"pretrained={models.DEMO_PATH},dtype=float32,add_bos_token=True,max_length=1023"
     results: Any = simple_evaluate(
-        model="hf", model_args=arguments, tasks=list(DEMO_TASKS), limit=DOCUMENTS,
-        batch_size=16, device="cpu", task_manager=manager, bootstrap_iters=0,
+        model="hf",
+        model_args=arguments,
+        tasks=list(DEMO_TASKS),
+        limit=DOCUMENTS,
+        batch_size=16,
+        device="cpu",
+        task_manager=manager,
+        bootstrap_iters=0,
     )
     return {name: chosen(samples) for name, samples in results["samples"].items()}
 

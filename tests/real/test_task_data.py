@@ -13,11 +13,11 @@ from quality.questions import Tasks
 
 pytestmark = pytest.mark.real
 ARC = {"id": "1", "question": "2+2?", "choices": {"text": ["3", "4"], "label": ["A", "B"]},
-       "answerKey": "B"}
+       "answerKey": "B"}  # fmt: skip
 AI2 = {"id": "1", "question": {"stem": "2+2?", "choices": [
-    {"text": "3", "label": "A"}, {"text": "4", "label": "B"}]}, "answerKey": "B"}
+    {"text": "3", "label": "A"}, {"text": "4", "label": "B"}]}, "answerKey": "B"}  # fmt: skip
 EVENT = {"ind": 1, "activity_label": "Cooking", "ctx_a": "A man cooks.", "ctx_b": "he",
-         "ctx": "A man cooks. he", "endings": ["eats.", "flies."], "label": 0}
+         "ctx": "A man cooks. he", "endings": ["eats.", "flies."], "label": 0}  # fmt: skip
 GOAL = {"goal": "Open a jar", "sol1": "Twist the lid.", "sol2": "Eat the lid."}
 
 
@@ -39,7 +39,10 @@ def test_published_files(tmp_path: Path) -> None:
     (tmp_path / "piqa" / "valid-labels.lst").write_text("0\n1\n")
     found = {n: build(n, tmp_path) for n in ("gsm8k", "hellaswag", "arc_easy", "piqa")}
     assert {n: len(task.eval_docs) for n, task in found.items()} == {
-        "gsm8k": 3, "hellaswag": 4, "arc_easy": 5, "piqa": 2
+        "gsm8k": 3,
+        "hellaswag": 4,
+        "arc_easy": 5,
+        "piqa": 2,
     }
     for task in found.values():
         document = task.eval_docs[0]
@@ -69,7 +72,11 @@ def test_downloaded_folders_by_configuration(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_missing_is_named(
-    tmp_path: Path, file: str, rows: list[dict[str, Any]], task: str, shots: int | None,
+    tmp_path: Path,
+    file: str,
+    rows: list[dict[str, Any]],
+    task: str,
+    shots: int | None,
     sentence: str,
 ) -> None:
     write(tmp_path / file, rows)

@@ -109,10 +109,16 @@ def test_quality_undecided_says_how_many_documents(tmp_path: Path) -> None:
 
 def test_one_repeat_cannot_decide(tmp_path: Path) -> None:
     single = [
-        record.model_copy(update={"figures": {
-            name: figure.model_copy(update={"values": figure.values[:1], "low": None, "high": None})
-            for name, figure in record.figures.items()
-        }})
+        record.model_copy(
+            update={
+                "figures": {
+                    name: figure.model_copy(
+                        update={"values": figure.values[:1], "low": None, "high": None}
+                    )
+                    for name, figure in record.figures.items()
+                }
+            }
+        )
         for record in [*BASE, *both("INT8-W8A8", 600)]
     ]
     found = outcome(tmp_path, single)
@@ -133,8 +139,10 @@ def test_without_a_base(tmp_path: Path) -> None:
     assert not found.decided and found.winner is None
     assert "python pipeline.py --model_id tiny" in found.to_decide
     assert len([c for c in found.to_decide if "pipeline.py" in c]) == 1
-    noisy = [*performance("INT8-W8A8", 400, 6 << 20, spread=0.3),
-             *performance("FP8-W8A8", 500, 6 << 20, spread=0.3)]
+    noisy = [
+        *performance("INT8-W8A8", 400, 6 << 20, spread=0.3),
+        *performance("FP8-W8A8", 500, 6 << 20, spread=0.3),
+    ]
     found = outcome(tmp_path / "noisy", noisy)
     assert len([c for c in found.to_decide if "pipeline.py" in c]) == 1
     alone = {"command": ["benchmark.py", "--model", "tiny-INT8-W8A8", "--repeats", "3"]}
@@ -167,8 +175,13 @@ def test_the_same_checkpoint_twice_is_no_difference(tmp_path: Path) -> None:
 
 
 def test_the_command_has_the_options_measured_with(tmp_path: Path) -> None:
-    options = {**OPTIONS, "dtype": "float16", "tensor_parallel_size": 2, "enforce_eager": True,
-               "gpu_memory_utilization": 0.8}
+    options = {
+        **OPTIONS,
+        "dtype": "float16",
+        "tensor_parallel_size": 2,
+        "enforce_eager": True,
+        "gpu_memory_utilization": 0.8,
+    }
     changes = {"options": options, "machine": {**MACHINE, "gpus": [GPU]}}
     found = outcome(tmp_path, performance("BASE", 300, 1, **changes), budget=12 << 30)
     assert found.command == (

@@ -64,8 +64,9 @@ def test_a_size_has_no_noise(tmp_path: Path) -> None:
 
 
 def test_what_failed_since_is_a_regression(tmp_path: Path) -> None:
-    failed = [r.model_copy(update={"status": "failed", "reason": "crash", "figures": {}})
-              for r in run(2)]
+    failed = [
+        r.model_copy(update={"status": "failed", "reason": "crash", "figures": {}}) for r in run(2)
+    ]
     changes = compared(tmp_path, run(1), failed)
     assert {c.called for c in changes} == {"regression"} and "crash" in changes[0].reason
 
@@ -97,8 +98,10 @@ def test_runs_alike_raise_no_alarm() -> None:
         return [300 * 2.718281828 ** (level + rng.gauss(0, 0.02)) for _ in range(3)]
 
     def alarm() -> bool:
-        pairs = [(figure(load(), "tokens/s", "higher"), figure(load(), "tokens/s", "higher"))
-                 for _ in range(20)]
+        pairs = [
+            (figure(load(), "tokens/s", "higher"), figure(load(), "tokens/s", "higher"))
+            for _ in range(20)
+        ]
         return any(history.timed(a, b, [], 20)[0] == "regression" for a, b in pairs)
 
     assert sum(alarm() for _ in range(100)) <= 5
@@ -144,7 +147,8 @@ def test_a_history_is_a_page_with_a_chart_a_figure(report, tmp_path: Path) -> No
     drawn = json.loads(shown.partition('id="charts">')[2].partition("</script>")[0])["history"]
     (latency,) = (chart for chart in drawn if chart["title"] == "latency, one user")
     assert [point["at"] for point in latency["lines"]["BASE"]] == [
-        "2026-01-01T00:00:00", "2026-01-02T00:00:00"
+        "2026-01-01T00:00:00",
+        "2026-01-02T00:00:00",
     ]
     first, second = latency["lines"]["BASE"]
     assert first["low"] < first["value"] < first["high"] < second["value"]

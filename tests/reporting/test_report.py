@@ -59,8 +59,15 @@ def test_the_terminal_starts_with_the_decision(report, typical_folder: Path) -> 
     assert lines[0] == "Which scheme for tiny?"
     assert lines[2] == "For one user's latency: INT8-W8A8"
     assert "vllm serve tiny-INT8-W8A8" in done.stdout
-    for heading in ("Speed, one user", "Memory", "Quality", "Tasks", "What is missing",
-                    "Observations", "Test environment"):
+    for heading in (
+        "Speed, one user",
+        "Memory",
+        "Quality",
+        "Tasks",
+        "What is missing",
+        "Observations",
+        "Test environment",
+    ):
         assert heading in lines
     speed = next(line for line in lines if line.startswith("INT8-W8A8  ") and "1.33x" in line)
     assert speed.split()[1:3] == ["400", "±9.94"]
@@ -78,9 +85,11 @@ def test_one_use_case(report, typical_folder: Path) -> None:
 def test_the_speed_up_of_one_user_is_the_latency_the_decision_is_made_by(tmp_path: Path) -> None:
     """Throughput and latency of one user that contradict each other: the latency counts."""
     slow = [
-        r.model_copy(update={"figures": {**r.figures, "e2e_latency_s": figure([0.4] * 3, "s",
-                                                                               "lower")}})
-        if r.measure == "sequential" else r
+        r.model_copy(
+            update={"figures": {**r.figures, "e2e_latency_s": figure([0.4] * 3, "s", "lower")}}
+        )
+        if r.measure == "sequential"
+        else r
         for r in performance("INT8-W8A8", 600, 1)
     ]
     built = document.build(made(tmp_path, [*performance("BASE", 300, 2), *slow]), "latency")
@@ -100,8 +109,14 @@ def test_an_interval_that_ends_beside_one_gets_a_third_digit() -> None:
 def test_csv_is_one_row_a_repeat(report, typical_folder: Path) -> None:
     done = report("--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    speed = [r for r in rows if r["scheme"] == "INT8-W8A8" and r["measure"] == "batch"
-             and r["batch_size"] == "32" and r["figure"] == "output_tokens_per_s"]
+    speed = [
+        r
+        for r in rows
+        if r["scheme"] == "INT8-W8A8"
+        and r["measure"] == "batch"
+        and r["batch_size"] == "32"
+        and r["figure"] == "output_tokens_per_s"
+    ]
     assert [float(r["value"]) for r in speed] == pytest.approx([3960, 4000, 4040])
     assert {r["reason"] for r in rows if r["scheme"] == "FP8-W8A8"} != {""}
 
@@ -245,17 +260,26 @@ def test_the_newest_record_counts_even_when_it_failed(tmp_path: Path) -> None:
 
 def test_observations_come_from_the_data(tmp_path: Path) -> None:
     eager = {"options": {**OPTIONS, "enforce_eager": True}}
-    slow = [*performance("BASE", 300, 10 << 20, **eager),
-            *performance("INT4-W4A16", 250, 4 << 20, **eager),
-            *performance("FP8-W8A8", 90, 6 << 20, **eager, served={"kernels": {
-                "qkv_proj": ["X/ChannelWiseTorchFP8ScaledMMLinearKernel"]}})]
+    slow = [
+        *performance("BASE", 300, 10 << 20, **eager),
+        *performance("INT4-W4A16", 250, 4 << 20, **eager),
+        *performance(
+            "FP8-W8A8",
+            90,
+            6 << 20,
+            **eager,
+            served={"kernels": {"qkv_proj": ["X/ChannelWiseTorchFP8ScaledMMLinearKernel"]}},
+        ),
+    ]
     said = " ".join(observations.observations(made(tmp_path, slow)))
     assert "CPUWNA16LinearKernel" in said and "weight-only: the 4-bit weights" in said
     assert "separate PyTorch operators" in said
     assert "too small for compression to pay" in said and "enforce_eager" in said
     assert "Peak memory hardly moves" in said
-    fast = made(tmp_path / "fast", [*performance("BASE", 10, 16 << 30),
-                                    *performance("INT4-W4A16", 20, 5 << 30)])
+    fast = made(
+        tmp_path / "fast",
+        [*performance("BASE", 10, 16 << 30), *performance("INT4-W4A16", 20, 5 << 30)],
+    )
     said = " ".join(observations.observations(fast))
     assert "slower" not in said and "too small" not in said
 
@@ -299,8 +323,10 @@ def test_settings_are_told_per_measure(tmp_path: Path) -> None:
 
 
 def test_names_in_the_scatter_neither_collide_nor_leave_it() -> None:
-    near = [charts.Point(f"INT4-W4A16-{n}", x, None, None, 0.5, None, None, "compressed")
-            for n, x in enumerate((1.0, 1.01, 2.0))]
+    near = [
+        charts.Point(f"INT4-W4A16-{n}", x, None, None, 0.5, None, None, "compressed")
+        for n, x in enumerate((1.0, 1.01, 2.0))
+    ]
     one, other, last = labels.placed(near)
     assert one.label != other.label and one.narrow != other.narrow
     assert last.label.endswith("left") and last.narrow.endswith("left")
@@ -316,7 +342,11 @@ def test_what_is_inside_a_checkpoint_is_shown_as_text(tmp_path: Path) -> None:
     assert "61 layers against the base</summary>" in shown
     table = next(t for t in built.tables if t.key == "checkpoints")
     assert [cell.text for cell in table.rows[0]] == [
-        "INT8-W8A8", "2 findings", "8.25", "I8 6.00 MiB, BF16 1.00 MiB", "60.0",
+        "INT8-W8A8",
+        "2 findings",
+        "8.25",
+        "I8 6.00 MiB, BF16 1.00 MiB",
+        "60.0",
         "model.layers.0.mlp.up_proj (30.0 dB)",
     ]
     drawn = page.chart_data(built)
@@ -364,7 +394,8 @@ def test_model_card(report, base: Path, tmp_path: Path) -> None:
     made_of = {"fingerprint": mark, "manifest": {"base": {"repo_id": "org/Tiny", "path": "tiny"}}}
     found = [
         r.model_copy(update={"subject": r.subject.model_copy(update=made_of)})
-        if r.subject.scheme == "INT8-W8A8" else r
+        if r.subject.scheme == "INT8-W8A8"
+        else r
         for r in typical()
     ]
     write(tmp_path / "perf_results", found)
@@ -400,14 +431,36 @@ def test_lm_evals_own_files_are_scores(tmp_path: Path) -> None:
         folder = tmp_path / "eval_results" / name / "sub"
         folder.mkdir(parents=True)
         stamp = "2026-01-02T03-04-05.678"
-        (folder / f"results_{stamp}.json").write_text(json.dumps({
-            "results": {"piqa": {"alias": "piqa", "acc,none": hits / 100,
-                                 "acc_stderr,none": 0.04, "bad,none": float("nan")}},
-            "config": {"model_args": f"pretrained=./{name},add_bos_token=true", "limit": 100},
-            "n-shot": {"piqa": 5}, "versions": {"piqa": 1.0},
-        }))
-        rows = [{"doc_id": n, "doc_hash": f"{n:064x}", "filter": "none", "metrics": ["acc"],
-                 "acc": float(n < hits)} for n in range(100)]
+        (folder / f"results_{stamp}.json").write_text(
+            json.dumps(
+                {
+                    "results": {
+                        "piqa": {
+                            "alias": "piqa",
+                            "acc,none": hits / 100,
+                            "acc_stderr,none": 0.04,
+                            "bad,none": float("nan"),
+                        }
+                    },
+                    "config": {
+                        "model_args": f"pretrained=./{name},add_bos_token=true",
+                        "limit": 100,
+                    },
+                    "n-shot": {"piqa": 5},
+                    "versions": {"piqa": 1.0},
+                }
+            )
+        )
+        rows = [
+            {
+                "doc_id": n,
+                "doc_hash": f"{n:064x}",
+                "filter": "none",
+                "metrics": ["acc"],
+                "acc": float(n < hits),
+            }
+            for n in range(100)
+        ]
         samples = "\n".join(json.dumps(row) for row in rows)
         (folder / f"samples_piqa_{stamp}.jsonl").write_text(samples)
     (folder / "results_broken.json").write_text('{"results": 1}')

@@ -15,8 +15,15 @@ from scripts.offline.resolve import Target
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 DEFAULTS = {
-    "python": "3.12", "torch": None, "host_torch": None, "host_packages": None, "part_size": None,
-    "lean": False, "platform": "x86_64-manylinux_2_35", "requirements": bundle.GPU, "dry_run": True,
+    "python": "3.12",
+    "torch": None,
+    "host_torch": None,
+    "host_packages": None,
+    "part_size": None,
+    "lean": False,
+    "platform": "x86_64-manylinux_2_35",
+    "requirements": bundle.GPU,
+    "dry_run": True,
 }
 TARGET = Target(python=HERE, platform="x86_64-manylinux_2_35")
 UV_OUTPUT = """\

@@ -23,21 +23,50 @@ def record(scheme: str, tokens_per_s: float, batch_size: int | None = None) -> R
     figures = {
         name: Figure(value=values[1], values=values, unit="", better="none")
         for name, values in {
-            "output_tokens_per_s": speeds, "tpot_s": [0.02] * 3, "ttft_s": [0.2] * 3,
+            "output_tokens_per_s": speeds,
+            "tpot_s": [0.02] * 3,
+            "ttft_s": [0.2] * 3,
         }.items()
     }
     rows = [[1024, 128, 0.0, 0.1, 2.0], [1024, 128, 0.0, 0.4, 2.0]]
     return Record(
-        run_id="r", kind="performance", measure="batch" if batch_size else "sequential",
-        status="ok", engine="vllm", options={}, machine={}, command=[], started="", ended="",
-        subject=Subject(model="m", scheme=scheme, path="m", fingerprint="", bytes=0, format="",
-                        revision=None, manifest={}),
-        served={"weights_bytes": 17_000_000_000, "kv_cache_bytes": 131_072_000,
-                "kv_cache_tokens": 1000},
+        run_id="r",
+        kind="performance",
+        measure="batch" if batch_size else "sequential",
+        status="ok",
+        engine="vllm",
+        options={},
+        machine={},
+        command=[],
+        started="",
+        ended="",
+        subject=Subject(
+            model="m",
+            scheme=scheme,
+            path="m",
+            fingerprint="",
+            bytes=0,
+            format="",
+            revision=None,
+            manifest={},
+        ),
+        served={
+            "weights_bytes": 17_000_000_000,
+            "kv_cache_bytes": 131_072_000,
+            "kv_cache_tokens": 1000,
+        },
         settings={"prompt_tokens": 1024, "max_new_tokens": 128, "batch_size": batch_size or 5},
         figures=figures,
-        raw={"columns": ["prompt_tokens", "output_tokens", "sent_s", "first_token_s",
-                         "last_token_s"], "repeats": [rows] * 3},
+        raw={
+            "columns": [
+                "prompt_tokens",
+                "output_tokens",
+                "sent_s",
+                "first_token_s",
+                "last_token_s",
+            ],
+            "repeats": [rows] * 3,
+        },
     )
 
 
@@ -72,8 +101,15 @@ def test_ratios_stand_beside_the_published_ones() -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "format_"),
-    [("BASE", "bf16"), ("INT4-W4A16-AWQ", "bf16"), ("FP8-W8A8-KV8", "fp8"), ("INT4-W4AFP8", "fp8"),
-     ("INT8-W8A8-RTN", "int8"), ("NVFP4", None), ("INT4-W4A8", None)],
+    [
+        ("BASE", "bf16"),
+        ("INT4-W4A16-AWQ", "bf16"),
+        ("FP8-W8A8-KV8", "fp8"),
+        ("INT4-W4AFP8", "fp8"),
+        ("INT8-W8A8-RTN", "int8"),
+        ("NVFP4", None),
+        ("INT4-W4A8", None),
+    ],
 )
 def test_the_format_a_scheme_multiplies_in(scheme: str, format_: str | None) -> None:
     assert gpu_table.number_format(scheme) == format_
@@ -82,8 +118,14 @@ def test_the_format_a_scheme_multiplies_in(scheme: str, format_: str | None) -> 
 def test_a_folder_holds_one_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     plan = gpu_results.Plan(
-        model_id="demo", schemes=["BASE"], workloads=[(8, 8)], batch_sizes=[2], repeats=2,
-        num_prompts=1, settings=Settings(), options=Options(),
+        model_id="demo",
+        schemes=["BASE"],
+        workloads=[(8, 8)],
+        batch_sizes=[2],
+        repeats=2,
+        num_prompts=1,
+        settings=Settings(),
+        options=Options(),
     )
     gpu_results._same_plan(plan)
     gpu_results._same_plan(replace(plan, schemes=["BASE", "FP8-W8A8"]))
