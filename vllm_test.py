@@ -6,92 +6,56 @@
 Chat models get the prompt through their chat template; `--raw` sends it as it is.
 """
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from checkpoints import checkpoint, models
-from core import arguments, cli
+from core import cli, plugins
 from core.engine import Options
 from core.errors import UserError
-
-if TYPE_CHECKING:
-    pass
+from core.options import EngineName, Json, option, without
 
 LOG = Path("build/logs/vllm_test.log")
 
 
-def ask(
-    model: str,
-    engine: str,
-    options: Options,
-    prompts: tuple[str, ...],
-    max_new_tokens: int,
-    raw: bool,
-) -> dict[str, Any]:
-    """Load `model` in a clean child and answer; raises `UserError` when it cannot be served."""
+def main(
+    *,
+    model: Annotated[str, typer.Argument(help="checkpoint folder, or `demo`")],
+    prompt: Annotated[list[str] | None, option("what to ask; may be given again")] = None,
+    max_new_tokens: Annotated[int, option("longest answer", min=1)] = 64,
+    raw: Annotated[bool, option("no chat template")] = False,
+    engine: EngineName = "vllm",
+    options: Annotated[Options, without("enforce_eager")],
+    json_: Json = False,
+) -> None:
+    """Load a checkpoint and answer a few prompts."""
     from inspection import runtime
+    from measures.answers import PROMPTS, Questions
+    from reporting.console import answers
     from running import session
 
+    plugins.load("engines", engine).check_options(options)
     identity = models.identify(model)
     checkpoint.read(identity.path)
     refusal = session.impossible(identity, engine, allow_fallback=True)
     if refusal:
         raise UserError(refusal)
-    found = runtime.run(identity.path, engine, options, LOG, prompts, max_new_tokens, raw)
-    return {"model": model, **found.as_json()}
-
-
-def main(
-    model: Annotated[str, typer.Argument(help="checkpoint folder, or `demo`")],
-    prompt: Annotated[
-        list[str] | None, typer.Option("--prompt", help="what to ask; may be given again")
-    ] = None,
-    max_new_tokens: Annotated[
-        int, typer.Option("--max_new_tokens", min=1, help="longest answer")
-    ] = 64,
-    raw: Annotated[bool, typer.Option("--raw", help="no chat template")] = False,
-    engine: arguments.EngineName = "vllm",
-    dtype: arguments.Dtype = Options.dtype,
-    max_model_len: arguments.MaxModelLen = None,
-    tensor_parallel_size: arguments.TensorParallelSize = Options.tensor_parallel_size,
-    trust_remote_code: arguments.TrustRemoteCode = False,
-    json_: arguments.Json = False,
-) -> None:
-    """Load a checkpoint and answer a few prompts."""
-    from inspection.runtime import PROMPTS
-    from running import session
-
-    session.check_dtype(dtype, engine)
-    options = Options(
-        max_model_len=max_model_len,
-        dtype=dtype,
-        enforce_eager=True,
-        tensor_parallel_size=tensor_parallel_size,
-        trust_remote_code=trust_remote_code,
+    questions = Questions(
+        prompts=tuple(prompt or PROMPTS), max_new_tokens=max_new_tokens, verbatim=raw
     )
     with cli.err.status(f"{model}: loading"):
-        found = ask(model, engine, options, tuple(prompt or PROMPTS), max_new_tokens, raw)
+        eager = replace(options, enforce_eager=True)
+        ran = runtime.run(identity.path, engine, eager, LOG, questions)
     if json_:
-        cli.print_json(found)
+        cli.print_json({"model": model, **ran.as_json()})
     else:
-        _show(found)
-    if found["failed"]:
-        cli.say(f"error: {found['failed']} (log: {LOG})", "red")
+        answers.show(model, ran)
+    if ran.failed:
+        cli.say(f"error: {ran.failed} (log: {LOG})", "red")
         raise typer.Exit(cli.FAILED)
-
-
-def _show(found: dict[str, Any]) -> None:
-    served = found["served"]
-    if served:
-        kernels = sorted({name for names in served["kernels"].values() for name in names})
-        cli.say(
-            f"{found['model']}: {served['quantization'] or 'not compressed'}, {', '.join(kernels)}"
-        )
-    for one in found["answers"]:
-        cli.out.print(f"> {one['prompt']}", style="bold", markup=False, highlight=False)
-        cli.out.print(one["text"].strip() + "\n", markup=False, highlight=False)
 
 
 app = cli.application(main)

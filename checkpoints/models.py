@@ -80,6 +80,37 @@ def checkpoint_path(model_id: str, scheme: str, parent: Path) -> Path:
     return parent / f"{model_name(model_id)}-{plugins.shown('schemes', stem)}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a model's checkpoint of a scheme is or will be; the base is the model itself."""
+
+    model_id: str
+    scheme: str
+    path: Path
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return model_name(self.model_id)
+
+    @property
+    def is_base(self) -> bool:
+        """Whether this is the uncompressed model."""
+        return self.scheme == "BASE"
+
+    def identify(self) -> Identity:
+        """What is there. Raises `UserError` where it cannot be read."""
+        return identify(self.model_id if self.is_base else str(self.path))
+
+
+def places(model_id: str, schemes: list[str], parent: Path) -> list[Place]:
+    """The places of a model's checkpoints, in the order of `schemes`."""
+    return [
+        Place(model_id=model_id, scheme=name, path=checkpoint_path(model_id, name, parent))
+        for name in schemes
+    ]
+
+
 def identify(path_or_model: str) -> Identity:
     """Tell what a checkpoint is from its `compression.json`; one without compression is a base."""
     path = folder(path_or_model)
@@ -109,6 +140,11 @@ class Pair:
 
     mine: Identity
     base: Identity
+
+    @property
+    def is_base(self) -> bool:
+        """Whether the checkpoint is its own base."""
+        return self.mine.path == self.base.path
 
 
 def pair(model: str, base: str | None) -> Pair:
@@ -155,3 +191,9 @@ def random_mark(path: Path) -> dict[str, Any]:
     """`random_weights` with what marks a folder's weights as random (`note`, shape), or nothing."""
     mark = path / RANDOM_WEIGHTS
     return {"random_weights": checkpoint.read_json(mark)} if mark.is_file() else {}
+
+
+def refuse_random_weights(path: Path) -> None:
+    """Raise `UserError` for a model whose weights are marked as random: it has no quality."""
+    if random_mark(path):
+        raise UserError(f"{path.name}: {NO_QUALITY}; --tasks none --text none measures speed")

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.errors import UserError
+from core.options import flattened
 
 FAILED = 1
 BAD_INPUT = 2
@@ -28,12 +29,16 @@ err = Console(stderr=True, soft_wrap=True)
 
 
 def application(command: Callable[..., Any]) -> typer.Typer:
-    """A one-command typer application; `UserError` and Ctrl-C end it with their exit codes."""
+    """A one-command typer application; `UserError` and Ctrl-C end it with their exit codes.
 
-    @functools.wraps(command)
+    Parameters may be groups of options (`core.options`).
+    """
+    flat = flattened(command)
+
+    @functools.wraps(flat)
     def guarded(*args: Any, **options: Any) -> Any:
         try:
-            return command(*args, **options)
+            return flat(*args, **options)
         except UserError as problem:
             err.print(f"[red]error:[/red] {escape(printable(str(problem)))}", highlight=False)
             sys.exit(BAD_INPUT)

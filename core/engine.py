@@ -7,7 +7,11 @@ which engine it is. An engine file (`engines/vllm.py`) exports one `ENGINE`, the
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from core.errors import UserError
+from core.options import Seed, TrustRemoteCode, option
+from core.records import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,15 +27,23 @@ class Options:
     (None: what `gpu_memory_utilization` leaves on a GPU; on a CPU 1 GiB, or one full request).
     """
 
-    dtype: str = "auto"
-    max_model_len: int | None = None
-    tensor_parallel_size: int = 1
-    enforce_eager: bool = False
-    gpu_memory_utilization: float = 0.9
-    kv_cache_memory_bytes: int | None = None
+    dtype: Annotated[str, option("activations: auto, bfloat16, float16 or float32")] = "auto"
+    max_model_len: Annotated[
+        int | None, option("longest request in tokens; by default the model's", min=1)
+    ] = None
+    tensor_parallel_size: Annotated[int, option("GPUs to split the model over", min=1)] = 1
+    enforce_eager: Annotated[
+        bool, option("no torch.compile, no CUDA graphs: loads faster, answers slower")
+    ] = False
+    gpu_memory_utilization: Annotated[
+        float, option("share of a GPU the engine takes", min=0.05, max=1)
+    ] = 0.9
+    kv_cache_memory_bytes: Annotated[int | None, option("a fixed size for the KV cache", min=1)] = (
+        None
+    )
     max_num_seqs: int = 256
-    trust_remote_code: bool = False
-    seed: int = 0
+    trust_remote_code: TrustRemoteCode = False
+    seed: Seed = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +94,7 @@ class Description:
 
     `kernels` maps a kind of layer (`qkv_proj`, `lm_head`) to the kernels found in its layers.
     Sizes are bytes; `kv_cache_tokens` is how many tokens fit, `max_concurrency` how many requests
-    of `max_model_len`. `names_kernels` tells that `kernels` are real names to check against.
+    of `max_model_len`.
     """
 
     engine: str
@@ -99,13 +111,21 @@ class Description:
     max_concurrency: float
     arguments: dict[str, Any]
     process: dict[str, Any] = field(default_factory=dict)
-    names_kernels: bool = True
+
+
+class WrongCheckpoint(Exception):
+    """The engine serves something else than the checkpoint declares."""
 
 
 class Engine(ABC):
-    """A loaded checkpoint. Use as a context manager."""
+    """A loaded checkpoint. Use as a context manager.
+
+    What is true of an engine whatever it loads, and what only it can read out of a record, is asked
+    of the class: nothing else knows its kernels' names or its command line.
+    """
 
     name: ClassVar[str]
+    dtypes: ClassVar[tuple[str, ...]] = ("auto", "bfloat16", "float16", "float32")
     modules: ClassVar[tuple[str, ...]] = ()  # imported once, before the clean child is forked
     needs_kernels: ClassVar[bool] = True  # whether a scheme's `Serving` says what it can serve
 
@@ -119,6 +139,43 @@ class Engine(ABC):
     def environment(cls) -> dict[str, str]:
         """Environment variables the engine's process must start with."""
         return {}
+
+    @classmethod
+    def check_options(cls, options: Options) -> None:
+        """Raise `UserError` for options that loading would refuse only after minutes."""
+        if options.dtype not in cls.dtypes:
+            known = ", ".join(cls.dtypes)
+            raise UserError(f"there is no dtype {options.dtype!r}; there are: {known}")
+
+    @classmethod
+    def serve_command(cls, record: Record, folder: str, budget: int | None = None) -> str | None:
+        """The shell command that serves a record's checkpoint, which is in `folder`.
+
+        `budget` is the memory in bytes that it may take. None: it serves nobody.
+        """
+        return None
+
+    @classmethod
+    def compressed_kernels(cls, served: dict[str, Any]) -> list[str]:
+        """Short names of the kernels that compute compressed layers, of a record's `served`."""
+        return []
+
+    @classmethod
+    def uncompressed_kernel(cls, served: dict[str, Any]) -> str | None:
+        """The kernel of a checkpoint in which no layer runs a compressed one, else None."""
+        return None
+
+    @classmethod
+    def explain(cls, kernel: str) -> str | None:
+        """What a kernel does instead of computing in the scheme's own format, None if it does."""
+        return None
+
+    def check_served(self, served: Description, allow_fallback: bool) -> None:
+        """Raise `WrongCheckpoint` when what was loaded contradicts what the files declare.
+
+        Kernels that compute in another format than declared are an error unless `allow_fallback`.
+        """
+        return None
 
     @abstractmethod
     def __enter__(self) -> Self:

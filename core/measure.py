@@ -9,20 +9,38 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from core.engine import Description, Engine, Sampling, TokenIds
+from core.engine import Description, Engine, Options, Sampling, TokenIds
 from core.stats import Estimate
 
 Raw = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unit:
-    """The unit of a figure, and which direction is better ("none": neither)."""
+class Quantity:
+    """What one figure of a measure is, and how reports show it.
+
+    `better` says which direction is. `title` heads its column in tables (empty: it stands among a
+    scheme's details alone), `shown_in` is the unit it has there ("ms", "%"; empty: its own), and
+    `in_summary` puts it into the one table that commands print. `chart` is the title of its panel
+    in charts (empty: none), whose bars begin at 0 unless `from_zero` is off. `says_of_base` is off
+    for figures that compare with the base, which say nothing of the base itself.
+
+    `change` says how its values in two runs are compared: "timed" ones by their repeats, "counted"
+    ones as they are, "single" ones (one value a run) by what earlier runs differ, "shown" ones are
+    not tested, and "none" are left out.
+    """
 
     unit: str
     better: Literal["lower", "higher", "none"]
+    title: str = ""
+    shown_in: str = ""
+    in_summary: bool = False
+    chart: str = ""
+    from_zero: bool = True
+    says_of_base: bool = True
+    change: Literal["timed", "counted", "single", "shown", "none"] = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,19 +101,76 @@ class Loaded:
         return chosen
 
 
+class Job(NamedTuple):
+    """One measure, by name, with its settings (a frozen dataclass) for one checkpoint."""
+
+    measure: str
+    settings: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedBase:
+    """What a measure's settings may depend on besides its options: the base and how it is served.
+
+    `path` is its folder, `fingerprint` that of its weights; `context_length` is the longest request
+    in tokens, of `options` or of the model.
+    """
+
+    path: Path
+    fingerprint: str
+    context_length: int
+    engine: str
+    options: Options
+
+
+Paired = float | tuple[float, float | None, float | None]  # a value, or with its interval's ends
+Scores = dict[str, tuple[list[float], list[float]]]  # task: the base's and a checkpoint's
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One measure: its data, how it is run and what it says.
+    """One measure: how it is asked for and run, what it says, and how reports show it.
 
-    `run` takes the loaded engine and the measure's own settings (a frozen dataclass). `units` are
-    those of its figures; figures named by what was measured get theirs from `units_of`. `modules`
-    are imported once for all checkpoints, before the first is loaded.
+    `options` is its group of command-line options (a frozen dataclass, see `core.options`), of
+    which `plan` makes the settings of its jobs once for all checkpoints; it raises `UserError` for
+    what cannot be measured. `settings_for` fits them to one checkpoint, which may be the base. A
+    measure without `options` is asked for by name alone.
+
+    `run` takes the loaded engine and the settings. `quantities` are those of its figures; figures
+    named by what was measured get theirs from `quantities_of`. `modules` are imported once for all
+    checkpoints, before the first is loaded. `when` is its place on a load among those of its kind.
+
+    Reports order measures by `place` and call them `title`; `note` is a line below its table, given
+    the machine of the records. `variant` tells jobs of one measure apart (a batch's size).
+    Where `load` is given, this is speed at a load, in words that may hold the variant ("{} users");
+    of two schemes the `headline` figure is compared, which history calls `headline_title`.
+    `own_columns` gives figures that `quantities` does not know a column too.
+
+    `compare` pairs raw values with the base's: figures of `paired`. `scores` gives scores between 0
+    and 1 of the same documents, by which quality is judged; both raise `UserError` where the two
+    cannot be paired. `reusable` tells whether a record with these settings may be used again.
     """
 
     summary: str
     kind: Literal["performance", "quality"]
-    units: dict[str, Unit]
+    quantities: dict[str, Quantity]
     run: Callable[[Loaded, Any], Raw]
     figures: Callable[[Raw], dict[str, Estimate]]
-    units_of: Callable[[Raw], dict[str, Unit]] = lambda raw: {}
+    quantities_of: Callable[[Raw], dict[str, Quantity]] = lambda raw: {}
     modules: tuple[str, ...] = ()
+    options: type[Any] | None = None
+    plan: Callable[[Any, ServedBase], list[Any]] = lambda options, base: []
+    settings_for: Callable[[Any, ServedBase, bool], Any] = lambda settings, base, is_base: settings
+    when: Literal["first", "between", "last"] = "between"
+    place: int = 100
+    title: str = ""
+    note: Callable[[dict[str, Any]], str] = lambda machine: ""
+    variant: Callable[[dict[str, Any]], int | None] = lambda settings: None
+    load: str = ""
+    headline: str = ""
+    headline_title: str = ""
+    own_columns: bool = False
+    paired: dict[str, Quantity] = field(default_factory=dict)
+    compare: Callable[[Raw, Raw], dict[str, Paired]] = lambda base, compressed: {}
+    scores: Callable[[Raw, Raw], Scores] | None = None
+    reusable: Callable[[Any], bool] = lambda settings: True

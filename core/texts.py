@@ -1,6 +1,9 @@
 """Text by name: a corpus of `corpora/`, or a file of one's own."""
 
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 from core import plugins
 from core.corpus import DATA_DIR, Corpus, Document, choose, read_jsonl
@@ -35,3 +38,17 @@ def text(source: str, data_dir: Path = DATA_DIR) -> str:
     if corpus.text is None:
         raise UserError(f"{source} has no text to measure on; `wikitext` and `demo` have")
     return corpus.text(data_dir)
+
+
+def read_entries(path: Path) -> list[Any]:
+    """A JSON list, empty for another document. Raises `UserError` for a file that is not JSON."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise UserError(f"{path}: not a JSON file of prompts ({problem})") from problem
+    return entries if isinstance(entries, list) else []
+
+
+def digest(content: bytes) -> str:
+    """12 hex digits that tell one content from another."""
+    return hashlib.sha256(content).hexdigest()[:12]

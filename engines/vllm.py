@@ -10,8 +10,18 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from checkpoints.checkpoint import read_json
-from core.engine import Completion, Description, Engine, Sampling, Scores, TokenIds
+from checkpoints import checkpoint
+from core.engine import (
+    Completion,
+    Description,
+    Engine,
+    Options,
+    Sampling,
+    Scores,
+    TokenIds,
+)
+from core.machine import probe
+from engines import _vllm_facts
 
 CPU_KV_CACHE_BYTES = 1 << 30
 CPU_BLOCK_TOKENS = 128
@@ -32,6 +42,22 @@ class VllmEngine(Engine):
         "vllm.model_executor.models.llama",
         "vllm.model_executor.layers.quantization.compressed_tensors.compressed_tensors",
     )
+
+    dtypes = ("auto", "bfloat16", "float16", "float32", "half", "float")
+    serve_command = staticmethod(_vllm_facts.serve_command)
+    compressed_kernels = staticmethod(_vllm_facts.compressed_kernels)
+    uncompressed_kernel = staticmethod(_vllm_facts.uncompressed_kernel)
+    explain = staticmethod(_vllm_facts.explain)
+
+    @classmethod
+    def check_options(cls, options: Options) -> None:
+        """Besides the dtype's name: whether this GPU has it, and as many GPUs as are asked for."""
+        super().check_options(options)
+        _vllm_facts.check_machine(options, probe())
+
+    def check_served(self, served: Description, allow_fallback: bool) -> None:
+        """By quantization method and kernels."""
+        _vllm_facts.check_served(checkpoint.read(self.checkpoint), served, allow_fallback)
 
     @classmethod
     def environment(cls) -> dict[str, str]:
@@ -82,9 +108,7 @@ class VllmEngine(Engine):
 
     def _cpu_kv_cache(self) -> int:
         """Left alone vLLM takes nine tenths of the machine; a longest request must fit though."""
-        from checkpoints.checkpoint import read
-
-        files = read(self.checkpoint)
+        files = checkpoint.read(self.checkpoint)
         heads = files.number("num_attention_heads", 1)
         head_size = files.number("head_dim", files.number("hidden_size", 0) // max(heads, 1))
         kv_heads = files.number("num_key_value_heads", heads)
@@ -219,7 +243,7 @@ def _kv_cache_tokens(cache: Any, seen: list[dict[str, Any]]) -> int:
     return int(cache.kv_cache_size_tokens) if shared else tokens
 
 
-def _register(checkpoint: Path) -> None:
+def _register(folder: Path) -> None:
     """Tell vLLM the model's class right here, so that it need not start a process to look at it.
 
     Without this the first load of an architecture imports everything once more in a subprocess
@@ -227,15 +251,13 @@ def _register(checkpoint: Path) -> None:
     """
     from vllm.model_executor.models import ModelRegistry
 
-    for name in read_json(checkpoint / "config.json").get("architectures") or []:
+    for name in checkpoint.read_json(folder / "config.json").get("architectures") or []:
         lazy = ModelRegistry.models.get(name)
         if lazy is not None and hasattr(lazy, "load_model_cls"):
             ModelRegistry.register_model(name, lazy.load_model_cls())
 
 
 def _gpu() -> bool:
-    from core.machine import probe
-
     return bool(probe().gpus)
 
 

@@ -1,23 +1,15 @@
-"""What really runs: load a checkpoint in the engine, look at its layers, let it answer.
-
-The engine runs in a clean child (`running.child`); what it says about itself is compared with what
-the checkpoint declares, and its answers with the base's.
-"""
+"""What really runs: load a checkpoint in the engine, look at its layers, let it answer."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from checkpoints import checkpoint
-from core import plugins
-from core.engine import Options, Sampling
-from running import child, session
+from core.engine import Options
+from core.measure import Job
+from measures.answers import Questions
+from running import session
+from running.session import Session
 
-PROMPTS = (
-    "What can I do to keep bread fresh?",
-    "Jack has 3 boxes with 12 apples in each. How many apples does Jack have?",
-    "Tell me about the capital of France.",
-)
 TIMEOUT_S = 1800.0
 
 
@@ -35,63 +27,35 @@ class Runtime:
 
 
 def run(
-    path: Path,
-    engine: str,
-    options: Options,
-    log: Path,
-    prompts: tuple[str, ...] = PROMPTS,
-    max_new_tokens: int = 24,
-    raw: bool = False,
+    path: Path, engine: str, options: Options, log: Path, questions: Questions | None = None
 ) -> Runtime:
-    """Load and ask in a clean child, as chats unless `raw`.
+    """Load a checkpoint and ask it questions in a clean child.
 
-    Failures are in the result, never raised.
+    Failures are in the result, never raised. Kernels that are a fallback are let pass.
     """
-    found = Runtime()
-
-    def on_event(event: tuple[str, Any]) -> None:
-        if event[0] == "loaded":
-            found.served = event[1]
-        else:
-            found.answers.append(event[1])
-
-    session.prepare(engine, [], log.parent)
-    arguments = (str(path), engine, options, prompts, max_new_tokens, raw)
-    found.failed = child.run(serve, arguments, log, TIMEOUT_S, on_event)
-    return found
+    job = Job("answers", questions or Questions())
+    session.prepare(engine, [job.measure], log.parent)
+    asked = Session(path=path, engine=engine, options=options, jobs=[job], allow_fallback=True)
+    result = session.run(asked, log, timeout_s=TIMEOUT_S)
+    return Runtime(
+        served=result.description,
+        answers=result.raw.get(job, {}).get("answers", []),
+        failed=result.failed.get(job) or result.reason,
+    )
 
 
-def serve(
-    emit: child.Emit,
-    path: str,
-    engine_name: str,
-    options: Options,
-    prompts: tuple[str, ...],
-    max_new_tokens: int,
-    raw: bool,
-) -> None:
-    """The child's side: emits ("loaded", description), then ("answer", ...) for each prompt."""
-    files = checkpoint.read(Path(path))
-    engine_class = plugins.load("engines", engine_name)
-    with engine_class(Path(path), options) as engine:
-        description = engine.describe()
-        emit(("loaded", asdict(description)))
-        encoded = [engine.encode(text) if raw else engine.encode_chat(text) for text in prompts]
-        sampling = Sampling(max_new_tokens=max_new_tokens, ignore_eos=False)
-        for prompt, completion in zip(prompts, engine.generate(encoded, sampling), strict=True):
-            ids = completion.token_ids
-            emit(("answer", {"prompt": prompt, "text": engine.decode(ids), "token_ids": ids}))
-        session.prove(files, description, allow_fallback=True)
-
-
-def agreement(mine: Runtime, base: Runtime) -> float | None:
+def agreement(runtime: Runtime, base: Runtime) -> float | None:
     """Share of the base's tokens that come out the same before the first difference."""
-    pairs = list(zip(mine.answers, base.answers, strict=False))
-    total = sum(max(len(a["token_ids"]), len(b["token_ids"])) for a, b in pairs)
-    same = sum(_common(a["token_ids"], b["token_ids"]) for a, b in pairs)
-    return same / total if total else None
+    pairs = [
+        (answer["token_ids"], base_answer["token_ids"])
+        for answer, base_answer in zip(runtime.answers, base.answers, strict=False)
+    ]
+    total = sum(max(len(ids), len(base_ids)) for ids, base_ids in pairs)
+    return sum(_common(*pair) for pair in pairs) / total if total else None
 
 
-def _common(one: list[int], other: list[int]) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+def _common(ids: list[int], base_ids: list[int]) -> int:
+    """How many tokens are the same from the start."""
+    pairs = zip(ids, base_ids, strict=False)
+    shorter = min(len(ids), len(base_ids))
+    return next((n for n, (first, second) in enumerate(pairs) if first != second), shorter)

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.machine import probe
 from core.records import Figure, Record
 from inspection.results import Settings
-from running.measuring import subject_of
+from running.run import subject_of
 
 MEASURE = "analysis"
 

@@ -2,20 +2,99 @@
 
 import statistics
 from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
+from core import texts
 from core.engine import Completion, TokenIds
-from core.measure import Loaded, Raw, Unit, Workload
+from core.errors import UserError
+from core.measure import Loaded, Quantity, Raw, ServedBase, Workload
+from core.options import Seed, option
 from core.stats import Estimate, estimate
 
-UNITS = {
-    "output_tokens_per_s": Unit(unit="tokens/s", better="higher"),
-    "total_tokens_per_s": Unit(unit="tokens/s", better="higher"),
-    "ttft_s": Unit(unit="s", better="lower"),
-    "tpot_s": Unit(unit="s", better="lower"),
-    "e2e_latency_s": Unit(unit="s", better="lower"),
+QUANTITIES = {
+    "output_tokens_per_s": Quantity(
+        unit="tokens/s", better="higher", title="tokens/s", in_summary=True, chart="{}"
+    ),
+    "total_tokens_per_s": Quantity(unit="tokens/s", better="higher"),
+    "tpot_s": Quantity(unit="s", better="lower", title="time per token", shown_in="ms"),
+    "ttft_s": Quantity(unit="s", better="lower", title="first token", shown_in="ms"),
+    "e2e_latency_s": Quantity(unit="s", better="lower", title="latency", shown_in="ms"),
 }
 LENGTH_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """The load every checkpoint gets, as the command line takes it."""
+
+    batch_sizes: Annotated[str, option("requests sent together, like 1,8,32")] = str(
+        Workload.batch_size
+    )
+    num_prompts: Annotated[int, option("requests sent one at a time", min=1)] = Workload.requests
+    prompt_tokens: Annotated[int, option("tokens of each prompt", min=1)] = Workload.prompt_tokens
+    max_new_tokens: Annotated[int, option("tokens generated for each", min=1)] = (
+        Workload.max_new_tokens
+    )
+    repeats: Annotated[int, option("timed repeats; an interval needs two", min=1)] = (
+        Workload.repeats
+    )
+    temperature: Annotated[float, option("0 is greedy", min=0.0)] = Workload.temperature
+    top_p: Annotated[float, option("nucleus sampling", min=0.0, max=1.0)] = Workload.top_p
+    prompts_file: Annotated[Path | None, option('JSON list of {"prompt": ...} to use instead')] = (
+        None
+    )
+    seed: Seed = Workload.seed
+
+    def sizes(self) -> list[int]:
+        """`1,8,32` as numbers. Raises `UserError` for anything else."""
+        try:
+            sizes = [int(part) for part in self.batch_sizes.split(",") if part.strip()]
+        except ValueError:
+            sizes = []
+        if not sizes or min(sizes) < 1:
+            raise UserError(f"--batch_sizes wants numbers like 1,8,32, not {self.batch_sizes!r}")
+        return sorted(set(sizes))
+
+
+def plan(options: LoadOptions, base: ServedBase) -> list[Workload]:
+    """One job with the load that was asked for.
+
+    Raises `UserError` for a load that does not fit the context, and prompts that cannot be read.
+    """
+    if options.top_p <= 0:
+        raise UserError("--top_p must be above 0 (1 keeps every token)")
+    workload = Workload(
+        requests=options.num_prompts,
+        prompt_tokens=options.prompt_tokens,
+        max_new_tokens=options.max_new_tokens,
+        repeats=options.repeats,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        seed=options.seed,
+        texts=read_prompts(options.prompts_file),
+    )
+    tokens = workload.prompt_tokens + workload.max_new_tokens
+    if not workload.texts and tokens > base.context_length:
+        raise UserError(
+            f"{workload.prompt_tokens} prompt tokens and {workload.max_new_tokens} new ones do not "
+            f"fit {base.context_length} tokens of context"
+        )
+    return [workload]
+
+
+def read_prompts(path: Path | None) -> tuple[str, ...]:
+    """The prompts of a JSON file: a list of `{"prompt": ...}` objects or of strings."""
+    if path is None:
+        return ()
+    entries = texts.read_entries(path)
+    prompts = [e.get("prompt") if isinstance(e, dict) else e for e in entries]
+    usable = tuple(p for p in prompts if isinstance(p, str) and p)
+    if not usable or len(usable) < len(entries):
+        raise UserError(f'{path}: wants a list of {{"prompt": "..."}} objects')
+    return usable
+
 
 Send = Callable[[Loaded, list[TokenIds], Workload], list[Completion]]
 

@@ -2,10 +2,81 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from checkpoints import models
 from core import texts
+from core.corpus import DATA_DIR
 from core.engine import Engine, TokenIds
-from quality.questions import Text
+from core.errors import UserError
+from core.measure import ServedBase
+from core.options import DataDir, option
+
+MAX_WINDOW = 2048
+AddBosToken = Annotated[bool, option("begin every text with BOS", negative=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """Which text to read, and how it is cut."""
+
+    text: Annotated[
+        str | None, option("text for perplexity and divergence: wikitext, demo, a file, none")
+    ] = None
+    window: Annotated[int | None, option("tokens of a window; by default up to 2048")] = None
+    add_bos_token: AddBosToken = True
+    data_dir: DataDir = DATA_DIR
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """Text in windows of `window` tokens that begin `stride` tokens apart; `tokens` bounds it all.
+
+    Each window begins with the model's BOS token where it has one and `add_bos_token`; that counts
+    as one of the window's tokens and is not scored. No token is scored twice. `digest` is the
+    text's: another text under the same name is another question. `data_dir` as for `Tasks`.
+    """
+
+    source: str
+    digest: str
+    window: int
+    stride: int
+    tokens: int | None = None
+    add_bos_token: bool = True
+    data_dir: str = str(DATA_DIR)
+
+
+def settings(options: TextOptions, base: ServedBase) -> Text | None:
+    """The whole text in windows that do not overlap; None where no text is asked for.
+
+    Raises `UserError` for text that cannot be read, windows that do not fit, and random weights.
+    """
+    if options.text == "none":
+        return None
+    models.refuse_random_weights(base.path)
+    length = window(options.window, base.context_length)
+    demo = base.path.resolve() == models.DEMO_PATH
+    source = options.text or ("demo" if demo else "wikitext")
+    return Text(
+        source=source,
+        digest=texts.digest(texts.text(source, options.data_dir).encode()),
+        window=length,
+        stride=length - 1,
+        add_bos_token=options.add_bos_token,
+        data_dir=str(options.data_dir),
+    )
+
+
+def window(asked: int | None, longest: int) -> int:
+    """Tokens of a window: as asked, else the largest power of two below `longest`, up to 2048.
+
+    Raises `UserError` when it does not fit the context: one token is always generated.
+    """
+    if asked is None:
+        return min(MAX_WINDOW, 1 << ((longest - 1).bit_length() - 1))
+    if not 2 <= asked < longest:
+        raise UserError(f"--window {asked} does not fit {longest} tokens of context")
+    return asked
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Many users at once: `batch_size` requests sent together, timed until the last is answered."""
 
+from dataclasses import replace
+
 from core.engine import Completion, TokenIds
-from core.measure import Loaded, Measure, Raw, Workload
+from core.measure import Loaded, Measure, Raw, ServedBase, Workload
 from measures import _requests
 
 
@@ -23,10 +25,25 @@ def run(loaded: Loaded, workload: Workload) -> Raw:
     return _requests.timed(loaded, workload, workload.batch_size, _together)
 
 
+def plan(options: _requests.LoadOptions, base: ServedBase) -> list[Workload]:
+    """One job a batch size."""
+    workloads = _requests.plan(options, base)
+    return [replace(w, batch_size=size) for w in workloads for size in options.sizes()]
+
+
 MEASURE = Measure(
     summary="requests sent together: throughput at a given number of users",
     kind="performance",
-    units=_requests.UNITS,
+    quantities=_requests.QUANTITIES
+    | {"output_tokens_per_s": replace(_requests.QUANTITIES["output_tokens_per_s"], change="timed")},
     run=run,
     figures=_requests.figures,
+    options=_requests.LoadOptions,
+    plan=plan,
+    place=4,
+    title="Speed",
+    variant=lambda settings: settings["batch_size"],
+    load="{} users",
+    headline="output_tokens_per_s",
+    headline_title="throughput, {}",
 )

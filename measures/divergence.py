@@ -5,18 +5,66 @@ values for these very tokens. What the base keeps of its mass in them is `covere
 one more token to both, so the divergence is exact for a covered mass of 1 and a lower bound below.
 """
 
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from core.errors import UserError
-from core.measure import Loaded, Measure, Raw, Unit
+from core.measure import Loaded, Measure, Quantity, Raw, ServedBase
+from core.options import option
 from core.stats import Estimate, estimate
+from core.texts import digest
 from measures import _windows
 from measures._answers import NotFinite
-from quality.questions import Divergence
+from measures._windows import Text
 
 NANO = 1e-9  # nats: divergences are kept in whole numbers of these
 REST = 1e-6  # a mass outside the likeliest tokens below this is rounding
+
+
+REFERENCES = "build/references"  # the bases' distributions
+WINDOW = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class DivergenceOptions(_windows.TextOptions):
+    """The text, and how much of it."""
+
+    divergence_tokens: Annotated[
+        int, option("tokens to compare distributions on; 0 for none", min=0)
+    ] = 16384
+
+
+@dataclass(frozen=True, kw_only=True)
+class Divergence:
+    """The text to compare distributions on, and the base's distribution of it.
+
+    `reference` is the file that the base (`is_base`) writes and every other checkpoint reads. Of
+    each place it keeps the `top_k` likeliest tokens: 8 * tokens * top_k bytes.
+    """
+
+    text: Text
+    reference: str
+    is_base: bool
+    top_k: int = 256
+
+
+def plan(options: DivergenceOptions, base: ServedBase) -> list[Divergence]:
+    """One job, none without a text or tokens; the reference file is named by `settings_for`."""
+    text = _windows.settings(options, base) if options.divergence_tokens else None
+    if text is None:
+        return []
+    window = min(WINDOW, text.window)
+    part = replace(text, window=window, stride=window - 1, tokens=options.divergence_tokens)
+    return [Divergence(text=part, reference="", is_base=False)]
+
+
+def settings_for(settings: Divergence, base: ServedBase, is_base: bool) -> Divergence:
+    """With the reference file, whose name says all that the base's distribution depends on."""
+    depends = json.dumps([base.engine, asdict(base.options), asdict(settings.text)], sort_keys=True)
+    path = f"{REFERENCES}/{base.fingerprint}-{digest(depends.encode())}.npz"
+    return replace(settings, reference=path, is_base=is_base)
 
 
 def run(loaded: Loaded, settings: Divergence) -> Raw:
@@ -132,15 +180,36 @@ def figures(raw: Raw) -> dict[str, Estimate]:
 MEASURE = Measure(
     summary="divergence of the next-token distributions from the base's",
     kind="quality",
-    units={
-        "kl_mean": Unit(unit="nats", better="lower"),
-        "kl_p99": Unit(unit="nats", better="lower"),
-        "top1_agreement": Unit(unit="fraction", better="higher"),
-        "delta_p_mean": Unit(unit="fraction", better="none"),
-        "perplexity_ratio": Unit(unit="1", better="lower"),
-        "covered_mass": Unit(unit="fraction", better="none"),
+    quantities={
+        "kl_mean": Quantity(
+            unit="nats",
+            better="lower",
+            title="KL mean",
+            in_summary=True,
+            chart="KL divergence from BASE",
+            says_of_base=False,
+            change="shown",
+        ),
+        "kl_p99": Quantity(unit="nats", better="lower", title="KL p99", change="shown"),
+        "top1_agreement": Quantity(
+            unit="fraction",
+            better="higher",
+            title="top-1 agreement",
+            shown_in="%",
+            change="shown",
+        ),
+        "delta_p_mean": Quantity(unit="fraction", better="none", change="shown"),
+        "perplexity_ratio": Quantity(unit="1", better="lower", change="shown"),
+        "covered_mass": Quantity(unit="fraction", better="none", change="shown"),
     },
     run=run,
     figures=figures,
     modules=("numpy",),
+    options=DivergenceOptions,
+    plan=plan,
+    settings_for=settings_for,
+    place=12,
+    headline="kl_mean",
+    headline_title="KL mean",
+    reusable=lambda settings: Path(settings.reference).exists(),
 )

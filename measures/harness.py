@@ -6,17 +6,75 @@ pairs.
 """
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
+from checkpoints import models
+from core.corpus import DATA_DIR
 from core.errors import UserError
-from core.measure import Loaded, Measure, Raw, Unit
+from core.measure import Loaded, Measure, Quantity, Raw, ServedBase
+from core.options import DataDir, option
 from core.stats import Estimate, mean_of
+from core.texts import digest
 from measures._answers import refuse_empty
+from measures._windows import AddBosToken
 from quality import tasks
-from quality.questions import Tasks, digest, primary
+from quality.documents import paired_scores
+from quality.tasks import Tasks, primary
 
 BOOTSTRAP = 1000  # for the standard errors in lm-eval's own files
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """Which lm-eval tasks to ask, and how."""
+
+    tasks: Annotated[
+        str | None,
+        option("lm-eval tasks like gsm8k,mmlu; `demo` for the demo model's, or none"),
+    ] = None
+    num_fewshot: Annotated[
+        int | None, option("shots; by default what the task says, else 5", min=0)
+    ] = None
+    limit: Annotated[int, option("documents of each task; 0 is all", min=0)] = 250
+    add_bos_token: AddBosToken = True
+    apply_chat_template: Annotated[
+        bool, option("ask tasks as chats, as the model's template writes them")
+    ] = False
+    log_samples: Annotated[bool, option("leave every prompt and answer", negative=True)] = True
+    include_path: Annotated[Path | None, option("a folder with further task files")] = None
+    data_dir: DataDir = DATA_DIR
+    confirm_run_unsafe_code: Annotated[bool, option("let tasks run what the model wrote")] = False
+
+
+def plan(options: TaskOptions, base: ServedBase) -> list[Tasks]:
+    """One job with every task, none for `none`.
+
+    Raises `UserError` for what `quality.tasks.build` refuses, a template that is not there, and
+    random weights.
+    """
+    if options.tasks == "none":
+        return []
+    models.refuse_random_weights(base.path)
+    if options.apply_chat_template and not models.has_chat_template(base.path):
+        raise UserError(f"--apply_chat_template: {base.path.name} has no chat template")
+    demo = base.path.resolve() == models.DEMO_PATH
+    names = tasks.DEMO_TASKS if demo else tasks.DEFAULT_TASKS
+    settings = Tasks(
+        names=names if options.tasks is None else tasks.expand(options.tasks),
+        num_fewshot=options.num_fewshot,
+        limit=options.limit or None,
+        add_bos_token=options.add_bos_token,
+        apply_chat_template=options.apply_chat_template,
+        log_samples=options.log_samples,
+        include_path=str(options.include_path) if options.include_path else None,
+        data_dir=str(options.data_dir),
+        confirm_run_unsafe_code=options.confirm_run_unsafe_code,
+    )
+    tasks.build(settings)
+    return [settings]
 
 
 def run(loaded: Loaded, settings: Tasks) -> Raw:
@@ -143,10 +201,10 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     return found
 
 
-def units_of(raw: Raw) -> dict[str, Unit]:
+def quantities_of(raw: Raw) -> dict[str, Quantity]:
     """Shares of documents are fractions; what lm-eval says about the direction is kept."""
     return {
-        f"{task}/{metric}": Unit(
+        f"{task}/{metric}": Quantity(
             unit="fraction" if 0 <= value <= 1 else "1",
             better="higher" if told["higher_is_better"].get(metric, True) else "lower",
         )
@@ -158,9 +216,13 @@ def units_of(raw: Raw) -> dict[str, Unit]:
 MEASURE = Measure(
     summary="lm-eval tasks, one score per document",
     kind="quality",
-    units={},
+    quantities={},
     run=run,
     figures=figures,
-    units_of=units_of,
+    quantities_of=quantities_of,
     modules=("lm_eval.evaluator", "lm_eval.tasks", "lm_eval.loggers", "measures._harness_lm"),
+    options=TaskOptions,
+    plan=plan,
+    place=14,
+    scores=paired_scores,
 )

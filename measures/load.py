@@ -7,10 +7,12 @@ of the checkpoint that was in memory already, `compile_cache` 1 where the compil
 the cache of an earlier load and 0 where it was compiled.
 """
 
-from core.measure import Loaded, Measure, Raw, Unit, Workload
-from core.stats import Estimate, estimate
+from typing import Any
 
-SECONDS = Unit(unit="s", better="lower")
+from core.measure import Loaded, Measure, Quantity, Raw, Workload
+from core.stats import Estimate, estimate
+from measures import _requests
+
 PHASES = ("weights_s", "compile_s", "graph_capture_s", "rest_s")
 
 
@@ -31,18 +33,33 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     return {name: estimate([value]) for name, value in values.items() if value is not None}
 
 
+def _seconds(title: str = "", **shown: Any) -> Quantity:
+    return Quantity(unit="s", better="lower", title=title, **shown)
+
+
 MEASURE = Measure(
     summary="seconds from process start to ready, split, and the first request",
     kind="performance",
-    units={
-        "load_s": SECONDS,
-        "engine_s": SECONDS,
-        "import_s": SECONDS,
-        **dict.fromkeys(PHASES, SECONDS),
-        "first_request_ttft_s": SECONDS,
-        "page_cache": Unit(unit="share", better="none"),
-        "compile_cache": Unit(unit="share", better="none"),
+    quantities={
+        "load_s": _seconds("load", in_summary=True, change="single"),
+        "weights_s": _seconds("weights"),
+        "compile_s": _seconds("compile"),
+        "graph_capture_s": _seconds("graph capture"),
+        "rest_s": _seconds("rest"),
+        "import_s": _seconds("imports"),
+        "first_request_ttft_s": _seconds("first request", shown_in="ms"),
+        "engine_s": _seconds(),
+        "page_cache": Quantity(unit="share", better="none"),
+        "compile_cache": Quantity(unit="share", better="none"),
     },
     run=run,
     figures=figures,
+    options=_requests.LoadOptions,
+    plan=_requests.plan,
+    when="first",
+    place=1,
+    title="Loading",
+    note=lambda machine: "a fresh server pays the imports on top",
+    headline="load_s",
+    headline_title="load",
 )

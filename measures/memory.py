@@ -5,11 +5,11 @@ a scheme; the tokens that fit in what the weights leave free do.
 """
 
 from dataclasses import asdict
+from typing import Any
 
-from core.measure import Loaded, Measure, Raw, Unit, Workload
+from core.measure import Loaded, Measure, Quantity, Raw, Workload
 from core.stats import Estimate, estimate
-
-BYTES = Unit(unit="bytes", better="lower")
+from measures import _requests
 
 
 def run(loaded: Loaded, workload: Workload) -> Raw:
@@ -39,19 +39,45 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     return {name: estimate([float(v)]) for name, v in values.items() if v is not None}
 
 
+def _bytes(title: str, **shown: Any) -> Quantity:
+    return Quantity(unit="bytes", better="lower", title=title, **shown)
+
+
+def note(machine: dict[str, Any]) -> str:
+    """What peaks mean: on a GPU hardly anything."""
+    if machine.get("gpus"):
+        return (
+            "the engine reserves a fixed share of the GPU whatever the scheme: compare weights and "
+            "KV tokens, not peaks"
+        )
+    return "peaks are of the whole process, libraries and KV cache included"
+
+
 MEASURE = Measure(
     summary="checkpoint on disk, weights, KV cache, peak",
     kind="performance",
-    units={
-        "checkpoint_bytes": BYTES,
-        "weights_bytes": BYTES,
-        "kv_cache_bytes": Unit(unit="bytes", better="none"),
-        "kv_cache_tokens": Unit(unit="tokens", better="higher"),
-        "max_concurrency": Unit(unit="requests", better="higher"),
-        "peak_bytes": BYTES,
-        "loading_peak_bytes": BYTES,
-        "inference_peak_bytes": BYTES,
+    quantities={
+        "checkpoint_bytes": _bytes("on disk", in_summary=True, chart="on disk", change="counted"),
+        "weights_bytes": _bytes(
+            "weights", in_summary=True, chart="weights in memory", change="counted"
+        ),
+        "kv_cache_bytes": Quantity(unit="bytes", better="none", title="KV cache"),
+        "kv_cache_tokens": Quantity(
+            unit="tokens", better="higher", title="KV tokens", in_summary=True, change="counted"
+        ),
+        "max_concurrency": Quantity(unit="requests", better="higher", title="full requests"),
+        "loading_peak_bytes": _bytes("loading peak", chart="peak while loading"),
+        "inference_peak_bytes": _bytes("inference peak", chart="peak while answering"),
+        "peak_bytes": _bytes("peak", in_summary=True, change="single"),
     },
     run=run,
     figures=figures,
+    options=_requests.LoadOptions,
+    plan=_requests.plan,
+    when="last",
+    place=2,
+    title="Memory",
+    note=note,
+    headline="weights_bytes",
+    headline_title="weights",
 )

@@ -1,11 +1,37 @@
 """Perplexity of a text in sliding windows: exp of the mean negative log-likelihood per token."""
 
-from core.measure import Loaded, Measure, Raw, Unit
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from core.errors import UserError
+from core.measure import Loaded, Measure, Paired, Quantity, Raw, ServedBase
+from core.options import option
 from core.stats import Estimate, estimate
 from measures import _windows
-from quality.questions import Text
+from measures._windows import Text
 
 CHUNK = 16  # windows sent at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerplexityOptions(_windows.TextOptions):
+    """The text, how much of it, and how far windows overlap."""
+
+    stride: Annotated[int | None, option("tokens between windows; by default no overlap")] = None
+    perplexity_tokens: Annotated[int, option("tokens of the text to use; 0 is all", min=0)] = 0
+
+
+def plan(options: PerplexityOptions, base: ServedBase) -> list[Text]:
+    """One job, none without a text. Raises `UserError` for windows that do not fit."""
+    text = _windows.settings(options, base)
+    if text is None:
+        return []
+    stride = text.stride if options.stride is None else options.stride
+    if not 1 <= stride < text.window:
+        raise UserError(
+            f"--stride {stride} is not between 1 and the window of {text.window} tokens"
+        )
+    return [replace(text, stride=stride, tokens=options.perplexity_tokens or None)]
 
 
 def run(loaded: Loaded, settings: Text) -> Raw:
@@ -38,14 +64,39 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     }
 
 
+def compare(base: Raw, compressed: Raw) -> dict[str, Paired]:
+    """Own over the base's perplexity, on the same windows."""
+    from quality.paired import ratio_of_sums
+
+    if base["tokens"] != compressed["tokens"]:
+        return {}
+    excess = [a - b for a, b in zip(compressed["nll"], base["nll"], strict=True)]
+    return {"perplexity_ratio": ratio_of_sums(excess, compressed["tokens"]).exp()}
+
+
 MEASURE = Measure(
     summary="perplexity of a text in sliding windows",
     kind="quality",
-    units={
-        "perplexity": Unit(unit="1", better="lower"),
-        "scored_tokens": Unit(unit="tokens", better="none"),
+    quantities={
+        "perplexity": Quantity(
+            unit="1",
+            better="lower",
+            title="perplexity",
+            in_summary=True,
+            chart="perplexity",
+            from_zero=False,
+            change="shown",
+        ),
+        "scored_tokens": Quantity(unit="tokens", better="none", change="shown"),
     },
     run=run,
     figures=figures,
     modules=("numpy",),
+    options=PerplexityOptions,
+    plan=plan,
+    place=11,
+    headline="perplexity",
+    headline_title="perplexity",
+    paired={"perplexity_ratio": Quantity(unit="1", better="lower", title="times BASE")},
+    compare=compare,
 )

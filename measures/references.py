@@ -5,18 +5,83 @@ A metric of one's own is a Python file with `score(generated, reference)`, a num
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from checkpoints import models
 from core.engine import Sampling
 from core.errors import UserError
-from core.measure import Loaded, Measure, Raw, Unit
+from core.measure import Loaded, Measure, Paired, Quantity, Raw, ServedBase
+from core.options import option
 from core.stats import Estimate, estimate, mean_of
+from core.texts import digest, read_entries
 from measures._answers import refuse_empty
-from quality.questions import Prompts, digest
 
 OURS = ("rouge_l", "bleu", "chrf")
 CHUNK = 256
 Score = Callable[[str, str], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptOptions:
+    """Prompts with reference answers, and how they are answered and scored."""
+
+    prompts_file: Annotated[
+        Path | None, option('JSON list of {"prompt": ..., "reference": ...}')
+    ] = None
+    metric: Annotated[
+        tuple[Path, ...], option("a Python file with score(generated, reference)")
+    ] = ()
+    max_new_tokens: Annotated[int, option("tokens generated for each", min=1)] = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompts:
+    """Prompts with their reference answers, answered greedily, and metrics (files) of one's own.
+
+    With `chat` a prompt is a user message where the model has a chat template. `metric_digests` are
+    those of the metrics' files.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    max_new_tokens: int = PromptOptions.max_new_tokens
+    chat: bool = True
+    metrics: tuple[str, ...] = ()
+    metric_digests: tuple[str, ...] = ()
+
+
+def plan(options: PromptOptions, base: ServedBase) -> list[Prompts]:
+    """One job, none without prompts. Raises `UserError` for files that cannot be used."""
+    pairs = read_pairs(options.prompts_file) if options.prompts_file else ()
+    check_metrics(options.metric, bool(pairs))
+    if not pairs:
+        return []
+    models.refuse_random_weights(base.path)
+    return [
+        Prompts(
+            pairs=pairs,
+            max_new_tokens=options.max_new_tokens,
+            metrics=tuple(map(str, options.metric)),
+            metric_digests=tuple(digest(path.read_bytes()) for path in options.metric),
+        )
+    ]
+
+
+def read_pairs(path: Path) -> tuple[tuple[str, str], ...]:
+    """A JSON list of `{"prompt": ..., "reference": ...}`. Raises `UserError` for anything else."""
+    pairs = []
+    for number, entry in enumerate(read_entries(path), start=1):
+        both = (
+            [entry.get(key) for key in ("prompt", "reference")] if isinstance(entry, dict) else []
+        )
+        texts = [text for text in both if isinstance(text, str) and text.strip()]
+        if len(texts) < 2:
+            raise UserError(f"{path}: entry {number} wants a `prompt` and a `reference`")
+        pairs.append((texts[0], texts[1]))
+    if not pairs:
+        raise UserError(f'{path}: wants a list of {{"prompt": "...", "reference": "..."}} objects')
+    return tuple(pairs)
 
 
 def load_metric(path: Path) -> Score:
@@ -106,16 +171,49 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     }
 
 
+def compare(base: Raw, compressed: Raw) -> dict[str, Paired]:
+    """The share of answers that are the base's, word for word."""
+    if base["documents"] != compressed["documents"]:
+        return {}
+    pairs = zip(base["generated"], compressed["generated"], strict=True)
+    same = [first == second for first, second in pairs]
+    return {"same_answers": sum(same) / len(same)}
+
+
 MEASURE = Measure(
     summary="generated answers against references",
     kind="quality",
-    units={
-        "rouge_l": Unit(unit="fraction", better="higher"),
-        "bleu": Unit(unit="1", better="higher"),
-        "chrf": Unit(unit="1", better="higher"),
+    quantities={
+        "rouge_l": Quantity(
+            unit="fraction",
+            better="higher",
+            title="ROUGE-L",
+            in_summary=True,
+            chart="ROUGE-L",
+            from_zero=False,
+            change="shown",
+        ),
+        "bleu": Quantity(
+            unit="1", better="higher", title="BLEU", chart="BLEU", from_zero=False, change="shown"
+        ),
+        "chrf": Quantity(unit="1", better="higher", title="chrF", change="shown"),
     },
     run=run,
     figures=figures,
-    units_of=lambda raw: {name: Unit(unit="1", better="higher") for name in raw["scores"]},
+    quantities_of=lambda raw: {
+        name: Quantity(unit="1", better="higher", change="shown") for name in raw["scores"]
+    },
     modules=("rouge_score.rouge_scorer", "sacrebleu"),
+    options=PromptOptions,
+    plan=plan,
+    place=13,
+    headline="rouge_l",
+    headline_title="ROUGE-L",
+    own_columns=True,
+    paired={
+        "same_answers": Quantity(
+            unit="fraction", better="higher", title="answers as BASE", shown_in="%"
+        )
+    },
+    compare=compare,
 )

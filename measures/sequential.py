@@ -1,5 +1,7 @@
 """One user's experience: requests sent one at a time, each after the last has been answered."""
 
+from dataclasses import replace
+
 from core.engine import Completion, TokenIds
 from core.measure import Loaded, Measure, Raw, Workload
 from measures import _requests
@@ -21,7 +23,15 @@ def run(loaded: Loaded, workload: Workload) -> Raw:
 MEASURE = Measure(
     summary="requests one at a time: what a single user waits",
     kind="performance",
-    units=_requests.UNITS,
+    quantities=_requests.QUANTITIES
+    | {"e2e_latency_s": replace(_requests.QUANTITIES["e2e_latency_s"], change="timed")},
     run=run,
     figures=_requests.figures,
+    options=_requests.LoadOptions,
+    plan=_requests.plan,
+    place=3,
+    title="Speed",
+    load="one user",
+    headline="e2e_latency_s",
+    headline_title="latency, {}",
 )

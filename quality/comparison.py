@@ -5,21 +5,20 @@ Pure functions of records, so that a comparison can be made anew from what was s
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from core import plugins
 from core.errors import UserError
+from core.measure import Measure, Paired, Scores
 from core.records import Record
 from quality.paired import (
     CONFIDENCE,
     Comparison,
-    Interval,
     Verdict,
     compare,
     holm,
     pooled,
-    ratio_of_sums,
 )
 
 
@@ -68,7 +67,12 @@ class Scored:
     """Quality records of one checkpoint and of its base (the same ones for the base itself)."""
 
     base: list[Record]
-    mine: list[Record]
+    checkpoint: list[Record]
+
+    @property
+    def is_base(self) -> bool:
+        """Whether this is the base itself."""
+        return self.base is self.checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +82,8 @@ class Quality:
     `tasks` compares each task's primary metric and `p_values` corrects for their number (Holm);
     `aggregate` is their mean. `verdict` fails when a task fails, at a confidence corrected for the
     number of tasks, else it is the aggregate's; None where nothing could be paired, and `reason`
-    says why. `perplexity_ratio` is paired by windows; `same_answers` is the share of generated
-    answers that are the base's, word for word. `unpaired`: both were asked tasks, but not the same
-    documents, so that something has to be scored anew.
+    says why. `paired` holds what measures say of both, such as `perplexity_ratio`. `unpaired`: both
+    were asked tasks, but not the same documents, so that something has to be scored anew.
     """
 
     tasks: dict[str, Comparison]
@@ -88,34 +91,35 @@ class Quality:
     aggregate: Comparison | None
     verdict: Verdict | None
     reason: str
-    perplexity_ratio: Interval | None = None
-    same_answers: float | None = None
+    paired: dict[str, Paired] = field(default_factory=dict)
     unpaired: bool = False
 
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, each paired figure under its own name."""
+        plain = asdict(self)
+        paired: dict[str, Any] = plain.pop("paired")
+        return plain | paired
 
-def quality(base: list[Record], mine: list[Record], margin: Margin | None = None) -> Quality:
+
+def quality(base: list[Record], checkpoint: list[Record], margin: Margin | None = None) -> Quality:
     """Compare the latest finished records of one checkpoint with those of its base."""
     margin = margin or Margin()
-    others: dict[str, Any] = {
-        "perplexity_ratio": _perplexity_ratio(base, mine),
-        "same_answers": _same_answers(base, mine),
-    }
-    theirs, ours = latest(base, "harness"), latest(mine, "harness")
-    if theirs is None or ours is None:
-        return _nothing(_missing(base, mine), others)
+    paired = _paired(base, checkpoint)
     try:
-        pairs = paired_scores(theirs, ours)
+        scores = _scores(base, checkpoint)
     except UserError as problem:
-        return replace(_nothing(str(problem), others), unpaired=True)
-    if not pairs:
-        return _nothing("no task gives right or wrong per document: see their figures", others)
-    strict = 1 - (1 - CONFIDENCE) / len(pairs)
+        return replace(_nothing(str(problem), paired), unpaired=True)
+    if scores is None:
+        return _nothing(_missing(base, checkpoint), paired)
+    if not scores:
+        return _nothing("no task gives right or wrong per document: see their figures", paired)
+    strict = 1 - (1 - CONFIDENCE) / len(scores)
     tasks = {
-        name: compare(a, b, margin.of(sum(a) / len(a)), confidence=strict)
-        for name, (a, b) in pairs.items()
+        name: compare(first, second, margin.of(sum(first) / len(first)), confidence=strict)
+        for name, (first, second) in scores.items()
     }
     mean = sum(task.base for task in tasks.values()) / len(tasks)
-    aggregate = pooled(list(pairs.values()), margin.of(mean))
+    aggregate = pooled(list(scores.values()), margin.of(mean))
     failed = [name for name, task in tasks.items() if task.verdict == "fail"]
     verdict: Verdict = "fail" if failed else aggregate.verdict
     return Quality(
@@ -124,12 +128,51 @@ def quality(base: list[Record], mine: list[Record], margin: Margin | None = None
         aggregate=aggregate,
         verdict=verdict,
         reason=_reason(aggregate, len(tasks), failed, margin),
-        **others,
+        paired=paired,
     )
 
 
-def _nothing(reason: str, others: dict[str, Any]) -> Quality:
-    return Quality(tasks={}, p_values={}, aggregate=None, verdict=None, reason=reason, **others)
+def _nothing(reason: str, paired: dict[str, Paired]) -> Quality:
+    return Quality(
+        tasks={}, p_values={}, aggregate=None, verdict=None, reason=reason, paired=paired
+    )
+
+
+def _measures(records: list[Record]) -> dict[str, Measure]:
+    """The quality measures that there are records of, each once; unknown ones are left out."""
+    known = set(plugins.names("measures"))
+    names = dict.fromkeys(record.measure for record in records if record.measure in known)
+    return {name: plugins.load("measures", name) for name in names}
+
+
+def _both(
+    base: list[Record], checkpoint: list[Record], measure: str
+) -> tuple[Record, Record] | None:
+    """The latest finished records of a measure, None where one of them has no raw values."""
+    first, second = latest(base, measure), latest(checkpoint, measure)
+    return (first, second) if first and second and first.raw and second.raw else None
+
+
+def _paired(base: list[Record], checkpoint: list[Record]) -> dict[str, Paired]:
+    """What measures say of both, where they were made with the same settings."""
+    paired: dict[str, Paired] = {}
+    for name, measure in _measures(checkpoint).items():
+        both = _both(base, checkpoint, name)
+        if both and same_settings(*both):
+            paired |= measure.compare(both[0].raw or {}, both[1].raw or {})
+    return paired
+
+
+def _scores(base: list[Record], checkpoint: list[Record]) -> Scores | None:
+    """Scores of the same documents, task by task; None where one of both was asked no tasks."""
+    scores: Scores = {}
+    judged = False
+    for name, measure in _measures(checkpoint).items():
+        both = _both(base, checkpoint, name)
+        if both and measure.scores is not None:
+            judged = True
+            scores |= measure.scores(both[0].raw or {}, both[1].raw or {})
+    return scores if judged else None
 
 
 def _reason(aggregate: Comparison, tasks: int, failed: list[str], margin: Margin) -> str:
@@ -147,11 +190,12 @@ def _reason(aggregate: Comparison, tasks: int, failed: list[str], margin: Margin
     return said[aggregate.verdict]
 
 
-def _missing(base: list[Record], mine: list[Record]) -> str:
+def _missing(base: list[Record], checkpoint: list[Record]) -> str:
     """Why tasks could not be compared."""
-    for records, whose in ((mine, "the checkpoint"), (base, "the base")):
-        if latest(records, "harness") is None:
-            failed = [r.reason for r in records if r.measure == "harness" and r.status != "ok"]
+    for records, whose in ((checkpoint, "the checkpoint"), (base, "the base")):
+        judging = {n for n, measure in _measures(records).items() if measure.scores is not None}
+        if not any(latest(records, name) for name in judging):
+            failed = [r.reason for r in records if r.measure in judging and r.status != "ok"]
             return failed[-1] or "it failed" if failed else f"no task was scored on {whose}"
     return "no task was scored"
 
@@ -162,77 +206,13 @@ def latest(records: list[Record], measure: str) -> Record | None:
     return max(fitting, key=lambda r: r.ended, default=None)
 
 
-def paired_scores(base: Record, mine: Record) -> dict[str, tuple[list[float], list[float]]]:
-    """Scores per document of each task both were asked, in one order; a group is one task.
-
-    Only scores between 0 and 1 of which more is better: a margin in points means nothing to others.
-    Raises `UserError` when the documents are not the same ones: hashes over question, prompt and
-    answer tell.
-    """
-    theirs, ours = (record.raw["tasks"] for record in (base, mine) if record.raw)
-    if not theirs.keys() & ours.keys():
-        raise UserError("the checkpoint and its base were asked different tasks")
-    pairs = {}
-    for name, leaves in asked(mine).items():
-        found = [_pair(leaf, theirs[leaf], ours[leaf]) for leaf in leaves if leaf in theirs]
-        both = [each for each in found if each is not None]
-        if both:
-            pairs[name] = [s for a, _ in both for s in a], [s for _, b in both for s in b]
-    return pairs
-
-
-def asked(record: Record) -> dict[str, list[str]]:
-    """What tasks a record is of, as they were asked for: a group's name stands for its tasks."""
-    raw = record.raw or {"tasks": {}}
-    groups: dict[str, list[str]] = raw.get("groups", {})
-    grouped = {leaf for leaves in groups.values() for leaf in leaves}
-    return groups | {name: [name] for name in raw["tasks"] if name not in grouped}
-
-
-def _pair(
-    name: str, theirs: dict[str, Any], ours: dict[str, Any]
-) -> tuple[list[float], list[float]] | None:
-    """The primary scores of one task under both, None where they cannot be judged by a margin."""
-    if theirs["documents"] != ours["documents"]:
-        common = len(set(theirs["documents"]) & set(ours["documents"]))
-        raise UserError(
-            f"{name} was asked with other documents or prompts than the base ({common} of "
-            f"{len(ours['documents'])} are the same): score the base anew, naming it as a --model"
-        )
-    metric = ours["primary"]
-    a, b = theirs["scores"].get(metric), ours["scores"].get(metric)
-    if not a or not b or not ours["higher_is_better"].get(metric, True):
-        return None
-    return (a, b) if min(*a, *b) >= 0 and max(*a, *b) <= 1 else None
-
-
-def _perplexity_ratio(base: list[Record], mine: list[Record]) -> Interval | None:
-    """Own over the base's perplexity on the same windows."""
-    theirs, ours = latest(base, "perplexity"), latest(mine, "perplexity")
-    if not (theirs and ours and theirs.raw and ours.raw):
-        return None
-    if theirs.raw["tokens"] != ours.raw["tokens"] or not same_settings(theirs, ours):
-        return None
-    excess = [a - b for a, b in zip(ours.raw["nll"], theirs.raw["nll"], strict=True)]
-    return ratio_of_sums(excess, ours.raw["tokens"]).exp()
-
-
-def same_settings(one: Record, other: Record) -> bool:
+def same_settings(first: Record, second: Record) -> bool:
     """Whether two records of a measure were made with the same settings.
 
     Where the data lay is none: `digest` says which text it was.
     """
-    mine, theirs = (
-        json.dumps({**record.settings, "data_dir": None}, sort_keys=True) for record in (one, other)
+    settings, others = (
+        json.dumps({**record.settings, "data_dir": None}, sort_keys=True)
+        for record in (first, second)
     )
-    return mine == theirs
-
-
-def _same_answers(base: list[Record], mine: list[Record]) -> float | None:
-    theirs, ours = latest(base, "references"), latest(mine, "references")
-    if not (theirs and ours and theirs.raw and ours.raw):
-        return None
-    if theirs.raw["documents"] != ours.raw["documents"]:
-        return None
-    same = [a == b for a, b in zip(theirs.raw["generated"], ours.raw["generated"], strict=True)]
-    return float(sum(same) / len(same))
+    return settings == others

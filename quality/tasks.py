@@ -7,16 +7,19 @@ wanted names are found by their text first, and only these are read.
 import difflib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.corpus import quiet_libraries
+from core.corpus import DATA_DIR, quiet_libraries
 from core.errors import UserError
 from core.plugins import ROOT
 from quality import task_data
-from quality.questions import DEMO_TASKS, SHOTS, Tasks
 
 OURS = ROOT / "demo" / "tasks"
+DEFAULT_TASKS = ("gsm8k", "hellaswag", "piqa", "arc_easy")
+DEMO_TASKS = ("demo_gsm8k", "demo_hellaswag", "demo_piqa", "demo_arc_easy")
+SHOTS = 5  # where neither the task nor the user says
 # What of `generation_kwargs` is followed; lm-eval itself has four words for the longest answer.
 FOLLOWED = {"until", "do_sample", "temperature", "top_p", "max_gen_toks", "max_new_tokens",
             "max_tokens", "max_completion_tokens"}  # fmt: skip
@@ -24,6 +27,39 @@ DRAWING = {"top_k", "min_p", "typical_p", "seed"}  # without effect on greedy an
 NEUTRAL = {"top_k": (0, -1), "min_p": (0,), "num_beams": (1,), "repetition_penalty": (1,),
            "presence_penalty": (0,), "frequency_penalty": (0,)}  # fmt: skip
 NAME = re.compile(rb"""^(?:(?:task|group|tag):|\s*-)[ \t]*["']?([\w.\-]+)["']?[ \t]*$""", re.M)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tasks:
+    """lm-eval tasks, as its command line takes them.
+
+    `limit` documents of each task (None: all). Without `num_fewshot` a task gets the shots that its
+    file says, else 5 where it has a training split; one that says 0 keeps 0 in any case. `data_dir`
+    holds data sets as `download_model.py --datasets` or their publishers lay them out;
+    `include_path` further task files. With `confirm_run_unsafe_code` tasks may run what the model
+    wrote.
+    """
+
+    names: tuple[str, ...] = DEFAULT_TASKS
+    num_fewshot: int | None = None
+    limit: int | None = 250
+    add_bos_token: bool = True
+    apply_chat_template: bool = False
+    log_samples: bool = True
+    include_path: str | None = None
+    data_dir: str = str(DATA_DIR)
+    confirm_run_unsafe_code: bool = False
+    seed: int = 1234
+
+
+def primary(metrics: list[str]) -> str | None:
+    """The metric a task is judged by: acc_norm, else acc, else strict exact match, else the first.
+
+    Length-normalised accuracy is what published HellaSwag, PIQA and ARC figures mostly are.
+    """
+    order = ("acc_norm,", "acc,", "exact_match,strict", "exact_match,")
+    ranked = [metric for start in order for metric in metrics if metric.startswith(start)]
+    return next(iter(ranked + metrics), None)
 
 
 def expand(text: str) -> tuple[str, ...]:

@@ -68,14 +68,14 @@ def main(
 ) -> None:
     """Compare the two ways."""
     from checkpoints import models
+    from compressing.missing import CLASSIC
     from core import plugins
     from core.machine import probe
-    from pipeline import SEED_SCHEMES
 
     here = probe()
     served = [
         name
-        for name in SEED_SCHEMES
+        for name in CLASSIC
         if plugins.load("schemes", name).verdict(here.compute_capability, here.cpu_flags).kind
         == "native"
     ]

@@ -25,16 +25,18 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
 
-import benchmark
-import pipeline
 from checkpoints import models
-from compress import Settings
-from core import arguments, cli, machine, plugins, records
+from compressing import missing
+from compressing.settings import Settings
+from core import cli, machine, plugins
 from core.engine import Options
 from core.errors import UserError
-from core.measure import Workload
+from core.measure import Job, ServedBase
+from core.options import option
 from core.plugins import ROOT
-from running import measuring, session
+from measures._requests import LoadOptions
+from running import jobs
+from running.run import Run
 from scripts import gpu_table
 
 # One scheme per kernel first, by round to nearest, which takes seconds and serves as fast as the
@@ -53,25 +55,33 @@ class Plan:
     model_id: str
     schemes: list[str]
     workloads: list[tuple[int, int]]
-    batch_sizes: list[int]
+    batch_sizes: str
     repeats: int
     num_prompts: int
     settings: Settings
     options: Options
 
-    @property
-    def jobs(self) -> list[Any]:
-        """Every measure of one load of a checkpoint: load first, memory last."""
-        found: list[Any] = []
-        for read, made in self.workloads:
-            load = Workload(
-                requests=self.num_prompts,
-                prompt_tokens=read,
-                max_new_tokens=made,
+    def jobs(self, base: ServedBase) -> list[Job]:
+        """Every measure of each load of a checkpoint: load first, memory last."""
+        planned: list[Job] = []
+        for prompt_tokens, new_tokens in self.workloads:
+            load = LoadOptions(
+                batch_sizes=self.batch_sizes,
+                num_prompts=self.num_prompts,
+                prompt_tokens=prompt_tokens,
+                max_new_tokens=new_tokens,
                 repeats=self.repeats,
             )
-            found += benchmark.jobs(load, self.batch_sizes)
-        return [found[0], *(job for job in found if job[0] not in ("load", "memory")), found[-1]]
+            chosen = dict.fromkeys(jobs.option_groups("performance"), load)
+            planned += jobs.plan(chosen, base)
+        middle = (job for job in planned if job.measure not in ("load", "memory"))
+        return [planned[0], *middle, planned[-1]]
+
+    @property
+    def run(self) -> Run:
+        """How each scheme is served; records go below the current folder."""
+        results = Path("perf_results")
+        return Run(engine="vllm", options=self.options, results=results, eval_results=results)
 
 
 def parse_workloads(text: str) -> list[tuple[int, int]]:
@@ -116,35 +126,24 @@ def _script(name: str, *parts: str) -> None:
 
 def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
     """Compress, measure, keep the manifest, remove the checkpoint; returns what happened."""
-    run_id = records.new_run_id()
-    path = models.checkpoint_path(plan.model_id, scheme, Path())
+    run, (place,) = plan.run, models.places(plan.model_id, [scheme], Path())
     refusal = _refusal(scheme)
     if refusal:
         return {"unsupported": refusal}
-    if scheme != "BASE":
-        pipeline.check(plan.model_id, [scheme], plan.settings, Path(), named=True)
-        lost = pipeline.compress_missing(
-            plan.model_id, [scheme], plan.settings, Path(), run_id, _progress
-        )
-        if lost:
-            raise RuntimeError(lost[scheme])
+    if not place.is_base:
+        missing.check([place], plan.settings, named=True)
+        failed = missing.compress_missing([place], plan.settings, run.id, _progress)
+        if failed:
+            raise RuntimeError(failed[scheme])
         Path("compressed").mkdir(exist_ok=True)
-        shutil.copyfile(path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
-    made = measuring.measure(
-        models.identify(plan.model_id if scheme == "BASE" else str(path)),
-        "vllm",
-        plan.options,
-        plan.jobs,
-        dict.fromkeys(("performance", "quality"), benchmark.RESULTS),
-        run_id,
-        False,
-        lambda step: _progress(f"{scheme}: {step}"),
-    )
+        shutil.copyfile(place.path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
+    planned = plan.jobs(run.base(models.folder(plan.model_id)))
+    made = run.measure(place.identify(), planned, lambda step: _progress(f"{scheme}: {step}"))
     broken = [f"{r.measure}: {r.reason}" for r in made if r.status != "ok"]
     if len(broken) == len(made):
         raise RuntimeError(broken[0])
-    if scheme != "BASE":
-        shutil.rmtree(path)
+    if not place.is_base:
+        shutil.rmtree(place.path)
     return {"records": len(made), "failed": broken}
 
 
@@ -164,8 +163,7 @@ def _same_plan(plan: Plan) -> None:
     More schemes may be added to what is there.
     """
     path = Path("plan.json")
-    same = [plan.model_id, asdict(plan.settings), asdict(plan.options)]
-    asked = json.dumps([*same, *(asdict(job[1]) for job in plan.jobs)]) + "\n"
+    asked = json.dumps({**asdict(plan), "schemes": None}) + "\n"
     if path.is_file() and path.read_text() != asked:
         raise UserError(
             f"{Path.cwd().name}/ holds results of other loads or settings: choose another --out"
@@ -210,12 +208,12 @@ def main(
     shape: Annotated[str, typer.Option("--shape", help="shape to make")] = "llama3-8b",
     schemes: Annotated[str, typer.Option("--schemes", help="names with commas")] = ",".join(ORDER),
     workloads: Annotated[str, typer.Option("--workloads", help="tokens in:out")] = "1024:128",
-    batch_sizes: arguments.BatchSizes = "8,32,128",
-    repeats: arguments.Repeats = 3,
-    num_prompts: arguments.NumPrompts = 1,
-    num_calibration_samples: arguments.Samples = 64,
-    max_sequence_length: arguments.Length = 512,
-    enforce_eager: arguments.EnforceEager = False,
+    batch_sizes: Annotated[str, option("requests sent together")] = "8,32,128",
+    repeats: Annotated[int, option("timed repeats", min=1)] = 3,
+    num_prompts: Annotated[int, option("requests sent one at a time", min=1)] = 1,
+    num_calibration_samples: Annotated[int, option("documents to calibrate on", min=1)] = 64,
+    max_sequence_length: Annotated[int, option("tokens kept of each", min=1)] = 512,
+    enforce_eager: Annotated[bool, option("no torch.compile, no CUDA graphs")] = False,
     minutes: Annotated[
         float, typer.Option("--minutes", help="no step starts after so many", min=0)
     ] = 15,
@@ -228,7 +226,7 @@ def main(
         schemes, workloads, batch_sizes = DEMO["schemes"], DEMO["workloads"], DEMO["batch_sizes"]
         model_id, repeats, enforce_eager = models.DEMO, 2, True
         num_calibration_samples, max_sequence_length = 8, 64
-    pairs, sizes = parse_workloads(workloads), benchmark.parse_batch_sizes(batch_sizes)
+    pairs, sizes = parse_workloads(workloads), LoadOptions(batch_sizes=batch_sizes).sizes()
     made = model_id is None
     name = model_id or f"{shape.replace('-', '_')}_random"
     if not made and name != models.DEMO:
@@ -238,9 +236,9 @@ def main(
         raise UserError("no NVIDIA GPU answers here; --dry_run tries the steps on the demo model")
     plan = Plan(
         model_id=name,
-        schemes=pipeline.choose(schemes),
+        schemes=missing.choose(schemes),
         workloads=pairs,
-        batch_sizes=sizes,
+        batch_sizes=batch_sizes,
         repeats=repeats,
         num_prompts=num_prompts,
         settings=Settings(
@@ -257,7 +255,7 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)
     _same_plan(plan)
-    session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
+    plan.run.prepare([], missing.LIBRARIES)
     whole = run(steps(plan, shape if made else None, device), minutes)
     if Path("roofline.json").is_file() and Path("perf_results").is_dir():
         gpu_table.main(Path(), plan.model_id)

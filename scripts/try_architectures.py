@@ -11,7 +11,7 @@ the folder's `outcomes.json`; another run goes on from there, with what failed.
 
 import json
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,16 +19,17 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import pipeline
-import score
 from checkpoints import checkpoint, models
-from compress import Settings
+from compressing import grid, missing
+from compressing.settings import Settings
 from core import cli
 from core.engine import Options
 from core.errors import UserError
-from core.measure import Workload
+from core.measure import Job, Workload
 from core.records import Record
-from running import child, measuring
+from measures import divergence
+from running import child
+from running.run import LOGS, Run
 from scripts import tiny_models
 
 SCHEMES = (
@@ -64,82 +65,63 @@ def attempt(name: str, schemes: tuple[str, ...], folder: Path, serve: bool) -> d
         reason = child.run(_write, (name, base), _log(base), TIMEOUT_S, lambda _: None)
         if reason:
             return {"BASE": Outcome("failed", reason)}
-    chosen = ["BASE", *schemes]
-    lost = pipeline.check(str(base), chosen, SETTINGS, folder, named=False)
-    found = {
+    places = models.places(str(base), ["BASE", *schemes], folder)
+    impossible = missing.check(places, SETTINGS, named=False)
+    outcomes = {
         scheme: Outcome("refused", reason.replace(str(base), "the model"))
-        for scheme, reason in lost.items()
+        for scheme, reason in impossible.items()
     }
-    if len(found) == len(schemes):
-        return found
-    made, failures = _run(str(base), chosen, folder, lost, serve)
+    if len(outcomes) == len(schemes):
+        return outcomes
+    records, failures = _run(places, folder, impossible, serve)
     for scheme, reason in failures.items():
-        found.setdefault(scheme, Outcome("failed", reason))
-    for scheme in chosen:
-        if scheme not in found:
-            mine = [record for record in made if record.subject.scheme == scheme]
-            found[scheme] = _outcome(base, scheme, mine, found.get("BASE"))
-    return _compared(found)
+        outcomes.setdefault(scheme, Outcome("failed", reason))
+    for place in places:
+        if place.scheme not in outcomes:
+            own = [record for record in records if record.subject.scheme == place.scheme]
+            outcomes[place.scheme] = _outcome(base, place, own, outcomes.get("BASE"))
+    return _compared(outcomes)
 
 
 def _log(base: Path) -> Path:
-    return measuring.LOGS / f"{base.name}.log"
+    return LOGS / f"{base.name}.log"
 
 
 def _run(
-    base: str, chosen: list[str], folder: Path, lost: dict[str, str], serve: bool
+    places: list[models.Place], folder: Path, impossible: dict[str, str], serve: bool
 ) -> tuple[list[Record], dict[str, str]]:
     """Compress and, where asked, serve, the pipeline's own way; records, and what was not made."""
     if not serve:
-        left = [scheme for scheme in chosen if scheme not in lost]
-        run = pipeline.compress_missing(base, left, SETTINGS, folder, "once", lambda _: None)
-        return [], lost | run
-    asked = score.ask(
-        Path(base),
-        OPTIONS,
-        tasks="none",
-        num_fewshot=None,
-        limit=0,
-        apply_chat_template=False,
-        include_path=None,
-        data_dir=folder,
-        text="demo",
-        perplexity_tokens=TOKENS,
-        divergence_tokens=TOKENS,
-        prompts_file=None,
+        left = [place for place in places if place.scheme not in impossible]
+        failed = missing.compress_missing(left, SETTINGS, "once", lambda _: None)
+        return [], impossible | failed
+    run = Run(
+        engine="vllm",
+        options=OPTIONS,
+        results=folder / "perf_results",
+        eval_results=folder / "eval_results",
     )
-    asked = replace(asked, text=None)
-    results = {"performance": folder / "perf_results", "quality": folder / "eval_results"}
-    made = pipeline.run(
-        base,
-        chosen,
-        SETTINGS,
-        "vllm",
-        OPTIONS,
-        [("load", Workload())],
-        asked,
-        folder,
-        results,
-        False,
-        lost,
-        1,
-        lambda _: None,
-    )
-    absent = {r.subject.scheme: str(r.reason) for r in made if not r.subject.fingerprint}
-    return made, absent
+    base = run.base(places[0].path)
+    asked = divergence.DivergenceOptions(text="demo", divergence_tokens=TOKENS, data_dir=folder)
+    compared = [Job("divergence", settings) for settings in divergence.plan(asked, base)]
+    planned = [Job("load", Workload()), *compared]
+    records = grid.execute(run, places, SETTINGS, planned, impossible, lambda _: None)
+    absent = {r.subject.scheme: str(r.reason) for r in records if not r.subject.fingerprint}
+    return records, absent
 
 
-def _outcome(base: Path, scheme: str, mine: list[Record], served: Outcome | None) -> Outcome:
+def _outcome(
+    base: Path, place: models.Place, records: list[Record], served: Outcome | None
+) -> Outcome:
     """Findings of the truth test, why it was not served, or the divergence.
 
     `served` is what came of the base.
     """
-    failed = [str(record.reason) for record in mine if record.status == "failed"]
-    if scheme == "BASE":
+    failed = [str(record.reason) for record in records if record.status == "failed"]
+    if place.is_base:
         return Outcome("failed", failed[0]) if failed else Outcome("ok")
     found: list[dict[str, Any]] = []
-    path = str(models.checkpoint_path(str(base), scheme, base.parent))
-    reason = child.run(_examine, (path, str(base)), _log(base), TIMEOUT_S, found.append)
+    reason = child.run(_examine, (str(place.path), str(base)), _log(base), TIMEOUT_S, found.append)
     if reason or found[0]["findings"]:
         return Outcome("failed", f"analyze.py: {reason or found[0]['findings']}")
     other_kl = found[0].get("sensitivity", {}).get("total_kl")
@@ -147,10 +129,10 @@ def _outcome(base: Path, scheme: str, mine: list[Record], served: Outcome | None
         return Outcome("made", f"the base is not served either: {served.reason}", other_kl)
     if failed:
         return Outcome("failed", failed[0])
-    kl = [r.figures["kl_mean"].value for r in mine if r.measure == "divergence" and r.figures]
+    kl = [r.figures["kl_mean"].value for r in records if r.measure == "divergence" and r.figures]
     if kl:
         return Outcome("ok", kl=kl[0])
-    why = next((str(r.reason) for r in mine if r.status == "unsupported"), "not asked to serve")
+    why = next((str(r.reason) for r in records if r.status == "unsupported"), "not asked to serve")
     return Outcome("made", why, other_kl)
 
 
@@ -211,9 +193,9 @@ def main(
     if unknown:
         names = "; ".join(tiny_models.ARCHITECTURES)
         raise UserError(f"there is no architecture {sorted(unknown)[0]!r}; there are: {names}")
-    chosen = tuple(pipeline.choose(schemes)[1:])
+    chosen = tuple(missing.choose(schemes)[1:])
     folder.mkdir(parents=True, exist_ok=True)
-    session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
+    session.prepare("vllm", [], LOGS, missing.LIBRARIES)
     found = known(folder)
     for name in only or tiny_models.ARCHITECTURES:
         row = found.get(name, {})

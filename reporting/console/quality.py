@@ -1,11 +1,12 @@
 """The terminal table of quality records: one row a checkpoint, beside its base, with a verdict."""
 
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from core import cli
 from core.records import Record
-from quality.comparison import Margin, Quality, Scored, asked, latest, quality
+from quality.comparison import Margin, Quality, Scored, latest, quality
+from quality.documents import asked_tasks
 from quality.paired import Comparison
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
@@ -20,17 +21,17 @@ def show(
         cli.print_json(
             [
                 {
-                    "model": each.mine[0].subject.model,
-                    "scheme": each.mine[0].subject.scheme,
-                    "quality": asdict(found),
-                    "records": [record.model_dump(mode="json") for record in each.mine],
+                    "model": each.checkpoint[0].subject.model,
+                    "scheme": each.checkpoint[0].subject.scheme,
+                    "quality": found.as_json(),
+                    "records": [record.model_dump(mode="json") for record in each.checkpoint],
                 }
                 for each, found in zip(scored, compared, strict=True)
             ]
         )
     else:
         print_table(scored, compared)
-        cli.say(f"{sum(len(each.mine) for each in scored)} records in {results}/")
+        cli.say(f"{sum(len(each.checkpoint) for each in scored)} records in {results}/")
     return compared
 
 
@@ -40,28 +41,28 @@ def print_all(made: list[Record], margins: dict[str, Margin]) -> None:
     for record in made:
         by_scheme.setdefault(record.subject.scheme, []).append(record)
     base = by_scheme.get("BASE", [])
-    scored = [Scored(base=base, mine=mine) for mine in by_scheme.values()]
+    scored = [Scored(base=base, checkpoint=mine) for mine in by_scheme.values()]
     print_table(scored, [compare(each, margins) for each in scored])
 
 
 def compare(each: Scored, margins: dict[str, Margin]) -> Quality:
     """A checkpoint beside its base, by its scheme's own margin or the default one."""
-    margin = margins.get(each.mine[0].subject.scheme, margins[""])
-    return quality(each.base, each.mine, margin)
+    margin = margins.get(each.checkpoint[0].subject.scheme, margins[""])
+    return quality(each.base, each.checkpoint, margin)
 
 
 def print_table(scored: list[Scored], compared: list[Quality]) -> None:
     """Figures and their paired difference to the base, then what the notes say."""
     pairs = list(zip(scored, compared, strict=True))
-    measures = {record.measure for each in scored for record in each.mine}
+    measures = {record.measure for each in scored for record in each.checkpoint}
     if measures & {"perplexity", "divergence", "references"}:
-        rows = [[each.mine[0].subject.scheme, *_texts(each, found)] for each, found in pairs]
+        rows = [[each.checkpoint[0].subject.scheme, *_texts(each, found)] for each, found in pairs]
         _print(["perplexity", "KL mean", "KL p99", "top-1 %", "ROUGE-L", "BLEU", "as base %"], rows)
-    tasks = list(dict.fromkeys(task for each in scored for task in _tasks(each.mine)))
+    tasks = list(dict.fromkeys(task for each in scored for task in _tasks(each.checkpoint)))
     if tasks:
         rows = [
             [
-                each.mine[0].subject.scheme,
+                each.checkpoint[0].subject.scheme,
                 *(_task(found, each, task) for task in tasks),
                 *_verdict(each, found),
             ]
@@ -86,8 +87,11 @@ def _print(headings: list[str], rows: list[list[str]]) -> None:
 
 
 def _texts(each: Scored, found: Quality) -> list[str]:
-    divergence, answers = latest(each.mine, "divergence"), latest(each.mine, "references")
-    same = found.same_answers
+    divergence, answers = (
+        latest(each.checkpoint, "divergence"),
+        latest(each.checkpoint, "references"),
+    )
+    same = found.paired.get("same_answers")
     return [
         _perplexity(each, found),
         _figure(divergence, "kl_mean", 1, 5),
@@ -102,7 +106,7 @@ def _texts(each: Scored, found: Quality) -> list[str]:
 def _tasks(records: list[Record]) -> list[str]:
     """Tasks as they were asked for: a group is one."""
     record = latest(records, "harness")
-    return list(asked(record)) if record else []
+    return list(asked_tasks(record.raw or {"tasks": {}})) if record else []
 
 
 def _figure(record: Record | None, name: str, factor: float, digits: int) -> str:
@@ -112,9 +116,9 @@ def _figure(record: Record | None, name: str, factor: float, digits: int) -> str
 
 
 def _perplexity(each: Scored, found: Quality) -> str:
-    text = _figure(latest(each.mine, "perplexity"), "perplexity", 1, 3)
-    ratio = found.perplexity_ratio
-    if ratio is None or each.base is each.mine:
+    text = _figure(latest(each.checkpoint, "perplexity"), "perplexity", 1, 3)
+    ratio: Any = found.paired.get("perplexity_ratio")
+    if ratio is None or each.base is each.checkpoint:
         return text
     return f"{text} ({ratio.value - 1:+.2%})"
 
@@ -124,8 +128,8 @@ def _task(found: Quality, each: Scored, task: str) -> str:
 
     A task that is not judged by right and wrong shows its figure.
     """
-    record = latest(each.mine, "harness")
-    leaves = asked(record).get(task) if record else None
+    record = latest(each.checkpoint, "harness")
+    leaves = asked_tasks(record.raw or {"tasks": {}}).get(task) if record else None
     if record is None or record.raw is None or leaves is None:
         return "-"
     compared = found.tasks.get(task)
@@ -134,14 +138,16 @@ def _task(found: Quality, each: Scored, task: str) -> str:
         value = told["aggregated"].get(told["primary"]) if len(leaves) == 1 else None
         return "-" if value is None else f"{told['primary'].partition(',')[0]} {value:.4g}"
     text = f"{100 * compared.compressed:.1f}"
-    return text if each.base is each.mine else f"{text} (-{compared.worse} +{compared.better})"
+    return (
+        text if each.base is each.checkpoint else f"{text} (-{compared.worse} +{compared.better})"
+    )
 
 
 def _verdict(each: Scored, found: Quality) -> list[str]:
     whole = found.aggregate
     if whole is None or found.verdict is None:
         return ["-", "-", "-"]
-    if each.base is each.mine:
+    if each.base is each.checkpoint:
         return [f"{100 * whole.compressed:.2f}", "", "base"]
     colour = COLOURS[found.verdict]
     return [f"{100 * whole.compressed:.2f}", _recovery(whole), f"[{colour}]{found.verdict}[/]"]
@@ -157,19 +163,19 @@ def _recovery(compared: Comparison) -> str:
 def _notes(scored: list[Scored], compared: list[Quality]) -> None:
     lines = []
     for each, found in zip(scored, compared, strict=True):
-        scheme = each.mine[0].subject.scheme
-        reasons = dict.fromkeys(r.reason for r in each.mine if r.status != "ok" and r.reason)
+        scheme = each.checkpoint[0].subject.scheme
+        reasons = dict.fromkeys(r.reason for r in each.checkpoint if r.status != "ok" and r.reason)
         lines += [f"{scheme}: {reason}" for reason in reasons]
-        record = latest(each.mine, "harness")
+        record = latest(each.checkpoint, "harness")
         cut = (record.raw or {}).get("truncated") if record else 0
         if cut:
             lines.append(
                 f"{scheme}: {cut} prompts did not fit the context and lost their beginning"
             )
-        if each.base is not each.mine and record:
+        if each.base is not each.checkpoint and record:
             lines += [f"{scheme}: {found.reason}", *_real(scheme, found)]
     if any(
-        found.tasks and each.base is not each.mine
+        found.tasks and each.base is not each.checkpoint
         for each, found in zip(scored, compared, strict=True)
     ):
         lines.append(

@@ -1,10 +1,10 @@
 """The tables of quality: a row a scheme, and a row a scheme and task, with verdicts."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.records import Figure
 from core.words import figure_text
-from quality.questions import primary
+from quality.tasks import primary
 from reporting.contents.tables import EMPTY, Cell, Column, Table, Tone, figure_cell, one_per_scheme
 from reporting.deciding.study import Candidate, Study
 
@@ -43,7 +43,7 @@ def _margins(study: Study) -> str:
 
 def _perplexity_ratio(candidate: Candidate) -> Cell:
     """Own over the base's perplexity, paired by windows of text."""
-    found = candidate.compared.perplexity_ratio if candidate.compared else None
+    found: Any = candidate.compared.paired.get("perplexity_ratio") if candidate.compared else None
     if found is None:
         return EMPTY
     ends = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
@@ -51,7 +51,7 @@ def _perplexity_ratio(candidate: Candidate) -> Cell:
 
 
 def _same_answers(candidate: Candidate) -> Cell:
-    same = candidate.compared.same_answers if candidate.compared else None
+    same: Any = candidate.compared.paired.get("same_answers") if candidate.compared else None
     return EMPTY if same is None else Cell(f"{100 * same:.1f}", same)
 
 

@@ -97,7 +97,7 @@ def _scheme(report: Report, candidate: Any) -> dict[str, Any]:
         "kernels": candidate.served.get("kernels"),
         "measures": {key_of(s.record): _measure(s) for s in stored},
         "speed_up": {m: asdict(r) for m, r in ratios.items() if r is not None},
-        "quality": asdict(candidate.compared) if candidate.compared else None,
+        "quality": candidate.compared.as_json() if candidate.compared else None,
     }
 
 

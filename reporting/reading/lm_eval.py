@@ -14,7 +14,7 @@ from core import plugins
 from core.errors import UserError
 from core.records import SCHEMA_VERSION, Figure, Record, Subject
 from core.strict_json import loads
-from quality.questions import primary
+from quality.tasks import primary
 
 NOT_METRICS = ("alias", "sample_len")
 Z95 = 1.959964

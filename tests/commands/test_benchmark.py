@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from core import records
-from core.errors import UserError
 from core.plugins import ROOT
 from tests import models
 
@@ -65,10 +64,9 @@ def test_a_hang_is_killed(base: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(child, "GRACE_S", 0.1)
     (base / "fake.json").write_text(json.dumps({"fail": "hang"}))
     session.prepare("fake", [], tmp_path)
-    found = session.run(
-        base, "fake", Options(), [], tmp_path, tmp_path / "log", 0.5, lambda step: None
-    )
-    assert found.reason is not None and "no progress" in found.reason
+    load = session.Session(path=base, engine="fake", options=Options(), jobs=[])
+    result = session.run(load, tmp_path / "log", timeout_s=0.5)
+    assert result.reason is not None and "no progress" in result.reason
 
 
 def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
@@ -98,88 +96,6 @@ def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
     assert not (tmp_path / "perf_results").exists()
-
-
-def test_a_contradiction_fails_the_record(tmp_path: Path) -> None:
-    from checkpoints import checkpoint
-    from core.engine import Description
-    from running import session
-
-    base = checkpoint.read(models.write_model(tmp_path / "m"))
-    served = Description(
-        engine="vllm",
-        version="0",
-        quantization="compressed-tensors",
-        dtype="bfloat16",
-        kernels={},
-        attention=None,
-        kv_cache_dtype="auto",
-        weights_bytes=1,
-        kv_cache_bytes=1,
-        kv_cache_tokens=1,
-        max_model_len=1,
-        max_concurrency=1,
-        arguments={},
-    )
-    with pytest.raises(session.WrongCheckpoint, match="declares no quantization"):
-        session.prove(base, served, allow_fallback=True)
-
-
-@pytest.mark.parametrize("table", ["embed_tokens", "word_embeddings", "embed_in", "wte"])
-def test_embeddings_of_any_name_need_no_kernel(base: Path, tmp_path: Path, table: str) -> None:
-    from checkpoints import checkpoint
-    from core.engine import Description
-    from running import session
-
-    files = checkpoint.read(models.write_compressed(tmp_path / "tiny-FP8-W8A8", base))
-    served = Description(
-        engine="vllm",
-        version="1",
-        quantization="compressed-tensors",
-        dtype="auto",
-        kernels={"qkv_proj": ["Fp8/Kernel"], table: ["UnquantizedEmbeddingMethod"]},
-        attention=None,
-        kv_cache_dtype="auto",
-        weights_bytes=1,
-        kv_cache_bytes=1,
-        kv_cache_tokens=1,
-        max_model_len=1,
-        max_concurrency=1,
-        arguments={},
-    )
-    session.prove(files, served, allow_fallback=True)
-    served.kernels["qkv_proj"] = ["UnquantizedLinearMethod"]
-    with pytest.raises(session.WrongCheckpoint, match="qkv_proj is compressed"):
-        session.prove(files, served, allow_fallback=True)
-
-
-def test_an_image_part_that_is_left_out_spares_no_text_layers(base: Path, tmp_path: Path) -> None:
-    """Both have a `q_proj`; that of the text is compressed, so its kernel must be."""
-    from checkpoints import checkpoint
-    from core.engine import Description
-    from running import session
-
-    folder = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
-    config = json.loads((folder / "config.json").read_text())
-    config["quantization_config"]["ignore"] += ["model.vision_tower.layers.0.self_attn.q_proj"]
-    (folder / "config.json").write_text(json.dumps(config))
-    served = Description(
-        engine="vllm",
-        version="1",
-        quantization="compressed-tensors",
-        dtype="auto",
-        kernels={"qkv_proj": ["UnquantizedLinearMethod"]},
-        attention=None,
-        kv_cache_dtype="auto",
-        weights_bytes=1,
-        kv_cache_bytes=1,
-        kv_cache_tokens=1,
-        max_model_len=1,
-        max_concurrency=1,
-        arguments={},
-    )
-    with pytest.raises(session.WrongCheckpoint, match="qkv_proj is compressed"):
-        session.prove(checkpoint.read(folder), served, allow_fallback=True)
 
 
 def test_no_kernel_here_is_known_before_the_load(process, base: Path, tmp_path: Path) -> None:
@@ -224,11 +140,3 @@ def test_prompts_of_ones_own(command, base: Path, tmp_path: Path) -> None:
 def test_dashes_work_too(command, base: Path) -> None:
     done = command("benchmark.py", "--model", "tiny", *FAKE, "--batch-sizes", "3")
     assert done.returncode == 0, done.stderr
-
-
-def test_batch_sizes() -> None:
-    import benchmark
-
-    assert benchmark.parse_batch_sizes("32,1, 8,8") == [1, 8, 32]
-    with pytest.raises(UserError):
-        benchmark.parse_batch_sizes("")

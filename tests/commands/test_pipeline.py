@@ -4,12 +4,8 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
-import pipeline
-from compress import Settings
+from compressing import missing
 from core import records
-from core.errors import UserError
 from reporting.deciding import study
 from reporting.reading import results as reading
 from tests import models
@@ -17,14 +13,6 @@ from tests.report_case import performance, quality
 
 QUIET = ("--tasks", "none", "--text", "none")
 FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8, *QUIET)
-
-
-def test_choice_of_schemes() -> None:
-    assert pipeline.choose("all") == ["BASE", *pipeline.SEED_SCHEMES]
-    assert pipeline.choose("fp8_w8a8,base") == ["BASE", "FP8-W8A8"]
-    assert len(pipeline.choose("every")) > 12
-    with pytest.raises(UserError, match="Did you mean"):
-        pipeline.choose("FP8-W8A9")
 
 
 def test_one_row_a_checkpoint(command, base: Path, tmp_path: Path) -> None:
@@ -87,7 +75,7 @@ def test_json_holds_records_and_decision(command, base: Path, tmp_path: Path) ->
 
 def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) -> None:
     odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
-    for scheme in pipeline.SEED_SCHEMES[1:]:
+    for scheme in missing.CLASSIC[1:]:
         if "INT4" not in scheme:
             models.write_compressed(tmp_path / f"odd-{scheme}", odd, scheme)
     models.write_compressed(tmp_path / "odd-FP8-W8A8", odd)
@@ -118,13 +106,6 @@ def test_a_scheme_that_cannot_be_made_any_more_has_no_quality(base: Path, tmp_pa
     (candidate,) = found.compressed
     assert candidate.problem("sequential") == "not compressed: why" and not candidate.quality
     assert any("INT4-W4A16: " in note and "other weights" in note for note in found.notes)
-
-
-def test_a_single_scheme_nobody_named_is_returned(tmp_path: Path) -> None:
-    odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96))
-    chosen = ["BASE", "INT4-W4A16-RTN"]
-    lost = pipeline.check(str(odd), chosen, Settings(), tmp_path, named=False)
-    assert list(lost) == chosen[1:] and "128 input columns" in lost["INT4-W4A16-RTN"]
 
 
 def test_layers_left_out_of_what_is_reused_are_told(command, base: Path, tmp_path: Path) -> None:

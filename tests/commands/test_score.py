@@ -8,8 +8,8 @@ import pytest
 
 from core import records
 from core.errors import UserError
-from quality.comparison import paired_scores
-from quality.questions import read_pairs, window
+from measures.references import read_pairs
+from quality.documents import paired_scores
 from tests import models
 
 TEXT = "The quick brown fox jumps over the lazy dog. " * 60
@@ -274,7 +274,7 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
     assert record.raw is not None and record.raw["groups"] == {
         "both": ["demo_piqa", "demo_arc_easy"]
     }
-    pairs = paired_scores(found["BASE"], record)
+    pairs = paired_scores(found["BASE"].raw, record.raw)
     assert {name: len(a) for name, (a, _) in pairs.items()} == {"both": 24, "demo_gsm8k": 12}
     assert record.raw["tasks"]["demo_piqa"]["available"] == 500
     assert record.raw["truncated"] > 0  # of the two shots in bytes not all fit 512 tokens
@@ -287,8 +287,3 @@ def test_prompts_that_are_none(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(UserError, match=r"prompts\.json"):
         read_pairs(path)
-
-
-def test_windows_fit_the_context() -> None:
-    assert [window(None, longest) for longest in (512, 513, 1024, 8192)] == [256, 512, 512, 2048]
-    assert window(300, 301) == 300

@@ -1,5 +1,6 @@
 """What the vLLM engine sets, hears and proves, without vLLM: its lines and names are fixed here."""
 
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from checkpoints import checkpoint
-from core.engine import Description
-from engines import _vllm_environment, _vllm_log
+from core.engine import Description, WrongCheckpoint
+from engines import _vllm_environment, _vllm_facts, _vllm_log
 from engines.vllm import _kv_cache_tokens
-from running import session
 from tests import models
 
 LINES = [  # as vLLM 0.26.0 and 0.32.0 write them on a GPU
@@ -74,15 +74,14 @@ def test_without_the_packages_their_kernels_are_not_chosen(
     assert _vllm_environment.environment(True)["VLLM_USE_DEEP_GEMM"] == "1"
 
 
-def test_a_weight_only_kernel_is_no_w8a8(tmp_path: Path) -> None:
-    base = models.write_model(tmp_path / "m")
-    files = checkpoint.read(models.write_compressed(tmp_path / "tiny-FP8-W8A8", base))
-    served = Description(
+def served_with(kernels: dict[str, list[str]]) -> Description:
+    """What vLLM would say of a compressed-tensors checkpoint with these kernels."""
+    return Description(
         engine="vllm",
         version="0",
         quantization="compressed-tensors",
         dtype="bfloat16",
-        kernels={"down_proj": ["CompressedTensorsW8A8Fp8/CutlassFP8ScaledMMLinearKernel"]},
+        kernels=kernels,
         attention=None,
         kv_cache_dtype="auto",
         weights_bytes=1,
@@ -92,11 +91,19 @@ def test_a_weight_only_kernel_is_no_w8a8(tmp_path: Path) -> None:
         max_concurrency=1,
         arguments={},
     )
-    session.prove(files, served, allow_fallback=False)
+
+
+def test_a_weight_only_kernel_is_no_w8a8(tmp_path: Path) -> None:
+    base = models.write_model(tmp_path / "m")
+    files = checkpoint.read(models.write_compressed(tmp_path / "tiny-FP8-W8A8", base))
+    served = served_with(
+        kernels={"down_proj": ["CompressedTensorsW8A8Fp8/CutlassFP8ScaledMMLinearKernel"]}
+    )
+    _vllm_facts.check_served(files, served, allow_fallback=False)
     marlin = {"down_proj": ["CompressedTensorsW8A16Fp8/MarlinFP8ScaledMMLinearKernel"]}
-    session.prove(files, replace(served, kernels=marlin), allow_fallback=True)
-    with pytest.raises(session.WrongCheckpoint, match="quantizes no activations"):
-        session.prove(files, replace(served, kernels=marlin), allow_fallback=False)
+    _vllm_facts.check_served(files, replace(served, kernels=marlin), allow_fallback=True)
+    with pytest.raises(WrongCheckpoint, match="quantizes no activations"):
+        _vllm_facts.check_served(files, replace(served, kernels=marlin), allow_fallback=False)
 
 
 def test_tokens_where_layers_share_the_blocks() -> None:
@@ -105,3 +112,33 @@ def test_tokens_where_layers_share_the_blocks() -> None:
     assert _kv_cache_tokens(cache, alike) == 1600
     shared = [{"kv_bytes_per_token": 24.0, "kv_cache_bytes": 1600 * 8}]
     assert _kv_cache_tokens(cache, shared) == 400
+
+
+def test_a_contradiction_fails_the_record(tmp_path: Path) -> None:
+    base = checkpoint.read(models.write_model(tmp_path / "m"))
+    served = served_with(kernels={})
+    with pytest.raises(WrongCheckpoint, match="declares no quantization"):
+        _vllm_facts.check_served(base, served, allow_fallback=True)
+
+
+@pytest.mark.parametrize("table", ["embed_tokens", "word_embeddings", "embed_in", "wte"])
+def test_embeddings_of_any_name_need_no_kernel(base: Path, tmp_path: Path, table: str) -> None:
+    files = checkpoint.read(models.write_compressed(tmp_path / "tiny-FP8-W8A8", base))
+    served = served_with(
+        kernels={"qkv_proj": ["Fp8/Kernel"], table: ["UnquantizedEmbeddingMethod"]}
+    )
+    _vllm_facts.check_served(files, served, allow_fallback=True)
+    served.kernels["qkv_proj"] = ["UnquantizedLinearMethod"]
+    with pytest.raises(WrongCheckpoint, match="qkv_proj is compressed"):
+        _vllm_facts.check_served(files, served, allow_fallback=True)
+
+
+def test_an_image_part_that_is_left_out_spares_no_text_layers(base: Path, tmp_path: Path) -> None:
+    """Both have a `q_proj`; that of the text is compressed, so its kernel must be."""
+    folder = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"]["ignore"] += ["model.vision_tower.layers.0.self_attn.q_proj"]
+    (folder / "config.json").write_text(json.dumps(config))
+    served = served_with(kernels={"qkv_proj": ["UnquantizedLinearMethod"]})
+    with pytest.raises(WrongCheckpoint, match="qkv_proj is compressed"):
+        _vllm_facts.check_served(checkpoint.read(folder), served, allow_fallback=True)

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from checkpoints import models
-from compress import Settings
+from compressing import missing
+from compressing.settings import Settings
 from core import plugins
 from core.machine import probe
-from running import child, measuring, session
+from measures.answers import PROMPTS
+from running import child, session
 from running.memory import Watch
+from running.run import LOGS
 from tests.gpu import look
 
 SETTINGS = Settings(num_calibration_samples=32, max_sequence_length=256, calibration="demo")
@@ -60,11 +63,9 @@ class Served:
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Served]]:
     """Compress the demo model with a scheme and serve it in a clean child, once per scheme."""
-    import pipeline
-
     before, folder = Path.cwd(), tmp_path_factory.mktemp("gpu")
     os.chdir(folder)
-    session.prepare("vllm", [], measuring.LOGS, pipeline.COMPRESSION_LIBRARIES)
+    session.prepare("vllm", [], LOGS, missing.LIBRARIES)
     known: dict[str, Served] = {}
 
     def served(scheme: str) -> Served:
@@ -77,17 +78,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
 
 def _serve(scheme: str, folder: Path) -> Served:
-    import pipeline
-    from inspection.runtime import PROMPTS
-
-    if scheme != "BASE":
-        lost = pipeline.compress_missing("demo", [scheme], SETTINGS, folder, "gpu", lambda _: None)
-        if lost:
-            return Served(lost[scheme], {}, 0, 0)
-    path = models.checkpoint_path("demo", scheme, folder)
+    (place,) = models.places("demo", [scheme], folder)
+    failed = missing.compress_missing([place], SETTINGS, "gpu", lambda _: None)
+    if failed:
+        return Served(failed[scheme], {}, 0, 0)
     found: list[dict[str, Any]] = []
     idle = used_bytes()
-    task = (str(path), list(PROMPTS), NEW_TOKENS)
+    task = (str(place.path), list(PROMPTS), NEW_TOKENS)
     reason = child.run(look.watch, task, folder / f"{scheme}.log", TIMEOUT_S, found.append)
     return Served(reason, found[0] if found else {}, idle, used_bytes())
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from measures._windows import sliding
+from measures._windows import sliding, window
 
 
 def test_without_overlap() -> None:
@@ -35,3 +35,8 @@ def test_every_token_is_scored_once(
     assert scored == ids[0 if begin is not None else 1 :]
     assert all(len(w.ids) <= length for w in windows)
     assert all(a.ids != b.ids for a, b in pairwise(windows))
+
+
+def test_windows_fit_the_context() -> None:
+    assert [window(None, longest) for longest in (512, 513, 1024, 8192)] == [256, 512, 512, 2048]
+    assert window(300, 301) == 300

@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import UserError
 from quality.comparison import Margin, parse_margins, quality
-from quality.questions import primary
+from quality.tasks import primary
 from tests.quality_records import harness, record
 
 RIGHT = [1.0] * 800 + [0.0] * 200
@@ -82,8 +82,8 @@ def test_perplexity_is_paired_by_window() -> None:
     raw = {"nll": [100.0, 300.0, 500.0], "tokens": [50, 50, 50], "begins_with": 1}
     more = {**raw, "nll": [101.0, 301.0, 501.0]}
     found = quality([record("perplexity", raw=raw)], [record("perplexity", "INT4-W4A16", more)])
-    assert found.perplexity_ratio is not None
-    value, low, high = found.perplexity_ratio
+    assert "perplexity_ratio" in found.paired
+    value, low, high = found.paired["perplexity_ratio"]
     assert value == pytest.approx(2.718281828 ** (1 / 50))
     assert low == pytest.approx(value) and high == pytest.approx(value)
 
@@ -95,7 +95,7 @@ def test_where_the_text_lay_is_no_setting(settings: dict[str, object], paired: b
     raw = {"nll": [100.0], "tokens": [50], "begins_with": 1}
     base = record("perplexity", raw=raw, settings={"window": 128, "data_dir": "a"})
     mine = record("perplexity", "FP8-W8A8", raw, settings={**base.settings, **settings})
-    assert (quality([base], [mine]).perplexity_ratio is not None) == paired
+    assert ("perplexity_ratio" in quality([base], [mine]).paired) == paired
 
 
 def test_generated_answers_that_are_the_bases() -> None:
@@ -104,7 +104,7 @@ def test_generated_answers_that_are_the_bases() -> None:
 
     base = [record("references", raw=answers("yes", "no"))]
     mine = [record("references", "INT4-W4A16", answers("yes", "maybe"))]
-    assert quality(base, mine).same_answers == 0.5
+    assert quality(base, mine).paired["same_answers"] == 0.5
 
 
 @pytest.mark.parametrize(

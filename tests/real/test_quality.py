@@ -12,7 +12,7 @@ import pytest
 from checkpoints import models
 from core.records import Record, load_all
 from quality.comparison import Margin, quality
-from quality.questions import DEMO_TASKS
+from quality.tasks import DEMO_TASKS
 from tests.conftest import ROOT
 from tests.real.conftest import DOCUMENTS, RealRun
 

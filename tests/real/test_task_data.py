@@ -9,7 +9,7 @@ import pytest
 from core import texts
 from core.errors import UserError
 from quality import tasks
-from quality.questions import Tasks
+from quality.tasks import Tasks
 
 pytestmark = pytest.mark.real
 ARC = {"id": "1", "question": "2+2?", "choices": {"text": ["3", "4"], "label": ["A", "B"]},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checkpoints import checkpoint, models
-from compress import Settings
+from compressing.settings import Settings
 from core.engine import Options
 from core.errors import UserError
 from core.records import Figure, Record, Subject

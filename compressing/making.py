@@ -1,0 +1,153 @@
+"""Makes a checkpoint: plan from headers, calibration text, llmcompressor, verification."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from checkpoints import checkpoint, models
+from compressing import calibration, preflight, staging, verify
+from compressing.calibration import Calibration
+from compressing.preflight import Plan
+from compressing.settings import Settings
+from core import machine, plugins, records
+from core.errors import UserError
+from core.scheme import Scheme
+
+Progress = Callable[[str, int, int], None]
+
+
+class CompressionFailed(Exception):
+    """The compression ran but its result is not what was asked; the message lists the findings."""
+
+
+def plan(place: models.Place, settings: Settings) -> Plan:
+    """What will be done, from headers alone. Raises `UserError` for what cannot work."""
+    scheme = _scheme(place)
+    base = checkpoint.read(models.folder(place.model_id))
+    tokens = settings.num_calibration_samples * settings.max_sequence_length
+    planned = preflight.plan(
+        place.scheme,
+        scheme,
+        base,
+        settings.ignore,
+        machine.probe(),
+        tokens if scheme.calibration else 0,
+        place.path,
+    )
+    if scheme.calibration:
+        source = settings.corpus(place.model_id)
+        calibration.check(source, settings.num_calibration_samples, base.path)
+    return planned
+
+
+def compress(
+    place: models.Place, settings: Settings, force: bool, progress: Progress
+) -> dict[str, Any]:
+    """Compress and verify; returns the manifest, which is also saved as `compression.json`.
+
+    Raises `UserError` before any work for bad input, and when the disk fills up on the way;
+    `CompressionFailed` when the written checkpoint is not what the scheme promises.
+    """
+    started, begun = time.perf_counter(), datetime.now(UTC)
+    scheme, planned = _scheme(place), plan(place, settings)
+    source = models.folder(place.model_id)
+    _quiet_libraries()
+    with staging.whole(place.path, force) as folder:
+        text = _calibration_text(scheme, place, settings)
+        tokenized = time.perf_counter()
+        from compressing.oneshot import oneshot
+
+        rows = text.rows if text else []
+        done = oneshot(scheme, planned, settings, source, folder, rows, progress)
+        done["phases"]["calibration_text_s"] = tokenized - started
+        _check(folder, scheme, planned)
+        manifest = {
+            **_manifest(place, settings, planned, text),
+            **done,
+            "started": begun.isoformat(),
+            "wall_s": time.perf_counter() - started,
+        }
+        (folder / models.MANIFEST).write_text(
+            json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
+        )
+    return {**manifest, "path": str(place.path)}
+
+
+def _scheme(place: models.Place) -> Scheme:
+    scheme: Scheme = plugins.load("schemes", place.scheme)
+    if scheme.recipe is None:
+        raise UserError("BASE is the model as it is: there is nothing to compress")
+    return scheme
+
+
+def _quiet_libraries() -> None:
+    """One progress bar of ours for hundreds of theirs; the environment can bring them back."""
+    os.environ.setdefault("LLM_COMPRESSOR_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _calibration_text(
+    scheme: Scheme, place: models.Place, settings: Settings
+) -> Calibration | None:
+    if not scheme.calibration:
+        return None
+    return calibration.calibrate(
+        models.folder(place.model_id),
+        settings.corpus(place.model_id),
+        settings.num_calibration_samples,
+        settings.max_sequence_length,
+        settings.seed,
+        settings.trust_remote_code,
+    )
+
+
+def _check(folder: Path, scheme: Scheme, planned: Plan) -> None:
+    findings = verify.verify(folder, scheme, planned.layers, planned.dtype_bits)
+    if findings:
+        more = f"; and {len(findings) - 5} more" if findings[5:] else ""
+        shown = "; ".join(findings[:5]) + more
+        raise CompressionFailed(f"the checkpoint is not what was asked and was not kept: {shown}")
+
+
+def _manifest(
+    place: models.Place, settings: Settings, planned: Plan, text: Calibration | None
+) -> dict[str, Any]:
+    """What made the checkpoint, in full."""
+    base = checkpoint.read(models.folder(place.model_id))
+    calibrated = text and {
+        "source": text.source,
+        "samples": len(text.rows),
+        "tokens": text.tokens,
+        "fingerprint": text.fingerprint,
+    }
+    return {
+        **models.random_mark(base.path),
+        "schema_version": 1,
+        "model": place.model,
+        "scheme": place.scheme,
+        "base": {"path": base.path.name, "fingerprint": base.fingerprint, **models.hub(base.path)},
+        "settings": asdict(settings),
+        "calibration": calibrated,
+        "bits_per_weight": planned.bits_per_weight,
+        "peak_memory_bytes": _peak_memory(),
+        "command": records.command(),
+        "machine": machine.probe().as_json(),
+    }
+
+
+def _peak_memory() -> dict[str, int]:
+    """Peak bytes of this process in main memory, and on the GPU where there is one."""
+    import resource
+
+    peak = {"main": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        peak["gpu"] = torch.cuda.max_memory_allocated()
+    return peak

@@ -1,0 +1,132 @@
+"""Which checkpoints of a model are there, whether they may stand for a scheme, and making the rest.
+
+Making one takes up to hours, so what is there is used; what was made from other weights never is.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from checkpoints import checkpoint, models
+from compressing import making
+from compressing.settings import Settings
+from core import cli, plugins
+from core.errors import UserError
+from running import child
+from running.run import LOGS
+
+TIMEOUT_S = 24 * 3600.0
+LIBRARIES = ("transformers", "llmcompressor", "datasets")
+CLASSIC = (
+    "FP8-W8A8", "INT8-W8A16", "INT8-W8A8", "INT8-W8A16-RTN", "INT4-W4A16", "INT4-W4A16-AWQ",
+)  # fmt: skip
+GROUPS: dict[str, Callable[[], list[str]]] = {
+    "all": lambda: list(CLASSIC),
+    "every": lambda: [plugins.shown("schemes", stem) for stem in plugins.names("schemes")],
+}
+
+
+def choose(text: str) -> list[str]:
+    """Scheme names from `all` (the base and the six classic ones), `every`, or a comma list.
+
+    Raises `UserError` for a name that does not exist. The base always comes first.
+    """
+    if text in GROUPS:
+        wanted = GROUPS[text]()
+    else:
+        parts = [part for part in text.split(",") if part.strip()]
+        wanted = [plugins.shown("schemes", plugins.find("schemes", part)) for part in parts]
+    return ["BASE", *dict.fromkeys(name for name in wanted if name != "BASE")]
+
+
+def check(places: list[models.Place], settings: Settings, named: bool) -> dict[str, str]:
+    """Find what is known to fail before the first scheme is made.
+
+    Raises `UserError` for a scheme that was asked for by name (`named`) and cannot be made; others
+    that cannot be made are returned with the reason.
+    """
+    impossible, predicted = {}, 0
+    for place in places:
+        checkpoint.read(models.folder(place.model_id))
+        if place.path.exists():
+            if not place.is_base:
+                _check_reused(place, settings)
+            continue
+        try:
+            predicted += making.plan(place, settings).predicted_bytes
+        except UserError as problem:
+            if named:
+                raise
+            impossible[place.scheme] = str(problem)
+    parents = {place.path.parent for place in places if not place.is_base}
+    free = min((shutil.disk_usage(p).free for p in parents if p.is_dir()), default=predicted)
+    if predicted > free:
+        need, have = predicted / 2**30, free / 2**30
+        raise UserError(f"the checkpoints will take {need:.1f} GiB, {have:.1f} GiB are free")
+    return impossible
+
+
+def _check_reused(place: models.Place, settings: Settings) -> None:
+    """Check a checkpoint that is there. Other settings are only reported: making it takes hours."""
+    differing = made_otherwise(place, settings)
+    if not plugins.load("schemes", place.scheme).calibration:  # neither text nor chance are in it
+        differing = [name for name in differing if name == "ignore"]
+    if differing:
+        cli.say(f"{place.path}: reused, though made with another {', '.join(differing)}", "yellow")
+
+
+def made_otherwise(place: models.Place, settings: Settings) -> list[str]:
+    """Names of the settings that a checkpoint which is there was made with other values of.
+
+    Raises `UserError` when it is not whole, was not made by compress.py, or from other weights.
+    """
+    again = (
+        f"remove it, or run `python compress.py --compression_type {place.scheme} "
+        f"--model_id {place.model_id} --force`"
+    )
+    if not (place.path / models.MANIFEST).is_file():
+        raise UserError(f"{place.path} is there but was not made by compress.py: {again}")
+    checkpoint.read(place.path)
+    manifest = checkpoint.read_json(place.path / models.MANIFEST)
+    base = checkpoint.read(models.folder(place.model_id)).fingerprint
+    if manifest.get("base", {}).get("fingerprint") != base:
+        raise UserError(
+            f"{place.path} was made from other weights than {place.model_id} has now: {again}"
+        )
+    made_with, wanted = manifest.get("settings") or {}, asdict(settings)
+    return [name for name in made_with if made_with[name] != _plain(wanted.get(name))]
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from JSON, which has no tuples."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def compress_missing(
+    places: list[models.Place], settings: Settings, run_id: str, progress: Callable[[str], None]
+) -> dict[str, str]:
+    """Compress what is not there yet, each in a clean child; returns why those that failed did."""
+    failed = {}
+    for place in places:
+        if place.path.exists():
+            continue
+        progress(f"{place.scheme}: compressing")
+        log = LOGS / f"compress-{place.model}-{place.scheme}-{run_id}.log"
+
+        def on_event(event: Any, scheme: str = place.scheme) -> None:
+            progress(f"{scheme}: {event}")
+
+        reason = child.run(_compress, (place, settings), log, TIMEOUT_S, on_event)
+        if reason:
+            failed[place.scheme] = f"{reason} (log: {log})"
+    return failed
+
+
+def _compress(emit: child.Emit, place: models.Place, settings: Settings) -> None:
+    """The child's side of one compression."""
+
+    def progress(step: str, done: int, total: int) -> None:
+        emit(f"{step}, {done / total:.0%}")
+
+    making.compress(place, settings, False, progress)

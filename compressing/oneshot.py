@@ -1,0 +1,146 @@
+"""One run of llmcompressor: load a model, apply a scheme's recipe, save the checkpoint."""
+
+import json
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from checkpoints import loading
+from compressing.preflight import Plan
+from compressing.settings import Settings
+from core.scheme import Scheme
+
+TokenRows = list[list[int]]
+Progress = Callable[[str, int, int], None]
+
+
+def oneshot(
+    scheme: Scheme,
+    plan: Plan,
+    settings: Settings,
+    source: Path,
+    output: Path,
+    rows: TokenRows,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Compress the model in `source` as planned into `output`; `rows` are calibration token ids.
+
+    Returns `recipe` (as text) and `phases` (seconds of import, load, calibrate and save).
+    """
+    started = time.perf_counter()
+    import torch
+    from llmcompressor import oneshot
+    from transformers import AutoTokenizer, set_seed
+
+    imported = time.perf_counter()
+    set_seed(settings.seed)
+    trust = settings.trust_remote_code
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust)
+    model = loading.load(source, trust)
+    loaded = time.perf_counter()
+    assert scheme.recipe is not None
+    recipe = scheme.recipe(plan.ignored)
+    _map(recipe, plan.smoothing)
+    described = [_described(modifier) for modifier in recipe]
+    _mend_pin_memory(torch.accelerator.is_available())
+    _report_layers(progress, passes=len(recipe))
+    oneshot(model=model, tokenizer=tokenizer, recipe=recipe, **_calibration(rows))
+    calibrated = time.perf_counter()
+    model.save_pretrained(output, save_compressed=True, **scheme.save_options)
+    tokenizer.save_pretrained(output)
+    loading.copy_processor(source, output)
+    _declare_ignored(output / "config.json", plan.ignored)
+    saved = time.perf_counter()
+    marks = [started, imported, loaded, calibrated, saved]
+    phases = ("import_s", "load_s", "calibrate_s", "save_s")
+    spent = {name: b - a for name, (a, b) in zip(phases, pairwise(marks), strict=True)}
+    return {"recipe": described, "phases": spent}
+
+
+def _declare_ignored(config: Path, ignore: list[str]) -> None:
+    """Add to the config what was left out under another name in memory than on disk.
+
+    transformers loads GPT-NeoX's `embed_out` as `lm_head`, and llmcompressor declares that name.
+    """
+    document = json.loads(config.read_text(encoding="utf-8"))
+    declared = document.get("quantization_config", {}).setdefault("ignore", [])
+    declared += [entry for entry in ignore if entry not in declared]
+    config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _map(recipe: list[Any], smoothing: list[tuple[str, tuple[str, ...]]]) -> None:
+    """Give the modifiers that move scales the pairs between which they may."""
+    from llmcompressor.modifiers.transform import AWQModifier, SmoothQuantModifier
+    from llmcompressor.modifiers.transform.awq.mappings import AWQMapping
+    from llmcompressor.modifiers.transform.smoothquant.utils import LayerMap
+
+    def pattern(name: str) -> str:
+        return rf"re:(?!.*(?:vision|visual|audio))(?:.*\.)?(?:layers|h)\.\d+\.(?:.*\.)?{name}$"
+
+    pairs = [(pattern(a), [pattern(b) for b in others]) for a, others in smoothing]
+    for modifier in recipe:
+        if isinstance(modifier, AWQModifier):
+            modifier.mappings = [AWQMapping(a, others) for a, others in pairs]
+        elif isinstance(modifier, SmoothQuantModifier):
+            modifier.mappings = [LayerMap(others, a) for a, others in pairs]
+
+
+def _described(modifier: Any) -> dict[str, Any]:
+    """A modifier as plain data: what differs from llmcompressor's defaults."""
+    settings = modifier.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return {type(modifier).__name__: settings}
+
+
+def _calibration(rows: TokenRows) -> dict[str, Any]:
+    """`oneshot`'s calibration arguments: already tokenized, and in the order given.
+
+    Left to itself it shuffles without a seed, and the same command gives other weights.
+    """
+    if not rows:
+        return {}
+    from datasets import Dataset
+
+    data = Dataset.from_dict({"input_ids": rows, "attention_mask": [[1] * len(r) for r in rows]})
+    longest = max(len(row) for row in rows)
+    return {
+        "dataset": data,
+        "num_calibration_samples": len(rows),
+        "max_seq_length": longest,
+        "shuffle_calibration_samples": False,
+    }
+
+
+def _mend_pin_memory(accelerator: bool) -> None:
+    """AWQ in llmcompressor 0.14 pins memory even where there is no accelerator, and fails."""
+    if accelerator:
+        return
+    from llmcompressor.pipelines.cache import IntermediatesCache
+
+    IntermediatesCache.pin_memory = lambda self, *args, **options: None
+
+
+def _report_layers(progress: Progress, passes: int) -> None:
+    """Replace the calibration loop's own bar, one per layer, by calls of `progress`.
+
+    The loop names its bars "(3/7): Calibrating"; `progress` gets the step, how many are done and
+    how many there are over all passes (one per modifier that needs text).
+    """
+    from llmcompressor.pipelines.sequential import pipeline
+
+    state = {"pass": 0, "last": 0}
+
+    def bar(batches: Any, total: int, desc: str) -> Any:
+        place, _, step = desc.partition(": ")
+        layer, layers = (int(n) for n in place.strip("()").split("/"))
+        if layer < state["last"]:
+            state["pass"] += 1
+        state["last"] = layer
+        done = (state["pass"] * layers + layer - 1) * 2 + (step == "Propagating")
+        whole = max(passes, state["pass"] + 1) * layers * 2
+        for number, batch in enumerate(batches):
+            progress(f"{step} layer {layer}/{layers}", done * total + number, whole * total)
+            yield batch
+
+    pipeline.tqdm = bar

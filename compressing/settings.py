@@ -1,0 +1,27 @@
+"""How to compress, as the command line takes it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from checkpoints import models
+from core.options import Seed, TrustRemoteCode, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to compress. `calibration` is a corpus name or a JSONL file; None picks one."""
+
+    num_calibration_samples: Annotated[int, option("documents to calibrate on", min=1)] = 512
+    max_sequence_length: Annotated[int, option("tokens kept of each document", min=1)] = 2048
+    calibration: Annotated[
+        str | None, option("ultrachat, demo or FILE.jsonl with messages or text")
+    ] = None
+    ignore: Annotated[
+        tuple[str, ...], option("layers to leave out besides the scheme's: a name, or re:...")
+    ] = ()
+    seed: Seed = 0
+    trust_remote_code: TrustRemoteCode = False
+
+    def corpus(self, model_id: str) -> str:
+        """The corpus to calibrate on: the demo model has its own, others take UltraChat."""
+        return self.calibration or ("demo" if model_id == models.DEMO else "ultrachat")

@@ -1,0 +1,64 @@
+"""What is measured on a checkpoint: the measures' own options, made into jobs."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any
+
+from core import plugins
+from core.engine import Options
+from core.measure import Job, Measure, ServedBase
+from core.options import Several
+
+
+def option_groups(kind: str) -> dict[str, type[Any]]:
+    """The group of options of every measure of a kind that has one, in the order of reports."""
+    loaded = {name: plugins.load("measures", name) for name in plugins.names("measures")}
+    asked = {n: m for n, m in loaded.items() if m.kind == kind and m.options is not None}
+    return {name: asked[name].options for name in sorted(asked, key=lambda n: asked[n].place)}
+
+
+PerformanceOptions = Annotated[dict[str, Any], Several(partial(option_groups, "performance"))]
+QualityOptions = Annotated[dict[str, Any], Several(partial(option_groups, "quality"))]
+
+
+def plan(chosen: dict[str, Any], base: ServedBase) -> list[Job]:
+    """The jobs of a load, in order, for measures by name with their options.
+
+    Raises `UserError` for what cannot be measured.
+    """
+    measures = {name: plugins.load("measures", name) for name in chosen}
+    order = sorted(measures, key=lambda name: _turn(measures[name]))
+    return [
+        Job(name, settings)
+        for name in order
+        for settings in measures[name].plan(chosen[name], base)
+    ]
+
+
+def _turn(measure: Measure) -> tuple[bool, int, int]:
+    """Speed and memory before quality; memory last of them, so that its peak is over all."""
+    return (
+        measure.kind == "quality",
+        ("first", "between", "last").index(measure.when),
+        measure.place,
+    )
+
+
+def fitted(jobs: Iterable[Job], base: ServedBase, is_base: bool) -> list[Job]:
+    """The jobs as one checkpoint is to run them, the base (`is_base`) or a compressed one."""
+    return [
+        Job(name, plugins.load("measures", name).settings_for(settings, base, is_base))
+        for name, settings in jobs
+    ]
+
+
+def roomy(options: Options, jobs: Iterable[Job]) -> Options:
+    """Options with which every batch of the jobs runs at once."""
+    sizes = [getattr(job.settings, "batch_size", 1) for job in jobs]
+    return replace(options, max_num_seqs=max(options.max_num_seqs, *sizes, 1))
+
+
+def of_kind(jobs: Iterable[Job], kind: str) -> list[Job]:
+    """The jobs whose measures are of a kind, "performance" or "quality"."""
+    return [job for job in jobs if plugins.load("measures", job.measure).kind == kind]

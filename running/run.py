@@ -1,0 +1,228 @@
+"""One execution of a command: how checkpoints are served, and where their records go."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from checkpoints import checkpoint, models
+from core import plugins, records
+from core.engine import Options
+from core.machine import probe
+from core.measure import Job, ServedBase
+from core.records import Figure, Record, Subject
+from running import session
+from running.session import Session
+
+LOGS = Path("build/logs")
+Progress = Callable[[str], None]
+Status = Literal["ok", "failed", "unsupported"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How every checkpoint of a run is served and measured; all its records carry its `id`.
+
+    Records of speed and of quality go below `results` and `eval_results`. With several `rounds`
+    each checkpoint is loaded anew so often, all taking turns.
+    """
+
+    engine: str
+    options: Options
+    results: Path
+    eval_results: Path
+    allow_fallback: bool = False
+    rounds: int = 1
+    id: str = field(default_factory=records.new_run_id)
+
+    def folder(self, kind: str) -> Path:
+        """Where records of a kind go."""
+        return self.results if kind == "performance" else self.eval_results
+
+    def base(self, path: Path) -> ServedBase:
+        """The base in a folder, as this run serves it. Raises `UserError` for what is none."""
+        files = checkpoint.read(path)
+        return ServedBase(
+            path=path,
+            fingerprint=files.fingerprint,
+            context_length=self.options.max_model_len or files.context_length,
+            engine=self.engine,
+            options=self.options,
+        )
+
+    def prepare(self, jobs: list[Job], libraries: tuple[str, ...] = ()) -> None:
+        """Import what the jobs (and `libraries`) need, once for all checkpoints."""
+        measures = list(dict.fromkeys(job.measure for job in jobs))
+        session.prepare(self.engine, measures, LOGS, libraries)
+
+    def measure(
+        self, identity: models.Identity, jobs: list[Job], progress: Progress, number: int = 1
+    ) -> list[Record]:
+        """Measure a checkpoint on one load and save a record a job, failed ones with their reason.
+
+        `number` is the round's. Raises `UserError` when the folder cannot be read. Everything later
+        becomes a record.
+        """
+        subject = subject_of(identity)
+        blank = self._blank(subject, number)
+        refusal = session.impossible(identity, self.engine, self.allow_fallback)
+        if refusal:
+            return [
+                self._save(completed(blank, job, status="unsupported", reason=refusal))
+                for job in jobs
+            ]
+        self.prepare(jobs)
+        log = LOGS / f"{identity.model}-{identity.scheme}-{self.id}.log"
+        asked = Session(
+            path=identity.path,
+            engine=self.engine,
+            options=self.options,
+            jobs=jobs,
+            output=records.folder(subject, self.eval_results),
+            allow_fallback=self.allow_fallback,
+        )
+        result = session.run(asked, log, progress)
+        blank = blank.model_copy(update={"served": result.description})
+        ended = f"{result.reason} (log: {log})" if result.reason else "was not reached"
+        return [
+            self._save(
+                completed(blank, job, raw=result.raw[job])
+                if job in result.raw
+                else completed(blank, job, status="failed", reason=result.failed.get(job, ended))
+            )
+            for job in jobs
+        ]
+
+    def give_up(self, place: models.Place, jobs: list[Job], reason: str) -> list[Record]:
+        """Save a failed record a job of a checkpoint that could not be made or read."""
+        subject = Subject(
+            model=place.model,
+            scheme=place.scheme,
+            path=place.path.name,
+            fingerprint="",
+            bytes=0,
+            format="",
+            revision=None,
+            manifest={},
+        )
+        blank = self._blank(subject, 1)
+        return [self._save(completed(blank, job, status="failed", reason=reason)) for job in jobs]
+
+    def earlier(self, identity: models.Identity, jobs: list[Job]) -> dict[Job, Record]:
+        """The newest finished record of each job that was made with these settings and weights.
+
+        On this kind of processor and GPU with these libraries, and where its measure says that it
+        may be used again.
+        """
+        here = _plain(probe().as_json())
+        subject = subject_of(identity)
+        newest: dict[Job, Record] = {}
+        for record in records.load_checkpoint(subject, self.eval_results):
+            alike = (
+                record.status == "ok"
+                and record.subject.fingerprint == subject.fingerprint
+                and record.engine == self.engine
+                and record.options == asdict(self.options)
+                and all(
+                    _plain(record.machine).get(key) == here[key]
+                    for key in ("cpu", "gpus", "libraries")
+                )
+            )
+            for job in jobs if alike else ():
+                same = _plain(record.settings) == _plain(asdict(job.settings))
+                measure = plugins.load("measures", job.measure)
+                if record.measure == job.measure and same and measure.reusable(job.settings):
+                    newest[job] = record
+        return newest
+
+    def _blank(self, subject: Subject, number: int) -> Record:
+        """A record with all that the jobs of one load share."""
+        now = records.now().isoformat()
+        return Record(
+            run_id=self.id,
+            round=number,
+            kind="performance",
+            measure="",
+            status="ok",
+            subject=subject,
+            engine=self.engine,
+            options=asdict(self.options),
+            served=None,
+            settings={},
+            figures={},
+            raw=None,
+            machine=probe().as_json(),
+            command=records.command(),
+            started=now,
+            ended=now,
+        )
+
+    def _save(self, record: Record) -> Record:
+        records.save(record, self.folder(record.kind))
+        return record
+
+
+def completed(
+    blank: Record,
+    job: Job,
+    status: Status = "ok",
+    reason: str | None = None,
+    raw: dict[str, Any] | None = None,
+) -> Record:
+    """A job's record, its figures made of the raw values; it fails where none can be made."""
+    measure = plugins.load("measures", job.measure)
+    figures: dict[str, Figure] = {}
+    try:
+        if raw is not None:
+            figures = figures_of(job.measure, raw)
+    except (ArithmeticError, ValueError) as problem:  # the raw values are kept all the same
+        status, reason = "failed", f"no figures could be made: {problem}"
+    return blank.model_copy(
+        update={
+            "kind": measure.kind,
+            "measure": job.measure,
+            "status": status,
+            "reason": reason,
+            "settings": asdict(job.settings),
+            "figures": figures,
+            "raw": raw,
+            "ended": records.now().isoformat(),
+        }
+    )
+
+
+def figures_of(name: str, raw: dict[str, Any]) -> dict[str, Figure]:
+    """A measure's figures with their units. Raises ValueError or ArithmeticError for bad values."""
+    measure = plugins.load("measures", name)
+    quantities = measure.quantities_of(raw) | measure.quantities
+    return {
+        figure: Figure.model_validate(
+            {
+                "unit": quantities[figure].unit,
+                "better": quantities[figure].better,
+                **asdict(estimate),
+            }
+        )
+        for figure, estimate in measure.figures(raw).items()
+    }
+
+
+def subject_of(identity: models.Identity) -> Subject:
+    """What a record says about a checkpoint. Raises `UserError` for an unreadable folder."""
+    files = checkpoint.read(identity.path)
+    return Subject(
+        model=identity.model,
+        scheme=identity.scheme,
+        path=identity.path.name,
+        fingerprint=files.fingerprint,
+        bytes=files.nbytes,
+        format=files.format,
+        revision=models.hub(identity.path).get("commit"),
+        manifest=identity.manifest,
+    )
+
+
+def _plain(data: dict[str, Any]) -> Any:
+    """As it comes back from JSON, which has no tuples."""
+    return json.loads(json.dumps(data, default=str))
