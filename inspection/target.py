@@ -17,7 +17,7 @@ from checkpoints.truth import Layers
 from core import plugins
 from core.errors import UserError
 from core.machine import probe
-from core.scheme import Capability, Scheme, Verdict
+from core.scheme import Capability, Scheme, Serveable
 from inspection.decompress import parse_config
 
 # engines split these over their inputs, all other matrices over their outputs
@@ -113,21 +113,21 @@ def scheme_answer(name: str, target: str, tensor_parallel_size: int) -> Answer:
     )
 
 
-def _verdict(scheme: Scheme, where: Capability | None) -> Verdict:
+def _verdict(scheme: Scheme, where: Capability | None) -> Serveable:
     """`cpu` is a processor like this machine's."""
     return scheme.verdict(where, probe().cpu_flags)
 
 
-def _of_scheme(name: str, where: Capability | None) -> tuple[str, Verdict]:
+def _of_scheme(name: str, where: Capability | None) -> tuple[str, Serveable]:
     return name, _verdict(plugins.load("schemes", name), where)
 
 
-def _of_group(group: Group, where: Capability | None) -> tuple[str, Verdict]:
+def _of_group(group: Group, where: Capability | None) -> tuple[str, Serveable]:
     name = nearest(group)
     if name is not None:
         return _of_scheme(name, where)
     reason = f"nothing is known about serving {group.words} ({group.format[:50]!r})"
-    return "-", Verdict(kind="none", reason=reason)
+    return "-", Serveable(kind="none", reason=reason)
 
 
 def nearest(group: Group) -> str | None:
@@ -151,16 +151,16 @@ def _shown(stem: str) -> str:
 
 def _distance(scheme: Scheme, name: str, group: Group) -> tuple[int, ...]:
     """How far a scheme is from a group: bits first, then activations, then what is shared."""
-    weights, activations = group.weights, group.activations
-    shared: Any = weights.group or weights.block or weights.strategy
-    bits = activations.bits if activations else 16
-    floating = activations is not None and activations.kind == "float"
-    static = activations is not None and not activations.dynamic
+    weights, declared, known = group.weights, group.activations, scheme.activations
+    bits = declared.bits if declared else 16
+    kind = declared.kind if declared else None
+    static = declared is not None and not declared.dynamic
+    shared = weights.group or weights.block or weights.strategy
     return (
         abs(scheme.weight_bits - weights.bits),
         abs(scheme.activation_bits - bits),
-        int(("FP" in name) != floating),
-        int(("STATIC" in name) != static),
+        int((known.kind if known else None) != kind),
+        int((known is not None and known.static) != static),
         int(scheme.storage.group != shared),
         len(name),
     )

@@ -28,9 +28,9 @@ FORKED = {
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     "LLM_COMPRESSOR_LOG_LEVEL": "ERROR",
 }
-FUSED = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
-         "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj"}  # fmt: skip
-EMBEDDING = "UnquantizedEmbeddingMethod"
+ENGINE_NAMES = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
+                "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj"}  # fmt: skip
+EMBEDDING_METHOD = "UnquantizedEmbeddingMethod"
 
 
 class WrongCheckpoint(Exception):
@@ -165,7 +165,7 @@ def prove(files: checkpoint.Checkpoint, served: Description, allow_fallback: boo
         return
     spared = _spared(files)
     for kind, kernels in served.kernels.items():
-        if kernels == [EMBEDDING]:
+        if kernels == [EMBEDDING_METHOD]:
             continue  # whatever an architecture calls its tables
         if kind not in spared and all(name.startswith("Unquantized") for name in kernels):
             raise WrongCheckpoint(f"{kind} is compressed in the checkpoint, but runs {kernels[0]}")
@@ -182,7 +182,7 @@ def _spared(files: checkpoint.Checkpoint) -> set[str]:
     ignored = {name.rpartition(".")[2] for name in left_out} | {"lm_head"}
     scales = [tensor.name.split(".") for tensor in files.tensors if "weight_scale" in tensor.name]
     compressed = {parts[-2] for parts in scales if len(parts) > 1}
-    return {FUSED.get(name, name) for name in ignored - compressed} | (ignored - compressed)
+    return {ENGINE_NAMES.get(name, name) for name in ignored - compressed} | (ignored - compressed)
 
 
 def _activations(files: checkpoint.Checkpoint) -> bool:
