@@ -10,58 +10,13 @@ configs are read unless `--base` or `--engine` ask for more; exit code 1 means s
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from checkpoints import models
 from core import arguments, cli, records
-from core.errors import UserError
-from inspection import results, saving
-from inspection.results import Progress, Settings
-
-
-def find(folder: Path) -> list[str]:
-    """Every checkpoint in the folder (itself included), by path, and the built-in model."""
-    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-    found = [str(path) for path in places if _is_checkpoint(path)]
-    return [*found, models.DEMO]
-
-
-def _is_checkpoint(path: Path) -> bool:
-    return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
-
-
-def look(names: list[str], settings: Settings, progress: Progress) -> list[dict[str, Any]]:
-    """The result of every checkpoint or scheme; of several, one that is neither spoils no other.
-
-    Raises `UserError` when the only one is neither.
-    """
-    found = []
-    for name in names:
-        try:
-            _must_be_one(name)
-            one = results.scheme(name, settings)
-            found.append(one or results.inspect(name, settings, progress))
-        except UserError as problem:
-            if len(names) == 1:
-                raise
-            found.append(results.refused(name, problem))
-    return found
-
-
-def _must_be_one(name: str) -> None:
-    """Raise `UserError` for a folder that is no checkpoint but holds some."""
-    folder = Path(name)
-    if name == models.DEMO or not folder.is_dir() or (folder / "config.json").is_file():
-        return
-    inside = find(folder)[:-1]
-    if inside:
-        more = ", ..." if len(inside) > 3 else ""
-        raise UserError(
-            f"{name} is no checkpoint but holds some ({', '.join(inside[:3])}{more}): name one, or "
-            "run analyze.py in there without a name for all"
-        )
+from inspection import results, saving, several
+from inspection.results import Settings
 
 
 def main(
@@ -117,22 +72,22 @@ def main(
     results.check(settings)
     started, run_id = records.now().isoformat(), records.new_run_id()
     with analysis.progress() as progress:
-        found = look(checkpoints or find(Path()), settings, progress)
+        inspections = several.inspect(checkpoints or several.find(Path()), settings, progress)
     if json_:
-        cli.print_json(found)
-    elif len(found) == 1:
-        analysis.show(found[0], all_)
+        cli.print_json([inspection.as_json() for inspection in inspections])
+    elif len(inspections) == 1:
+        analysis.show(inspections[0], all_)
     else:
-        analysis.listing(found)
+        analysis.listing(inspections)
     if save:
-        for result in found:
-            cli.say(saving.save(result, settings, results_dir, run_id, started))
+        for inspection in inspections:
+            cli.say(saving.save(inspection, settings, results_dir, run_id, started))
     if pictures:
         from reporting.console import analysis_pictures
 
-        for path in analysis_pictures.draw(found, pictures):
+        for path in analysis_pictures.draw(inspections, pictures):
             cli.say(f"saved {path}")
-    if any(result["findings"] for result in found):
+    if any(inspection.findings for inspection in inspections):
         raise typer.Exit(cli.FAILED)
 
 

@@ -101,10 +101,10 @@ def test_mutated_checkpoints(good: list[Path], draw: st.DataObject) -> None:
         result = results.inspect(str(folder), results.Settings(), lambda *_: None)
         with cli.out.capture() as said:
             analysis.show(result, everything=False)
-        assert said.get().encode() and json.dumps(result)
-        these = truth.layers(checkpoint.read(folder))
-        assert json.dumps(overview(these, base_bytes=1000)[0].as_json())
-        assert all(map(str.isprintable, target.split_problems(these, parts=2)))
+        assert said.get().encode() and json.dumps(result.as_json())
+        layers = truth.layers(checkpoint.read(folder))
+        assert json.dumps(overview(layers, base_bytes=1000)[0].as_json())
+        assert all(map(str.isprintable, target.split_problems(layers, parts=2)))
     except UserError as problem:
         assert str(problem) and "\n" not in str(problem) and len(str(problem)) < 3000
     finally:
