@@ -14,7 +14,7 @@ Capability = tuple[int, int]
 
 
 class Method(StrEnum):
-    """What a scheme does to the weights, one step of it; the value is the name people know."""
+    """A method of quantization, or a step of one; the value is the name that is shown."""
 
     RTN = "RTN"
     GPTQ = "GPTQ"
@@ -96,11 +96,11 @@ class Serveable:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """Who has a kernel for a scheme in vLLM (0.26.0 and 0.32.0 agree where nothing else is said).
+    """Which devices vLLM has a kernel on (0.26.0 and 0.32.0 agree where nothing else is said).
 
     `native` is the lowest NVIDIA compute capability that computes in the scheme's own format (None:
-    none does); `below` the first that does so no more; `fallback` the lowest on which vLLM runs it
-    otherwise (`fallback_how`); `only` an exact one.
+    none does), `below` the lowest higher one that no longer does, `only` the single one that does.
+    `fallback` is the lowest on which vLLM runs it in another way, described by `fallback_how`.
     `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs.
     From 10.0 on MXFP4 and MXFP8 need FlashInfer beside vLLM, and it nvcc; without, vLLM takes
     Marlin, which `running.session.prove` sees.
@@ -159,10 +159,10 @@ class Scheme:
     """A named way to compress a model.
 
     `recipe(ignore)` builds llmcompressor's modifiers; None means the model stays as it is (the
-    base), as do no `methods`; several are steps in their order. `activations` None: they stay at
-    16 bits. `preset` is compressed-tensors' name of the number format. `calibration` says that text
-    is needed. `folds_scales` marks methods that move scales into neighbouring layers, so that
-    weights cannot be compared one by one with the base's. `kv_cache_bits` is set where the
+    base). `methods` are its steps in order, none for the base. `activations` is None where they
+    stay at 16 bits. `preset` is compressed-tensors' name of the number format. `calibration` says
+    that text is needed. `folds_scales` marks methods that move scales into neighbouring layers, so
+    that weights cannot be compared one by one with the base's. `kv_cache_bits` is set where the
     checkpoint stores calibrated KV-cache scales.
     """
 
@@ -191,7 +191,7 @@ class Scheme:
         return " + ".join(self.methods) or "none"
 
     def verdict(self, capability: Capability | None, cpu_flags: frozenset[str]) -> Serveable:
-        """Can vLLM serve it here? `capability` is the GPU's, None on a machine without one."""
+        """Whether vLLM serves it; `capability` is the GPU's, None on a machine without one."""
         if capability is None:
             return self.serving.on_cpu(cpu_flags)
         return self.serving.on_gpu(capability)

@@ -35,7 +35,7 @@ class EngineRun:
 
 @dataclass(kw_only=True)
 class Inspection:
-    """All that was asked about one checkpoint or scheme; None and no targets: not looked at."""
+    """What was found about one checkpoint or scheme; None or empty: not looked at."""
 
     name: str
     findings: list[Finding] = field(default_factory=list)

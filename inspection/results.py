@@ -29,7 +29,10 @@ LOG = Path("build/logs/analyze.log")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What to look at besides the files; calibration is for sensitivity and layer outputs."""
+    """What to look at besides the files.
+
+    `calibration` and the options after it choose the text for sensitivity and layer outputs.
+    """
 
     base: str | None = None
     sensitivity: bool = False
@@ -45,7 +48,7 @@ class Settings:
 
 
 def check(settings: Settings) -> None:
-    """Raise `UserError` for what can be told to be wrong before any checkpoint is read."""
+    """Raise `UserError` for settings that cannot work, before any checkpoint is read."""
     if settings.sensitivity and not settings.base:
         raise UserError("--sensitivity compares with the base model: give it with --base")
     if settings.engine:
@@ -71,7 +74,7 @@ def read_base(settings: Settings) -> Checkpoint | None:
 
 
 def inspect(name: str, settings: Settings, progress: Progress) -> Inspection:
-    """One checkpoint. Raises `UserError` for what is none; damage to one is a finding."""
+    """Inspect a checkpoint; damage to it is a finding. Raises `UserError` for no checkpoint."""
     base = read_base(settings)
     result = Inspection(name=name)
     try:
@@ -101,7 +104,7 @@ def refused(name: str, problem: UserError) -> Inspection:
 
 
 def scheme(name: str, settings: Settings) -> Inspection | None:
-    """The answer for a scheme's name given instead of a checkpoint, None when it is none.
+    """Whether a scheme, named instead of a checkpoint, runs on the target; None for other names.
 
     Raises `UserError` without a target: there is nothing else to ask of a scheme.
     """
@@ -128,6 +131,7 @@ def _guarded(result: Inspection, step: Callable[[], None]) -> None:
 
 
 def _target(result: Inspection, layers: Layers, settings: Settings) -> None:
+    """Whether the checkpoint runs on the target."""
     answer = target.answer(layers, str(settings.target), settings.tensor_parallel_size)
     result.targets = [answer]
     if not answer.runs:
@@ -138,7 +142,7 @@ def _target(result: Inspection, layers: Layers, settings: Settings) -> None:
 def _compare(
     result: Inspection, layers: Layers, base: Checkpoint, settings: Settings, progress: Progress
 ) -> None:
-    """Weights one by one; where that means nothing, and when asked, effects on text."""
+    """Compare with the base: weights one by one, where that makes sense, and effects on text."""
     if layers.declared is None:
         return
     if layers.declared.method != "compressed-tensors":

@@ -1,4 +1,4 @@
-"""What `analyze.py` found as a record beside a checkpoint's quality records."""
+"""Inspections as records, beside a checkpoint's quality records."""
 
 import json
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ MEASURE = "analysis"
 def save(
     result: Inspection, settings: Settings, results_dir: Path, run_id: str, started: str
 ) -> str:
-    """Save a result of `inspect`; says in one sentence where, or why there is no record of it.
+    """Save an inspection; returns a sentence that says where, or why nothing is saved.
 
-    Of schemes and of folders that could not be read there is none: a record is about weights.
+    Records are about weights: there is none of a scheme or of a folder that could not be read.
     Raises `UserError` when the folder of results cannot be written.
     """
     if result.overview is None:

@@ -1,9 +1,9 @@
-"""Which layers hurt most: the divergence each one's error causes on calibration text.
+"""Which layers hurt most: how far each one's error moves the answers on calibration text.
 
-One unit at a time (layers that engines fuse go together) takes the checkpoint's version while all
-others stay the base's. Where a method folded scales into neighbours, layers depend on each other:
-a unit is a whole decoder layer then, and its outputs are compared as well. In a rotated model
-nothing inside can be exchanged, and only the whole is measured.
+One unit after the other is replaced by the checkpoint's while the rest of the model stays the
+base's. A unit is a layer, or the layers that engines fuse into one. Where a method moved scales
+between neighbouring layers, a unit is a whole decoder layer, and its outputs are compared as well.
+In a rotated model nothing inside can be exchanged, and only the whole is measured.
 """
 
 import math
@@ -26,10 +26,11 @@ SHARE, BUDGET = 0.5, 0.10  # of the divergence to remove; of the checkpoint's by
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """Compressed layers that go together, and what they do alone: `kl` in nats per token.
+    """Compressed layers that are exchanged together.
 
-    `extra_bytes` is what leaving them at 16 bits would cost on disk; `sqnr_db` of the decoder
-    layer's outputs (None where they are equal or the unit is no whole decoder layer).
+    `kl` is the divergence from the base with these alone compressed, in nats per token;
+    `extra_bytes` is what leaving them at 16 bits would cost on disk; `sqnr_db` is that of the
+    decoder layer's outputs (None where they are equal or the unit is no whole decoder layer).
     """
 
     name: str
@@ -78,17 +79,17 @@ class Sensitivity:
 
     @property
     def leave_extra_bytes(self) -> int:
-        """What leaving these at 16 bits costs on disk."""
+        """Bytes that leaving the units of `leave` at 16 bits costs on disk."""
         return sum(unit.extra_bytes for unit in self.leave)
 
     @property
     def leave_share(self) -> float:
-        """The same as a share of the checkpoint's bytes."""
+        """`leave_extra_bytes` as a share of the checkpoint's bytes."""
         return self.leave_extra_bytes / max(self.checkpoint_bytes, 1)
 
     @property
     def ignore(self) -> list[str]:
-        """What compress.py's `--ignore` must be given to leave them as they are."""
+        """What compress.py's `--ignore` must be given to leave the units of `leave`."""
         return [entry for unit in self.leave for entry in unit.ignore]
 
     def as_json(self) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def _unit(layers: Layers, reference: Reference, name: str, owner: str, names: li
 
 
 def _units(layers: Layers, reference: Reference) -> list[tuple[str, str, list[str]]]:
-    """(name, decoder layer, modules) of everything that is compressed; fused ones together."""
+    """(name, decoder layer, modules) of all compressed layers; fused ones are one unit."""
     units: dict[tuple[str, str], list[str]] = {}
     for name, module in layers.modules.items():
         place = reference.place(name)

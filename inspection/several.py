@@ -20,9 +20,9 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def inspect(names: list[str], settings: Settings, progress: Progress) -> list[Inspection]:
-    """Every checkpoint or scheme by name; of several, one that is neither spoils no other.
+    """Inspect checkpoints and schemes by name.
 
-    Raises `UserError` when the only one is neither.
+    A name that is neither is a finding among others, and raises `UserError` when it is the only.
     """
     inspections = []
     for name in names:

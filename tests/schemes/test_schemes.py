@@ -18,8 +18,8 @@ SIX = {
 @pytest.mark.parametrize("name", SIX)
 def test_the_six_classic_schemes(name: str) -> None:
     scheme = plugins.load("schemes", name)
-    found = (scheme.weight_bits, scheme.activation_bits, scheme.method, scheme.calibration)
-    assert found == SIX[name]
+    facts = (scheme.weight_bits, scheme.activation_bits, scheme.method, scheme.calibration)
+    assert facts == SIX[name]
     assert scheme.ignore == ("lm_head",)
 
 
