@@ -16,7 +16,7 @@ from checkpoints.modules import Module, size
 from checkpoints.truth import Layers
 from core.errors import UserError
 
-CHUNK = 1 << 20  # weights decompressed at a time
+CHUNK_WEIGHTS = 1 << 20  # weights decompressed at a time
 TORCH = {
     "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8",
     "U8": "uint8", "I32": "int32", "I64": "int64", "F8_E4M3": "float8_e4m3fn",
@@ -94,7 +94,7 @@ def read_rows(
 def rows_per_chunk(shape: tuple[int, int], group: Group) -> int:
     """Rows decompressed at a time: whole blocks, and whole words of packed zero points."""
     unit = math.lcm(32, group.weights.block[0] if group.weights.block else 1)
-    return max(CHUNK // shape[1] // unit, 1) * unit
+    return max(CHUNK_WEIGHTS // shape[1] // unit, 1) * unit
 
 
 def chunks(layers: Layers, module: Module, group: Group, codec: Codec) -> Iterator[tuple[int, Any]]:

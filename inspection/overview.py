@@ -24,7 +24,7 @@ MOST_SHAPES = 4  # kept of a kind
 
 
 @dataclass(kw_only=True)
-class Kind:
+class LayerKind:
     """Layers of one kind stored alike. `bits` are bits on disk per weight, scales included."""
 
     name: str
@@ -56,7 +56,7 @@ class Overview:
     groups: list[str]
     ignore: list[str]
     kv_cache: str | None
-    kinds: list[Kind]
+    kinds: list[LayerKind]
     bytes_by_dtype: dict[str, int]
     parameters: int
     nbytes: int
@@ -179,17 +179,19 @@ def _left_out(layers: Layers) -> list[str]:
     return [f"{kind} x{count}" if count > 1 else kind for kind, count in sorted(counts.items())]
 
 
-def _kinds(layers: Layers) -> list[Kind]:
+def _kinds(layers: Layers) -> list[LayerKind]:
     """Kinds in the order of the files; modules without a matrix are one kind, the last."""
-    kinds: dict[tuple[str, str], Kind] = {}
-    rest = Kind(name=REST, stored="")
+    kinds: dict[tuple[str, str], LayerKind] = {}
+    rest = LayerKind(name=REST, stored="")
     dtypes: dict[str, None] = {}
     for module in layers.modules.values():
         matrix = module.compressed or any(len(t.shape) > 1 for t in module.tensors.values())
         bits = layers.bits_of(module)
         if matrix:
             stored = _stored(layers.group_of(module), module)
-            kind = kinds.setdefault((module.kind, stored), Kind(name=module.kind, stored=stored))
+            kind = kinds.setdefault(
+                (module.kind, stored), LayerKind(name=module.kind, stored=stored)
+            )
             kind.quantized |= module.compressed
             shape = size(layers.found, module, bits) or _largest_shape(module)
             if shape not in kind.shapes and len(kind.shapes) < MOST_SHAPES:

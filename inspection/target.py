@@ -22,11 +22,11 @@ from core.machine import probe
 from core.scheme import Capability, Scheme, Serveable
 from inspection.decompress import parse_config
 
-# engines split layers over their inputs, all other matrices over their outputs
+# engines split layers of these names over their inputs, all other matrices over their outputs
 ROW_PARALLEL = ("o_proj", "down_proj", "out_proj", "c_proj", "fc2", "dense", "dense_4h_to_h", "wo",
                 "w2")  # fmt: skip
 # checkpoints by others: (format, bits) -> the scheme of ours that runs on the same kernels
-ALIKE = {
+SAME_KERNELS = {
     ("gptq", 4): "INT4-W4A16", ("gptq", 8): "INT8-W8A16", ("awq", 4): "INT4-W4A16-AWQ",
     ("fbgemm-fp8", 8): "FP8-W8A8", ("modelopt-fp8", 8): "FP8-W8A8-STATIC",
     ("modelopt-nvfp4", 4): "NVFP4", ("mxfp4", 4): "MXFP4",
@@ -135,7 +135,7 @@ def nearest(group: Group) -> str | None:
     """The scheme of the registry with the same kernels as a group of layers; None: not known."""
     if group.format == "fp8":
         return "FP8-W8A8-BLOCK" if group.weights.block else "FP8-W8A8"
-    alike = ALIKE.get((group.format, group.weights.bits))
+    alike = SAME_KERNELS.get((group.format, group.weights.bits))
     if alike:
         return alike
     names = [plugins.shown("schemes", stem) for stem in plugins.names("schemes")]

@@ -8,12 +8,12 @@ from rich.markup import escape
 from checkpoints.consistency import Finding
 from core import cli
 from inspection.data import Inspection
-from inspection.overview import Kind, Overview
+from inspection.overview import LayerKind, Overview
 from reporting.console import analysis_sections
 from reporting.console.analysis_lines import line, row, table
 from reporting.console.quantities import count, size
 
-MANY = 12  # reasons of findings
+MOST_REASONS = 12  # of findings
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def _model(overview: Overview) -> str:
     return ", ".join(parts)
 
 
-def _kinds(kinds: list[Kind], nbytes: int) -> None:
+def _kinds(kinds: list[LayerKind], nbytes: int) -> None:
     """The table of layers by kind; shares are of `nbytes`."""
     layers = table("  layers", "<stored as", "number", "shape", "bits/weight", "size", "share")
     for kind in kinds:
@@ -136,14 +136,14 @@ def findings(all_: list[Finding], everything: bool) -> None:
             key = finding.module if everything else ""
             grouped.setdefault((finding.reason, key), []).append(finding.module)
     reasons = list(grouped.items())
-    for (reason, _), modules in reasons if everything else reasons[:MANY]:
+    for (reason, _), modules in reasons if everything else reasons[:MOST_REASONS]:
         named = [module for module in modules if module]
         text = f"{', '.join(named[:2])}: {reason}" if named else reason
         if len(named) > 2:
             text = f"{named[0]} and {len(named) - 1} more: {reason}"
         line(f"  ! {text}", "red")
-    if len(reasons) > MANY and not everything:
-        line(f"  ! and {len(reasons) - MANY} more (--all shows them)", "red")
+    if len(reasons) > MOST_REASONS and not everything:
+        line(f"  ! and {len(reasons) - MOST_REASONS} more (--all shows them)", "red")
 
 
 def listing(inspections: list[Inspection]) -> None:

@@ -15,7 +15,7 @@ from inspection.target import Answer
 from reporting.console.analysis_lines import line, row, table
 from reporting.console.quantities import size
 
-FEW = 8  # rows of a long table
+MOST_ROWS = 8  # of a table
 
 
 def printers(inspection: Inspection, everything: bool) -> list[Callable[[], None]]:
@@ -42,7 +42,7 @@ def _numeric(errors: WeightErrors, everything: bool) -> None:
         line("  no layer is compressed")
         return
     layers = table("  layer", "SQNR dB", "rel. error", "cosine", "unused levels", "saturated")
-    for layer in errors.layers if everything else errors.layers[:FEW]:
+    for layer in errors.layers if everything else errors.layers[:MOST_ROWS]:
         row(
             layers,
             f"  {layer.module}",
@@ -68,7 +68,7 @@ def _sensitivity(sensitivity: Sensitivity, everything: bool) -> None:
     whole = sum(unit.kl for unit in units) or 1
     outputs = ["outputs SQNR dB"] if any(unit.sqnr_db is not None for unit in units) else []
     rows = table("  compressed alone", "KL nats/token", "share", "16-bit costs", *outputs)
-    for unit in units if everything else units[:FEW]:
+    for unit in units if everything else units[:MOST_ROWS]:
         cells = [f"{unit.kl:.2e}", f"{unit.kl / whole:.0%}", f"+{size(unit.extra_bytes)}"]
         row(rows, f"  {unit.name}", *cells, *([_decibel(unit.sqnr_db)] if outputs else []))
     if units:
