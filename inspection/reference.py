@@ -122,7 +122,7 @@ class Reference:
     def with_layers(
         self, names: list[str], layers: Layers, codecs: dict[Any, Codec]
     ) -> Iterator[None]:
-        """The checkpoint's versions of layers modules in place of the base's, within the block.
+        """The checkpoint's versions of these modules in place of the base's, within the block.
 
         Weights are decompressed, activations quantized as the checkpoint declares.
         """
