@@ -23,6 +23,8 @@ WANTED = {
     "config.json": b'{"model_type": "llama"}',
     "tokenizer.json": b"{}",
     "tokenizer.model": b"pieces",
+    "tokenizer[1].txt": b"a name that is also a pattern",
+    "merges.txt": b"",
     "LICENSE.txt": b"free",
 }
 UNWANTED = {

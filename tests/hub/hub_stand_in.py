@@ -22,12 +22,12 @@ LARGE = (".safetensors", ".parquet", ".bin")  # kept in LFS on the real hub
 REPO = "(?P<repo>[^/]+/[^/]+)"
 API = re.compile(f"/api/(?P<type>model|dataset)s/{REPO}/(?P<what>revision|tree)/(?P<rev>.+)")
 RESOLVE = re.compile(f"/(?:datasets/)?{REPO}/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
-CDN = re.compile(f"/cdn/{REPO}/(?P<path>.+)")
+CDN = re.compile("/cdn/(?P<commit>[^/]+)/(?P<path>.+)")
 
 
 @dataclass
 class Repo:
-    """One repository: its files at its only branch, `main`."""
+    """One repository at one commit of its only branch, `main`."""
 
     files: dict[str, bytes]
     type: str = "model"
@@ -61,7 +61,9 @@ def sha256(content: bytes) -> str:
 class HubStandIn:
     """The server and what it serves; a context manager."""
 
-    repos: dict[str, Repo] = field(default_factory=dict)
+    repos: dict[str, Repo] = field(default_factory=dict)  # where `main` is now
+    commits: dict[str, Repo] = field(default_factory=dict)  # all there ever were
+    next_files: dict[str, dict[str, bytes]] = field(default_factory=dict)  # once it was listed
     announced: dict[str, int] = field(default_factory=dict)  # sizes in listings that are not true
     not_in_tree: set[str] = field(default_factory=set)  # paths that /tree/ leaves out
     silent: bool = False  # the API takes requests and does not answer
@@ -93,8 +95,9 @@ class HubStandIn:
         return self.url.replace("127.0.0.1", "localhost")
 
     def add(self, repo_id: str, files: dict[str, bytes], **about: Any) -> Repo:
-        self.repos[repo_id] = Repo(files, **about)
-        return self.repos[repo_id]
+        self.repos[repo_id] = repo = Repo(files, **about)
+        self.commits[repo.commit] = repo
+        return repo
 
     def break_off(self, path: str, after: int, times: int = 1, kind: str = "drop") -> None:
         self.faults[path] = Fault(times, after, kind)
@@ -134,7 +137,7 @@ class Answer(BaseHTTPRequestHandler):
         elif match := RESOLVE.fullmatch(path):
             self.resolve(**match.groupdict())
         elif match := CDN.fullmatch(path):
-            self.content(match["path"], self.hub.repos[match["repo"]].files[match["path"]])
+            self.content(match["path"], self.hub.commits[match["commit"]].files[match["path"]])
         else:
             self.refuse(404, "NotFound")
 
@@ -151,12 +154,15 @@ class Answer(BaseHTTPRequestHandler):
             return self.refuse(published.status, "", published.message)
         if published.page is not None:
             return self.send(published.page)
-        if rev not in ("main", published.commit):
+        if rev != "main" and rev not in self.hub.commits:
             return self.refuse(404, "RevisionNotFound")
+        published = self.hub.commits.get(rev, published)
         entries = list(self.entries(published))
         if what == "tree":
             tree = [tree for _, tree in entries if tree["path"] not in self.hub.not_in_tree]
             return self.send(json.dumps(tree).encode())
+        if repo in self.hub.next_files:
+            self.hub.add(repo, self.hub.next_files.pop(repo))
         siblings = [sibling for sibling, _ in entries]
         info = {"id": repo, "sha": published.commit, "private": False, "siblings": siblings}
         return self.send(json.dumps(info | {"tags": [], "downloads": 0, "likes": 0}).encode())
@@ -175,7 +181,7 @@ class Answer(BaseHTTPRequestHandler):
             yield sibling, tree
 
     def resolve(self, repo: str, rev: str, path: str) -> None:
-        published = self.hub.repos[repo]
+        published = self.hub.commits.get(rev, self.hub.repos[repo])
         token = self.headers.get("Authorization")
         if published.gated and token != "Bearer hf_allowed":
             return self.refuse(403 if token else 401, "GatedRepo")
@@ -190,7 +196,7 @@ class Answer(BaseHTTPRequestHandler):
             b"",
             302,
             {
-                "Location": f"{self.hub.cdn}/cdn/{repo}/{path}",
+                "Location": f"{self.hub.cdn}/cdn/{published.commit}/{path}",
                 "X-Repo-Commit": published.commit,
                 "X-Linked-Etag": f'"{sha256(content)}"',
                 "X-Linked-Size": str(size),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hub.download import download as download_from_python
 from hub.selection import DEFAULT_MODEL
 from tests.conftest import Run
 from tests.hub.conftest import Download
-from tests.hub.hub_case import MODEL, UNWANTED, WANTED, contents, record
+from tests.hub.hub_case import MODEL, SMALL, UNWANTED, WANTED, contents, record, safetensors
 from tests.hub.hub_stand_in import HubStandIn, sha256
 
 
@@ -39,8 +40,8 @@ def test_takes_safetensors_and_tokenizer_and_nothing_that_runs(
         "datasets": [],
         "failed": [],
     }
-    assert f"{MODEL}: 7 files, 0.00 GB" in done.stderr
-    assert f"at commit {commit[:8]} (7 files, 0.00 GB) was written to tiny-llama" in done.stderr
+    assert f"{MODEL}: 9 files, 0.00 GB" in done.stderr
+    assert f"at commit {commit[:8]} (9 files, 0.00 GB) was written to tiny-llama" in done.stderr
 
 
 def test_the_record_says_what_the_folder_holds(hub: HubStandIn, download: Download) -> None:
@@ -79,6 +80,23 @@ def test_python_downloads_as_the_command_does(hub: HubStandIn) -> None:
     assert outcome.datasets == [] and outcome.failed == []
     assert contents(Path("there")) == WANTED
     assert download_from_python(MODEL, folder=Path("there")).model.already_there
+
+
+def test_a_thread_of_a_program_may_download(hub: HubStandIn) -> None:
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(download_from_python, MODEL).result().model.folder == "tiny-llama"
+    assert contents(Path("tiny-llama")) == WANTED
+
+
+def test_a_branch_that_moves_meanwhile_is_fetched_as_it_was_listed(
+    hub: HubStandIn, download: Download
+) -> None:
+    commit = hub.repos[MODEL].commit
+    hub.next_files[MODEL] = WANTED | {"config.json": b"{}", SMALL: safetensors(401)}
+    assert download().returncode == 0
+    assert hub.repos[MODEL].commit != commit
+    assert contents(Path("tiny-llama")) == WANTED
+    assert record(Path("tiny-llama"))["commit"] == commit
 
 
 def test_pickles_only(hub: HubStandIn, download: Download) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from hub.folders import check_space
-from hub.listing import Listing, RemoteFile
+from hub.folders import check_space, fetch
+from hub.listing import Listing, RemoteFile, list_repository
 from tests.hub.conftest import Download
 from tests.hub.hub_case import BIG, MODEL, SMALL, WANTED, contents, record, safetensors
 from tests.hub.hub_stand_in import HubStandIn
@@ -41,12 +41,25 @@ def test_an_update_shares_unchanged_weights_and_keeps_the_old_folder(
     old = hub.repos[MODEL].commit
     (FOLDER / "notes.txt").write_text("mine")
     newer = update(hub)
-    assert download().returncode == 0
+    hub.break_off(SMALL, after=5, times=2, kind="short")
+    assert download().returncode == 2  # an interrupted update has shared them already
+    again = download()
+    assert again.returncode == 0 and "cannot be linked" not in again.stderr
     assert contents(FOLDER) == newer
     kept = Path(f"tiny-llama.{old[:8]}")
     assert contents(kept) == WANTED | {"notes.txt": b"mine"} and record(kept)["commit"] == old
     assert BIG not in hub.fetched() and SMALL in hub.fetched()
     assert (FOLDER / BIG).samefile(kept / BIG)
+
+
+def test_files_in_folders_are_shared_too(hub: HubStandIn) -> None:
+    path = "data/train/part.parquet"
+    for files in ({path: b"rows"}, {path: b"rows", "README.md": b"new"}):
+        hub.add("org/data", files, type="dataset")
+        fetch(list_repository("org/data", "dataset", "main", choose=list), Path("data"))
+        assert contents(Path("data")) == files
+    (kept,) = Path().glob("data.*")
+    assert (kept / path).samefile(Path("data", path))
 
 
 def test_a_shared_file_that_was_changed_since_is_fetched(
@@ -96,8 +109,9 @@ def test_a_damaged_folder_is_mended_and_kept_under_a_name_that_is_free(
     [
         ("there/file.txt", "mine", "was not written by this command"),
         ("there", "mine", "was not written by this command"),
-        ("there/download.json", "[]", "was not written by this command"),
-        ("there/download.json", "{}", "was not written by this command"),
+        ("there/download.json", '["repo_id"]', "was not written by this command"),
+        ("there/download.json", '{"name": "mine"}', "was not written by this command"),
+        ("there/download.json", "{", "was not written by this command"),
         ("there/unfinished.json", f'{{"repo_id": "{MODEL}"}}', "was not written by this command"),
         (
             "there/download.json",
@@ -141,41 +155,71 @@ def test_too_little_disk_is_found_before_any_transfer(hub: HubStandIn, download:
 Usage = namedtuple("Usage", "total used free")
 
 
+def write_download(folder: Path, commit: str, sha256: str | None, size: int) -> None:
+    """A folder that says it holds the file `f` of 1000 bytes, and holds `size` bytes of it."""
+    folder.mkdir()
+    (folder / "f").write_bytes(bytes(size))
+    files = [{"path": "f", "size": 1000, "sha256": sha256}]
+    record = {"repo_id": "org/x", "commit": commit, "files": files}
+    (folder / "download.json").write_text(json.dumps(record))
+
+
+def is_enough(free: int, folder: Path, sha256: str | None, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether `free` bytes are enough for two downloads of 1000 bytes beside each other."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, free))
+    listing = Listing("org/x", "model", "main", "c", (RemoteFile("f", 1000, sha256),))
+    try:
+        check_space([(listing, folder / "a"), (listing, folder / "b")])
+    except UserError as problem:
+        assert "free some space" in str(problem)
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
-    ("present", "free", "enough"),
+    ("sizes", "free", "enough"),
     [
         ({}, 2100, True),
         ({}, 2099, False),
-        ({"a.partial/f": 1000}, 1050, True),
-        ({"a.partial/f": 999}, 1050, False),
-        ({"a.partial/f": 1000, "b.partial/f": 1000}, 0, True),
-        ({"a/f": 1000, "a/download.json": ("c", "s")}, 1050, True),
-        ({"a/f": 1000, "a/download.json": ("older", "s")}, 1050, True),
-        ({"a/f": 999, "a/download.json": ("older", "s")}, 1050, False),
-        ({"a/f": 1000, "a/download.json": ("older", "other")}, 1050, False),
+        ({"a": 1000}, 1050, True),
+        ({"a": 1000}, 1049, False),
+        ({"a": 999}, 1050, False),
+        ({"a": 1000, "b": 1000}, 0, True),
     ],
 )
-def test_the_space_of_what_is_missing_is_asked_for_once_a_disk(
+def test_the_space_asked_for_is_what_interrupted_downloads_lack_together(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    present: dict[str, int | tuple[str, str]],
+    sizes: dict[str, int],
     free: int,
     enough: bool,
 ) -> None:
-    for path, content in present.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        if isinstance(content, int):
-            (tmp_path / path).write_bytes(bytes(content))
-        else:
-            commit, sha256 = content
-            files = [{"path": "f", "size": 1000, "sha256": sha256}]
-            text = json.dumps({"repo_id": "org/x", "commit": commit, "files": files})
-            (tmp_path / path).write_text(text)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, free))
-    listing = Listing("org/x", "model", "main", "c", (RemoteFile("f", 1000, "s"),))
-    plan = [(listing, tmp_path / name) for name in "ab"]
-    if enough:
-        check_space(plan)
-    else:
-        with pytest.raises(UserError, match="free some space"):
-            check_space(plan)
+    for name, size in sizes.items():
+        (tmp_path / f"{name}.partial").mkdir()
+        (tmp_path / f"{name}.partial/f").write_bytes(bytes(size))
+    assert is_enough(free, tmp_path, "s", monkeypatch) == enough
+
+
+@pytest.mark.parametrize(
+    ("commit", "recorded", "published", "size", "shared"),
+    [
+        ("c", "s", "s", 1000, True),
+        ("c", None, None, 1000, True),
+        ("c", "s", "s", 999, False),
+        ("older", "s", "s", 1000, True),
+        ("older", "s", "s", 999, False),
+        ("older", "other", "s", 1000, False),
+        ("older", None, None, 1000, False),
+    ],
+)
+def test_no_space_is_asked_for_what_an_earlier_download_shares(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    commit: str,
+    recorded: str | None,
+    published: str | None,
+    size: int,
+    shared: bool,
+) -> None:
+    write_download(tmp_path / "a", commit, recorded, size)
+    assert is_enough(1050, tmp_path, published, monkeypatch) == shared

@@ -122,13 +122,14 @@ def test_a_damaged_file_in_the_cache_of_the_hub_is_fetched_from_the_hub(
     assert contents(FOLDER) == WANTED
 
 
+@pytest.mark.parametrize("path", ["tokenizer.json", INDEX])
 def test_a_file_that_the_second_listing_leaves_out_is_missed(
-    hub: HubStandIn, download: Download
+    hub: HubStandIn, download: Download, path: str
 ) -> None:
     """huggingface_hub fetches and checks what `/tree/` names, and no more."""
-    hub.not_in_tree = {"tokenizer.json"}
+    hub.not_in_tree = {path}
     done = download()
-    assert done.returncode == 2 and "arrives damaged: tokenizer.json (missing)" in done.stderr
+    assert done.returncode == 2 and f"arrives damaged: {path} (missing)" in done.stderr
     assert not FOLDER.exists()
 
 
@@ -149,6 +150,7 @@ def test_a_path_that_leaves_the_folder_is_never_written(
         ({SMALL: b"no header"}, f"arrives damaged: {SMALL} ("),
         ({INDEX: b"[]"}, f"{INDEX} (not an index of shards)"),
         ({INDEX: b'{"weight_map": ["a"]}'}, f"{INDEX} (not an index of shards)"),
+        ({INDEX: b"{}"}, f"{INDEX} (not an index of shards)"),
         ({INDEX: b"{"}, f"{INDEX} (not an index of shards)"),
         ({INDEX: b"\xff"}, f"{INDEX} (not an index of shards)"),
         ({SMALL: None}, f"{SMALL} (named by the index, not published)"),
