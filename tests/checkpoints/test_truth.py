@@ -1,7 +1,6 @@
 """The truth test: nothing on good checkpoints, and every broken one found, by layer and reason."""
 
 import copy
-import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -329,30 +328,6 @@ def test_nothing_but_what_is_broken(tmp_path: Path, name: str) -> None:
     assert [finding[:2] for finding in named] == [finding[:2] for finding in wanted], named
     for (_, _, reason), (_, _, beginning) in zip(named, wanted, strict=True):
         assert reason.startswith(beginning)
-
-
-def shards(folder: Path, index: dict[str, str]) -> Path:
-    models.write_model(folder, {"a.weight": ("BF16", (2, 2))}, tie_word_embeddings=True)
-    models.write_safetensors(folder / "second.safetensors", {"b.weight": ("BF16", (2, 2))})
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
-    return folder
-
-
-RIGHT = {"a.weight": "model.safetensors", "b.weight": "second.safetensors"}
-INDEXES = [
-    (RIGHT, None),
-    ({"a.weight": "model.safetensors"}, "second.safetensors is in the folder"),
-    ({"a.weight": "second.safetensors", "b.weight": "model.safetensors"}, "the index says"),
-    ({**RIGHT, "c": "model.safetensors"}, "c: the index says it is in model.safetensors"),
-    ({"c": "model.safetensors", "d": "second.safetensors"}, "but the index does not name it"),
-]
-
-
-@pytest.mark.parametrize(("index", "sentence"), INDEXES)
-def test_the_index(tmp_path: Path, index: dict[str, str], sentence: str | None) -> None:
-    named = findings(shards(tmp_path / "c", index))
-    assert any(sentence in str(f) for f in named) if sentence else named == []
-    assert {f.kind for f in named} <= {"index"}
 
 
 def declared(weights: dict[str, object], targets: object = ("Linear",)) -> dict[str, object]:
