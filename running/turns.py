@@ -65,9 +65,9 @@ def score_all(
 
 
 def _score_base(run: Run, pair: models.Pair, jobs: list[Job], progress: Progress) -> list[Record]:
-    kept = {} if pair.is_base else run.earlier(pair.base, jobs)
-    left = [job for job in jobs if job not in kept]
-    return [*kept.values(), *(_score(run, pair.base, left, progress) if left else [])]
+    earlier = {} if pair.is_base else run.earlier(pair.base, jobs)
+    left = [job for job in jobs if job not in earlier]
+    return [*earlier.values(), *(_score(run, pair.base, left, progress) if left else [])]
 
 
 def _score(
