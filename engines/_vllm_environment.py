@@ -8,7 +8,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from checkpoints.checkpoint import Checkpoint
+from checkpoints.checkpoint import Checkpoint, read_json
 from core.engine import Options
 
 CPU_KV_CACHE_BYTES = 1 << 30
@@ -99,3 +99,17 @@ def cpu_kv_cache_bytes(files: Checkpoint, options: Options) -> int:
     values = 2 * files.number("num_hidden_layers", 0) * kv_heads * head_size
     bytes_each = 4 if options.dtype == "float32" else files.dtype_bits // 8
     return max(CPU_KV_CACHE_BYTES, values * bytes_each * blocks * CPU_BLOCK_TOKENS)
+
+
+def register_model(folder: Path) -> None:
+    """Tell vLLM the model's class right here, so that it need not start a process to look at it.
+
+    Without this the first load of an architecture imports everything once more in a subprocess
+    (24 s on two CPU cores). An architecture vLLM does not know is left to its own error.
+    """
+    from vllm.model_executor.models import ModelRegistry
+
+    for name in read_json(folder / "config.json").get("architectures") or []:
+        lazy = ModelRegistry.models.get(name)
+        if lazy is not None and hasattr(lazy, "load_model_cls"):
+            ModelRegistry.register_model(name, lazy.load_model_cls())

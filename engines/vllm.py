@@ -22,7 +22,7 @@ from core.engine import (
 )
 from core.machine import probe
 from engines import _vllm_facts
-from engines._vllm_environment import cpu_kv_cache_bytes
+from engines._vllm_environment import cpu_kv_cache_bytes, register_model
 
 
 class VllmEngine(Engine):
@@ -70,7 +70,7 @@ class VllmEngine(Engine):
         from engines._vllm_layers import weights_as_loaded
         from engines._vllm_log import listening
 
-        _register(self.checkpoint)
+        register_model(self.checkpoint)
         with listening() as phases, weights_as_loaded() as self.loaded_bytes:
             self.llm = LLM(**self._arguments())
         self.load_phases, self.compile_cache = phases.seconds, phases.from_cache
@@ -229,20 +229,6 @@ def _kv_cache_tokens(cache: Any, seen: list[dict[str, Any]]) -> int:
     needed = tokens * sum(worker["kv_bytes_per_token"] for worker in seen)
     shared = needed > 1.01 * sum(worker["kv_cache_bytes"] for worker in seen)
     return int(cache.kv_cache_size_tokens) if shared else tokens
-
-
-def _register(folder: Path) -> None:
-    """Tell vLLM the model's class right here, so that it need not start a process to look at it.
-
-    Without this the first load of an architecture imports everything once more in a subprocess
-    (24 s on two CPU cores). An architecture vLLM does not know is left to its own error.
-    """
-    from vllm.model_executor.models import ModelRegistry
-
-    for name in checkpoint.read_json(folder / "config.json").get("architectures") or []:
-        lazy = ModelRegistry.models.get(name)
-        if lazy is not None and hasattr(lazy, "load_model_cls"):
-            ModelRegistry.register_model(name, lazy.load_model_cls())
 
 
 def _gpu() -> bool:

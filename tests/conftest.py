@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+import contextlib
 import importlib
 import os
 import signal
@@ -57,3 +58,14 @@ def process(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+def wait_until(appears: Callable[[], bool], running: subprocess.Popen[str]) -> None:
+    """Return when something is there; fail when the process ends before, or after a minute."""
+    for _ in range(1200):
+        if appears():
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(0.05)
+            pytest.fail(f"it ended with {running.returncode}: {running.communicate()[1]}")
+    pytest.fail("nothing appeared within a minute")

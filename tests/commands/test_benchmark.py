@@ -8,6 +8,7 @@ import pytest
 from core import records
 from core.plugins import ROOT
 from tests import models
+from tests.conftest import wait_until
 
 FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8)
 
@@ -73,7 +74,6 @@ def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
     import signal
     import subprocess
     import sys
-    import time
 
     import psutil
 
@@ -81,11 +81,8 @@ def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
     line = [sys.executable, str(ROOT / "benchmark.py"), "--model", "tiny", "--engine", "fake"]
     with subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
         parent = psutil.Process(running.pid)
-        for _ in range(300):
-            time.sleep(0.1)
-            logs = list((tmp_path / "build" / "logs").glob("tiny-BASE-*.log"))
-            if logs:
-                break
+        logs = tmp_path / "build" / "logs"
+        wait_until(lambda: bool(list(logs.glob("tiny-BASE-*.log"))), running)
         family = parent.children(recursive=True)
         assert len(family) >= 2  # the fork server and its child
         running.send_signal(signal.SIGINT)

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from core import records
-from core.errors import UserError
-from measures.references import read_pairs
 from quality.documents import paired_scores
 from tests import models
 
@@ -203,24 +201,6 @@ def test_bad_input(command, world: Path, arguments: tuple[object, ...], sentence
     assert not (world / "eval_results").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "code", "sentence"),
-    [
-        ("bleu", "def score(a, b): return 1", "a metric of that name already"),
-        ("none", "def score(a, b): return None", "gives no number"),
-        ("boom", "def score(a, b): return {}[a]", "KeyError"),
-        ("empty", "", "has no function score"),
-    ],
-)
-def test_metrics_that_are_none(tmp_path: Path, name: str, code: str, sentence: str) -> None:
-    from measures import references
-
-    path = tmp_path / f"{name}.py"
-    path.write_text(code)
-    with pytest.raises(UserError, match=sentence):
-        references.check_metrics((path,), True)
-
-
 @pytest.mark.real
 def test_tasks_that_draw_or_run_code_where_that_is_allowed(command, world: Path) -> None:
     """What has no effect on greedy answers is passed over; sampling follows top_p."""
@@ -279,11 +259,3 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
     assert record.raw["tasks"]["demo_piqa"]["available"] == 500
     assert record.raw["truncated"] > 0  # of the two shots in bytes not all fit 512 tokens
     assert "prompts did not fit" in done.stdout and "word_perplexity" in done.stdout
-
-
-@pytest.mark.parametrize("content", ["[]", "{}", '[{"prompt": "x"}]', '["x"]', "["])
-def test_prompts_that_are_none(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "prompts.json"
-    path.write_text(content)
-    with pytest.raises(UserError, match=r"prompts\.json"):
-        read_pairs(path)

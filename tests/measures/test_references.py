@@ -116,3 +116,27 @@ def test_what_is_no_python_file_is_no_metric(tmp_path: Path) -> None:
     path.write_text("score")
     with pytest.raises(UserError, match="not a Python file"):
         references.load_metric(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "sentence"),
+    [
+        ("bleu", "def score(a, b): return 1", "a metric of that name already"),
+        ("none", "def score(a, b): return None", "gives no number"),
+        ("boom", "def score(a, b): return {}[a]", "KeyError"),
+        ("empty", "", "has no function score"),
+    ],
+)
+def test_metrics_that_are_none(tmp_path: Path, name: str, code: str, sentence: str) -> None:
+    path = tmp_path / f"{name}.py"
+    path.write_text(code)
+    with pytest.raises(UserError, match=sentence):
+        references.check_metrics((path,), True)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '[{"prompt": "x"}]', '["x"]', "["])
+def test_prompts_that_are_none(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"prompts\.json"):
+        references.read_pairs(path)

@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from checkpoints import checkpoint, models
 from compressing import preflight, verify
 from core import plugins
 from core.machine import probe
-from tests.conftest import ROOT
+from tests.conftest import ROOT, wait_until
 from tests.real.conftest import CALIBRATION, RealRun
 
 pytestmark = pytest.mark.real
@@ -112,8 +111,7 @@ def test_ctrl_c_keeps_nothing(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*line, "--model_id", "demo"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as running:
-        while not list(tmp_path.iterdir()) and running.poll() is None:
-            time.sleep(0.05)
+        wait_until(lambda: bool(list(tmp_path.iterdir())), running)
         running.send_signal(signal.SIGINT)
         try:
             assert running.wait(60) == 130
