@@ -1,8 +1,8 @@
 """Plug-ins found by file name: `schemes/int4_w4a16.py` is the scheme `INT4-W4A16`.
 
 A room is a folder of plug-in files. Each file exports one constant named after the room's
-singular (`SCHEME`, `ENGINE`, `MEASURE`, `CORPUS`). Listing names imports nothing; a plug-in is
-imported when it is loaded. Files that start with `_` are shared code, not plug-ins.
+singular (`SCHEME`, `ENGINE`, `MEASURE`, `CORPUS`, `FORMAT`). Listing names imports nothing; a
+plug-in is imported when it is loaded. Files that start with `_` are shared code, not plug-ins.
 """
 
 import difflib
@@ -13,7 +13,8 @@ from typing import Any
 from core.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-CONSTANT = {"schemes": "SCHEME", "engines": "ENGINE", "measures": "MEASURE", "corpora": "CORPUS"}
+CONSTANT = {"schemes": "SCHEME", "engines": "ENGINE", "measures": "MEASURE", "corpora": "CORPUS",
+            "reporting/formats": "FORMAT"}  # fmt: skip
 
 
 def canonical(name: str) -> str:
@@ -45,5 +46,5 @@ def find(room: str, name: str) -> str:
 
 def load(room: str, name: str) -> Any:
     """The constant a plug-in file exports; import errors in the file are not hidden."""
-    module = importlib.import_module(f"{room}.{find(room, name)}")
+    module = importlib.import_module(f"{room.replace('/', '.')}.{find(room, name)}")
     return getattr(module, CONSTANT[room])

@@ -7,8 +7,9 @@ from typing import Any
 from rich.markup import escape
 
 from core import cli
+from core.words import size
 from reporting.console.analysis_lines import line, row, table
-from reporting.console.quantities import count, size
+from reporting.console.quantities import count
 
 FEW = 8  # rows of a long table, findings of a kind
 MANY = 12

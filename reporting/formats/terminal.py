@@ -1,13 +1,18 @@
 """The report on the terminal: the decision first, then tables and observations."""
 
+from pathlib import Path
+
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from core import cli
-from reporting.contents.document import Report
-from reporting.contents.tables import Cell, Table
+from core.errors import UserError
+from reporting.contents.cells import Cell, Table
+from reporting.contents.changes import Comparison
+from reporting.contents.document import Report, Request
 from reporting.deciding.decision import Outcome
 from reporting.deciding.reasons import GOALS
+from reporting.formats._format import Format
 
 WIDEST = 400  # columns of a table in a file: no cell is cut there
 STYLES = {"": "", "good": "green", "bad": "red", "open": "yellow"}
@@ -43,6 +48,12 @@ def show_tables(tables: list[Table]) -> None:
         _table(table)
 
 
+def show_notes(lines: list[str]) -> None:
+    """Print lines that stand below a table."""
+    for line in lines:
+        _line(line, "dim")
+
+
 def _line(text: str, style: str = "") -> None:
     cli.out.print(Text(text, style=style), highlight=False)
 
@@ -65,7 +76,9 @@ def _table(table: Table) -> None:
     for number, name in enumerate(table.columns):
         left = number == 0 or all(row[number].value is None for row in table.rows)
         drawn.add_column(
-            Text(name), justify="left" if left else "right", no_wrap=table.key != "missing"
+            Text(name.replace(", ", ",\n")),
+            justify="left" if left else "right",
+            no_wrap=table.key != "missing",
         )
     for row in table.rows:
         drawn.add_row(*(_cell(cell) for cell in row))
@@ -75,9 +88,28 @@ def _table(table: Table) -> None:
     cli.out.width = max(before, width) if whole else before
     cli.out.print(drawn)
     cli.out.width = before
-    for note in table.notes:
-        _line(note, "dim")
+    show_notes(table.notes)
 
 
 def _cell(cell: Cell) -> Text:
     return Text(cell.text, style=STYLES[cell.tone])
+
+
+def _write(request: Request, output: Path | None) -> None:
+    if output is not None:
+        raise UserError(f"{output}: the terminal has no file; name another --format")
+    show(request.report)
+
+
+def _show_changes(comparison: Comparison, output: Path | None) -> None:
+    if output is not None:
+        raise UserError(f"{output}: the terminal has no file; name another --format")
+    show_tables(comparison.tables)
+
+
+FORMAT = Format(
+    summary="on the terminal, in colours",
+    write=_write,
+    compare=_show_changes,
+    history=_show_changes,
+)

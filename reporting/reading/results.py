@@ -15,8 +15,9 @@ from core import records, rounds
 from core.errors import UserError
 from core.records import Record
 from reporting.reading import lm_eval, shape
+from reporting.reading.shape import ANALYSIS
 
-ANALYSIS = "analysis"  # the measure of what is inside a checkpoint: shown, never compared
+__all__ = ["ANALYSIS", "Found", "Stored", "read"]
 SHARED = ("options", "settings", "served", "machine", "command")
 
 
@@ -31,8 +32,10 @@ class Stored:
     def raw(self) -> dict[str, Any]:
         """The raw values, read again from the file; empty where there are none.
 
-        Timed requests are of every round.
+        Timed requests are of every round. A record that still has its raw values is not read again.
         """
+        if self.record.raw is not None:
+            return self.record.raw
         if lm_eval.is_results(self.path):
             return lm_eval.raw(self.path)
         found = [records.load(path).raw or {} for path in (*self.earlier, self.path)]

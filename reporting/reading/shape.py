@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError
 from core.records import Record
+from reporting.reading import measures
+
+ANALYSIS = "analysis"  # the measure of what is inside a checkpoint: shown, never compared
 
 
 class _Part(BaseModel):
@@ -52,10 +55,17 @@ class _Task(_Part):
 class _Raw(_Part):
     columns: list[str] | None = None
     repeats: list[list[list[float]]] | None = None
-    tasks: dict[str, _Task] | None = None
     files: list[str] | None = None
+
+
+class _Paired(_Raw):
+    """Raw values that are paired with the base's: document by document, or window by window."""
+
+    tasks: dict[str, _Task] | None = None
     nll: list[float] | None = None
     tokens: list[float] | None = None
+    documents: list[str] | None = None
+    generated: list[str] | int | None = None  # texts, or how many
 
 
 class _Finding(_Part):
@@ -93,25 +103,16 @@ class _Analysis(_Part):
     numeric: _Numeric | None = None
 
 
-class _References(_Raw):
-    documents: list[str]
-    generated: list[str]
-
-
-class _Batch(_Settings):
-    batch_size: int
-
-
 def check(record: Record) -> None:
     """Raise `UserError` that names the first part no report could be made of."""
     if record.status != "ok":
         record = record.model_copy(update={"raw": None})
-    special: dict[str, type[_Part]] = {"references": _References, "analysis": _Analysis}
-    raw = special.get(record.measure, _Raw) if record.raw else _Raw
-    settings = _Batch if record.measure == "batch" else _Settings
+    measure = measures.find(record.measure)
+    raw: type[_Part] = _Paired if measure and (measure.paired or measure.scores) else _Raw
+    raw = _Analysis if record.measure == ANALYSIS and record.raw else raw
     parts: list[tuple[str, type[_Part], Any]] = [
         ("machine", _Machine, record.machine),
-        ("settings", settings, record.settings),
+        ("settings", _Settings, record.settings),
         ("served", _Served, record.served or {}),
         ("raw", raw, record.raw or {}),
         ("manifest", _Manifest, record.subject.manifest),
@@ -126,23 +127,35 @@ def check(record: Record) -> None:
     for name, figure in record.figures.items():
         if not figure.values:
             raise UserError(f"not a record (figures.{name}: it has no values)")
-    _lengths(record.raw or {})
-    if raw is _References and _unequal(record.raw or {}):
-        raise UserError("not a record (raw.generated: not as many as documents)")
+    _check_variant(record)
+    _check_rows(record.raw or {})
+    if raw is _Paired:
+        _check_pairs(record.raw or {})
 
 
-def _lengths(raw: dict[str, Any]) -> None:
-    """Raise `UserError` for rows and scores that do not fit their columns and documents."""
+def _check_variant(record: Record) -> None:
+    """Raise `UserError` for settings that do not say what variant of its measure was measured."""
+    try:
+        measures.key_of(record)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise UserError(f"not a record (settings: {record.measure} wants {problem})") from problem
+
+
+def _check_rows(raw: dict[str, Any]) -> None:
+    """Raise `UserError` for rows that do not fit their columns."""
     width = len(raw.get("columns") or [])
     if any(len(row) != width for repeat in raw.get("repeats") or [] for row in repeat):
         raise UserError("not a record (raw.repeats: a row does not fit the columns)")
+
+
+def _check_pairs(raw: dict[str, Any]) -> None:
+    """Raise `UserError` for scores and answers that do not fit their documents."""
     for task, one in (raw.get("tasks") or {}).items():
         counts = {len(scores) for scores in one["scores"].values()}
         if counts - {len(one["documents"])} or one["primary"] not in (None, *one["scores"]):
             raise UserError(f"not a record (raw.tasks.{task}: scores do not fit the documents)")
     if "nll" in raw and len(raw["nll"] or []) != len(raw.get("tokens") or []):
         raise UserError("not a record (raw.nll: not as many as tokens)")
-
-
-def _unequal(raw: dict[str, Any]) -> bool:
-    return len(raw["generated"]) != len(raw["documents"])
+    texts = raw.get("generated")
+    if isinstance(texts, list) and len(texts) != len(raw.get("documents") or texts):
+        raise UserError("not a record (raw.generated: not as many as documents)")

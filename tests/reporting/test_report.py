@@ -21,6 +21,7 @@ from reporting.contents import charts, document, labels
 from reporting.deciding import observations, study
 from reporting.deciding.study import Study
 from reporting.formats import _details as details
+from reporting.formats import _page as parts
 from reporting.formats import html as page
 from reporting.formats import json as data
 from reporting.formats import md as markdown
@@ -295,7 +296,7 @@ def test_texts_from_records_are_never_markup(tmp_path: Path) -> None:
     shown = page.html(built).partition('<script type="application/json"')[0]
     assert "<img" not in shown and "&lt;img" in shown
     assert "<script>alert" not in shown and "&lt;script&gt;alert" in shown
-    assert "<" not in page.embedded(page.chart_data(built))
+    assert "<" not in parts.embedded(page.chart_data(built))
     outside = re.sub(r"^(```+)\n.*?\n\1$", "", markdown.text(built), flags=re.M | re.S)
     assert "<img" not in outside and "&lt;img" in outside
 
@@ -379,7 +380,7 @@ def test_a_spreadsheet_runs_no_formula(tmp_path: Path, report) -> None:
 
 @pytest.mark.parametrize("metric", ["tradeoff", "speed", "memory", "quality", "latency"])
 def test_pictures(typical_folder: Path, metric: str, tmp_path: Path) -> None:
-    from reporting.formats import pictures
+    from reporting.formats import _pictures as pictures
 
     built = document.build(study.build(reading.read([typical_folder])))
     assert pictures.draw(built, metric, tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
