@@ -159,8 +159,9 @@ class Measure:
 
     `compare` pairs raw values with the base's: figures of `paired`. `scores` gives scores between 0
     and 1 of the same documents, by which quality is judged; figures of such a measure are called
-    `TASK/METRIC`. Both raise `UserError` where the two cannot be paired. `reusable` tells whether a
-    record with these settings may be used again.
+    `TASK/METRIC`. Both raise `UserError` where the two cannot be paired. `raw_types` are the types
+    of raw lists by name, all of one length: records with others are refused when they are read.
+    `reusable` tells whether a record with these settings may be used again.
     """
 
     summary: str
@@ -192,4 +193,5 @@ class Measure:
     paired: dict[str, Quantity] = field(default_factory=dict)
     compare: Callable[[Raw, Raw], dict[str, Paired]] = lambda base, compressed: {}
     scores: Callable[[Raw, Raw], Scores] | None = None
+    raw_types: dict[str, Any] = field(default_factory=dict)
     reusable: Callable[[Any], bool] = lambda settings: True

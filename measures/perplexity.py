@@ -100,4 +100,5 @@ MEASURE = Measure(
     dataset=lambda settings: str(settings.get("source") or "text"),
     paired={"perplexity_ratio": Quantity(unit="x", better="lower", title="times BASE")},
     compare=compare,
+    raw_types={"nll": list[float], "tokens": list[float]},
 )

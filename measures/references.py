@@ -217,4 +217,5 @@ MEASURE = Measure(
         )
     },
     compare=compare,
+    raw_types={"documents": list[str], "generated": list[str]},
 )

@@ -160,7 +160,7 @@ def scores_of(candidate: Candidate) -> dict[str, tuple[str, Figure]]:
 def reasons(study: Study) -> list[str]:
     """Why measures have no result, once a scheme."""
     return [
-        f"{candidate.scheme}: {reason}"
+        f"{candidate.scheme}: {reason.removeprefix(f'{candidate.scheme} is ')}"
         for candidate in study.candidates
         for reason in dict.fromkeys(filter(None, map(candidate.problem, candidate.stored)))
     ]

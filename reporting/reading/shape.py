@@ -4,9 +4,10 @@ A record is read by hand-written tools and edited by hands; what would break a t
 here, when the file is read, and named with it. Unknown keys are left alone.
 """
 
+import functools
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from core.errors import UserError
 from core.records import Record
@@ -58,14 +59,20 @@ class _Raw(_Part):
     files: list[str] | None = None
 
 
-class _Paired(_Raw):
-    """Raw values that are paired with the base's: document by document, or window by window."""
+class _Judged(_Raw):
+    """Scores by task and document, as lm-eval tasks have them."""
 
     tasks: dict[str, _Task] | None = None
-    nll: list[float] | None = None
-    tokens: list[float] | None = None
-    documents: list[str] | None = None
-    generated: list[str] | int | None = None  # texts, or how many
+
+
+@functools.cache
+def _raw_model(name: str) -> type[_Part]:
+    """What raw values of a measure must be: what its plug-in says, and what every report reads."""
+    measure = measures.find(name)
+    if name == ANALYSIS or measure is None:
+        return _Analysis if name == ANALYSIS else _Raw
+    types: dict[str, Any] = {key: (kind, ...) for key, kind in measure.raw_types.items()}
+    return create_model("_Own", __base__=_Judged if measure.scores else _Raw, **types)
 
 
 class _Finding(_Part):
@@ -107,9 +114,7 @@ def check(record: Record) -> None:
     """Raise `UserError` that names the first part no report could be made of."""
     if record.status != "ok":
         record = record.model_copy(update={"raw": None})
-    measure = measures.find(record.measure)
-    raw: type[_Part] = _Paired if measure and (measure.paired or measure.scores) else _Raw
-    raw = _Analysis if record.measure == ANALYSIS and record.raw else raw
+    raw = _raw_model(record.measure) if record.raw else _Raw
     parts: list[tuple[str, type[_Part], Any]] = [
         ("machine", _Machine, record.machine),
         ("settings", _Settings, record.settings),
@@ -129,8 +134,9 @@ def check(record: Record) -> None:
             raise UserError(f"not a record (figures.{name}: it has no values)")
     _check_variant(record)
     _check_rows(record.raw or {})
-    if raw is _Paired:
-        _check_pairs(record.raw or {})
+    if measures.judges(record.measure):
+        _check_scores(record.raw or {})
+    _check_equal(record)
 
 
 def _check_variant(record: Record) -> None:
@@ -148,14 +154,22 @@ def _check_rows(raw: dict[str, Any]) -> None:
         raise UserError("not a record (raw.repeats: a row does not fit the columns)")
 
 
-def _check_pairs(raw: dict[str, Any]) -> None:
-    """Raise `UserError` for scores and answers that do not fit their documents."""
-    for task, one in (raw.get("tasks") or {}).items():
-        counts = {len(scores) for scores in one["scores"].values()}
-        if counts - {len(one["documents"])} or one["primary"] not in (None, *one["scores"]):
+def _check_scores(raw: dict[str, Any]) -> None:
+    """Raise `UserError` for scores that do not fit their documents."""
+    for task, scored in (raw.get("tasks") or {}).items():
+        counts = {len(scores) for scores in scored["scores"].values()}
+        if counts - {len(scored["documents"])} or scored["primary"] not in (
+            None,
+            *scored["scores"],
+        ):
             raise UserError(f"not a record (raw.tasks.{task}: scores do not fit the documents)")
-    if "nll" in raw and len(raw["nll"] or []) != len(raw.get("tokens") or []):
-        raise UserError("not a record (raw.nll: not as many as tokens)")
-    texts = raw.get("generated")
-    if isinstance(texts, list) and len(texts) != len(raw.get("documents") or texts):
-        raise UserError("not a record (raw.generated: not as many as documents)")
+
+
+def _check_equal(record: Record) -> None:
+    """Raise `UserError` where lists that a measure declares are not of one length."""
+    measure = measures.find(record.measure)
+    names = measure.raw_types if measure and record.raw else {}
+    lengths = {name: len(record.raw[name]) for name in names if record.raw}
+    if len(set(lengths.values())) > 1:
+        first, second, *_ = lengths
+        raise UserError(f"not a record (raw.{first}: not as many as {second})")

@@ -152,4 +152,7 @@ def test_a_history_is_a_page_with_a_chart_a_figure(report, tmp_path: Path) -> No
     assert (latency["unit"], latency["better"]) == ("ms", "lower")
     assert {c["unit"] for c in drawn if c["title"] == "weights"} == {"MiB"}
     done = report("--compare", "20260101T", "20260102T", "--format", "html")
-    assert done.exit_code == 2 and "made as json, md or terminal (--history as html too)" in done.stderr
+    assert (
+        done.exit_code == 2
+        and "made as json, md or terminal (--history as html too)" in done.stderr
+    )
