@@ -1,20 +1,21 @@
 """What `report.py` does: reads records, and makes what was asked of them in the form asked for."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import cli, plugins
 from core.errors import UserError
 from core.words import join, parse_size
 from reporting.console.report_options import FORMATS, ReportOptions
-from reporting.contents import changes as tables
-from reporting.contents.changes import Comparison
 from reporting.contents.document import Request
-from reporting.deciding import history, runs
 from reporting.deciding.ranking import USE_CASES, UseCase
 from reporting.formats import _pictures as pictures
 from reporting.formats._format import Format
 from reporting.reading import results as reading
 from reporting.reading.results import Found
+
+if TYPE_CHECKING:
+    from reporting.contents.changes import Comparison
 
 FOLDERS = (Path("perf_results"), Path("eval_results"))
 
@@ -105,19 +106,25 @@ def use_case(name: str | None) -> UseCase | None:
 
 def compare(found: Found, asked: ReportOptions, name: str, form: Format) -> int:
     """`--compare A B`: B against A; the runs before B say how large the noise is."""
+    from reporting.contents import changes as tables
+    from reporting.deciding import history, runs
+
     if form.compare is None or asked.compare is None:
         raise _cannot_compare(name)
     before, after = (runs.pick(found, run, asked.model) for run in asked.compare)
     earlier = [run for run in runs.runs(found, asked.model) if run.ended < after.ended]
     changes = history.compare(before, after, earlier)
     table = tables.change_table(changes, *asked.compare)
-    comparison = Comparison(model=asked.model or "", tables=[table], changes=changes)
+    comparison = tables.Comparison(model=asked.model or "", tables=[table], changes=changes)
     form.compare(comparison, asked.output_file)
     return conclude(comparison, name)
 
 
 def show_history(found: Found, asked: ReportOptions, name: str, form: Format) -> int:
     """`--history`: figures over all runs comparable with the newest, and its change."""
+    from reporting.contents import changes as tables
+    from reporting.deciding import history, runs
+
     if form.history is None:
         raise _cannot_compare(name)
     model = found.choose(asked.model)
@@ -129,7 +136,7 @@ def show_history(found: Found, asked: ReportOptions, name: str, form: Format) ->
     shown = tables.history_tables(known)
     if before:
         shown.append(tables.change_table(changes, before.name, known[-1].name))
-    comparison = Comparison(model=model, tables=shown, changes=changes, runs=known)
+    comparison = tables.Comparison(model=model, tables=shown, changes=changes, runs=known)
     form.history(comparison, asked.output_file)
     return conclude(comparison, name)
 
@@ -143,9 +150,9 @@ def _cannot_compare(name: str) -> UserError:
     return UserError(f"made as {compares}{too}, not as {name}")
 
 
-def conclude(comparison: Comparison, name: str) -> int:
+def conclude(comparison: "Comparison", name: str) -> int:
     """Say what got worse; returns how many figures did."""
-    worse = tables.regressions(comparison)
+    worse = comparison.regressions
     for change in worse:
         what = f"{change.measure} {change.figure}".strip()
         cli.say(f"regression: {change.scheme} {what} {change.reason}".rstrip(), "red")

@@ -27,6 +27,11 @@ class Comparison:
     changes: list[Change]
     runs: list[Run] = field(default_factory=list)
 
+    @property
+    def regressions(self) -> list[Change]:
+        """What got worse."""
+        return [change for change in self.changes if change.called == "regression"]
+
 
 def change_table(changes: list[Change], before: str, after: str) -> Table:
     """One row a figure: before, after, how much better (above 1) with its interval, the call."""
@@ -91,13 +96,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     """What changed, and how much of it for the worse, as plain data."""
     return {
         "changes": [change_json(change) for change in comparison.changes],
-        "regressions": len(regressions(comparison)),
+        "regressions": len(comparison.regressions),
     }
-
-
-def regressions(comparison: Comparison) -> list[Change]:
-    """What got worse."""
-    return [change for change in comparison.changes if change.called == "regression"]
 
 
 def change_json(change: Change) -> dict[str, Any]:

@@ -6,13 +6,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from core import cli
 from core.errors import UserError
-from reporting.contents.changes import Comparison
-from reporting.contents.document import Request
+
+if TYPE_CHECKING:
+    from reporting.contents.changes import Comparison
+    from reporting.contents.document import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +28,10 @@ class Format:
     """
 
     summary: str
-    write: Callable[[Request, Path | None], None]
+    write: "Callable[[Request, Path | None], None]"
     suffixes: tuple[str, ...] = ()
-    compare: Callable[[Comparison, Path | None], None] | None = None
-    history: Callable[[Comparison, Path | None], None] | None = None
+    compare: "Callable[[Comparison, Path | None], None] | None" = None
+    history: "Callable[[Comparison, Path | None], None] | None" = None
 
 
 def write_text(text: str, output: Path | None) -> None:

@@ -30,14 +30,16 @@ def long_csv(stored: list[Stored]) -> str:
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for one in stored:
-        for row in _rows(one):
-            writer.writerow({name: _harmless(value) for name, value in row.items()})
+        writer.writerows(_rows(one))
     return out.getvalue()
 
 
-def _harmless(value: Any) -> Any:
-    risky = isinstance(value, str) and value.startswith(FORMULA)
-    return f"'{value}" if risky else value
+def _harmless(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, its texts such that no spreadsheet runs them."""
+    return {
+        name: f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+        for name, value in row.items()
+    }
 
 
 def _rows(one: Stored) -> Iterator[dict[str, Any]]:
@@ -58,11 +60,11 @@ def _rows(one: Stored) -> Iterator[dict[str, Any]]:
         "batch_size": "" if variant is None else variant,
         "file": str(one.path),
     }
+    shared = _harmless(shared)
     if not record.figures:
         yield shared
     for name, figure in record.figures.items():
         row = {
-            **shared,
             "figure": name,
             "unit": figure.unit,
             "better": figure.better,
@@ -71,6 +73,7 @@ def _rows(one: Stored) -> Iterator[dict[str, Any]]:
             "high": figure.high,
             "stability": figure.stability,
         }
+        row = shared | _harmless(row)
         for repeat, value in enumerate(figure.values):
             yield {**row, "repeat": repeat, "value": value}
 

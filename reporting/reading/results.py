@@ -4,7 +4,7 @@ Raw values stay on disk (`Stored.raw` reads them when asked for), and what many 
 for word, such as a checkpoint's manifest, is kept once: ten thousand records fit in memory.
 """
 
-import json
+import marshal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,7 +86,7 @@ def read(folders: list[Path]) -> Found:
     Raises `UserError` for a folder that was asked for and is not there.
     """
     found = Found()
-    shared: dict[str, Any] = {}
+    shared: dict[bytes, Any] = {}
     theirs: list[Path] = []
     told: set[str] = set()  # files of lm-eval's that a record of ours tells the same of
     for path in _files(folders):
@@ -134,7 +134,7 @@ def _files(folders: list[Path]) -> Iterator[Path]:
         yield from sorted(folder.rglob("*.json"))
 
 
-def _light(record: Record, shared: dict[str, Any]) -> Record:
+def _light(record: Record, shared: dict[bytes, Any]) -> Record:
     """The record without raw values; equal parts of different records become one object."""
     once = partial(_once, shared)
     parts = {name: once(getattr(record, name)) for name in SHARED}
@@ -142,5 +142,5 @@ def _light(record: Record, shared: dict[str, Any]) -> Record:
     return record.model_copy(update={"raw": None, "subject": subject, **parts})
 
 
-def _once(shared: dict[str, Any], part: Any) -> Any:
-    return shared.setdefault(json.dumps(part, sort_keys=True), part)
+def _once(shared: dict[bytes, Any], part: Any) -> Any:
+    return shared.setdefault(marshal.dumps(part, 0), part)

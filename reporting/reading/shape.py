@@ -110,33 +110,41 @@ class _Analysis(_Part):
     numeric: _Numeric | None = None
 
 
+class _Open(_Part):
+    machine: _Machine
+    settings: _Settings
+    served: _Served
+    manifest: _Manifest
+
+
 def check(record: Record) -> None:
     """Raise `UserError` that names the first part no report could be made of."""
-    if record.status != "ok":
-        record = record.model_copy(update={"raw": None})
-    raw = _raw_model(record.measure) if record.raw else _Raw
-    parts: list[tuple[str, type[_Part], Any]] = [
-        ("machine", _Machine, record.machine),
-        ("settings", _Settings, record.settings),
-        ("served", _Served, record.served or {}),
-        ("raw", raw, record.raw or {}),
-        ("manifest", _Manifest, record.subject.manifest),
-    ]
-    for name, model, part in parts:
-        try:
-            model.model_validate(part)
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            where = ".".join(map(str, (name, *first["loc"])))
-            raise UserError(f"not a record ({where}: {first['msg']})") from problem
+    raw = record.raw or {} if record.status == "ok" else {}
+    parts = {
+        "machine": record.machine,
+        "settings": record.settings,
+        "served": record.served or {},
+        "manifest": record.subject.manifest,
+    }
+    _validate(_Open, parts, "")
+    _validate(_raw_model(record.measure) if raw else _Raw, raw, "raw.")
     for name, figure in record.figures.items():
         if not figure.values:
             raise UserError(f"not a record (figures.{name}: it has no values)")
     _check_variant(record)
-    _check_rows(record.raw or {})
+    _check_rows(raw)
     if measures.judges(record.measure):
-        _check_scores(record.raw or {})
-    _check_equal(record)
+        _check_scores(raw)
+    _check_equal(record.measure, raw)
+
+
+def _validate(model: type[_Part], part: dict[str, Any], where: str) -> None:
+    try:
+        model.model_validate(part)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        place = where + ".".join(map(str, first["loc"]))
+        raise UserError(f"not a record ({place}: {first['msg']})") from problem
 
 
 def _check_variant(record: Record) -> None:
@@ -165,11 +173,10 @@ def _check_scores(raw: dict[str, Any]) -> None:
             raise UserError(f"not a record (raw.tasks.{task}: scores do not fit the documents)")
 
 
-def _check_equal(record: Record) -> None:
+def _check_equal(name: str, raw: dict[str, Any]) -> None:
     """Raise `UserError` where lists that a measure declares are not of one length."""
-    measure = measures.find(record.measure)
-    names = measure.raw_types if measure and record.raw else {}
-    lengths = {name: len(record.raw[name]) for name in names if record.raw}
+    measure = measures.find(name)
+    lengths = {key: len(raw[key]) for key in measure.raw_types} if measure and raw else {}
     if len(set(lengths.values())) > 1:
         first, second, *_ = lengths
         raise UserError(f"not a record (raw.{first}: not as many as {second})")
