@@ -19,7 +19,7 @@ from core.strict_json import Damaged as Damaged
 from core.strict_json import read_json as read_json
 
 MAX_TENSORS = 400_000
-SMALL = 16 << 20  # bytes a config may have; they have kilobytes
+MAX_CONFIG_BYTES = 16 << 20  # bytes a config may have; they have kilobytes
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 # decoder layers; in models of several parts those of the language model
 DECODER = re.compile(
@@ -186,7 +186,7 @@ def read(path: Path) -> Checkpoint:
 
 def read_part(folder: Path, name: str) -> dict[str, Any]:
     """A small JSON file of a checkpoint folder, such as its generation config."""
-    return read_json(inside(folder, folder / name), SMALL)
+    return read_json(inside(folder, folder / name), MAX_CONFIG_BYTES)
 
 
 def inside(folder: Path, file: Path) -> Path:

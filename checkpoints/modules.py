@@ -18,9 +18,9 @@ MARKS = frozenset({
 })  # fmt: skip
 KV_SCALES = frozenset({"k_scale", "v_scale", "q_scale", "k_zero_point", "v_zero_point"})
 PLAIN = ("BF16", "F16", "F32", "F64")
-EXPERTS = ("_blocks", "_scales", "_bias")
+EXPERT_SUFFIXES = ("_blocks", "_scales", "_bias")
 FUSED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
-SMALL = 1 << 16  # bytes a tensor of metadata may have
+MAX_METADATA_BYTES = 1 << 16  # bytes a tensor of metadata may have
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def _owner(name: str) -> tuple[str, str]:
         return owner, f"weight.{rest}"
     owner, _, suffix = name.rpartition(".")
     if owner.endswith("experts"):
-        for end in EXPERTS:
+        for end in EXPERT_SUFFIXES:
             if suffix.endswith(end):
                 return f"{owner}.{suffix.removesuffix(end)}", end[1:]
     return owner, suffix
@@ -116,7 +116,7 @@ def stored_shape(found: Checkpoint, module: Module) -> tuple[int, int] | None:
 
 def _weight(found: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
     state = next((t for s, t in module.tensors.items() if "quant_state" in s), None)
-    if state is not None and state.nbytes <= SMALL:
+    if state is not None and state.nbytes <= MAX_METADATA_BYTES:
         return _quant_state(content(found, state))
     if len(tensor.shape) != 2:
         return None

@@ -17,9 +17,9 @@ from checkpoints.modules import FUSED
 from compressing import smoothing
 from core.errors import UserError
 from core.machine import Machine
-from core.scheme import Scheme, Verdict
+from core.scheme import Method, Scheme, Serveable
 
-EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 GIB = 1 << 30
 
 
@@ -38,7 +38,7 @@ class Plan:
     base_bytes: int
     predicted_bytes: int
     memory_bytes: int
-    serving: Verdict
+    serving: Serveable
     smoothing: list[tuple[str, tuple[str, ...]]]
 
     def as_json(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def plan(
     _must_match(base, layers)
     _must_divide(name, scheme, layers)
     _must_stay_fused(layers, base)
-    moved = smoothing.pairs(base, scheme.method) if scheme.folds_scales else []
+    moved = smoothing.pairs(base, scheme) if scheme.folds_scales else []
     wide = base.dtype_bits
     compressed = sum(scheme.storage.bits(*shape, wide) for shape in layers.values())
     weights = sum(rows * columns for rows, columns in layers.values())
@@ -156,7 +156,7 @@ def _must_match(base: Checkpoint, layers: dict[str, tuple[int, int]]) -> None:
             f"{base.path} is a {kind} model: its layers are Conv1D, which llmcompressor's schemes "
             "(they target Linear) would silently leave uncompressed"
         )
-    if any(base.number(key, 0) for key in EXPERTS) or any(
+    if any(base.number(key, 0) for key in EXPERT_COUNTS) or any(
         ".experts." in tensor.name for tensor in base.tensors
     ):
         raise UserError(
@@ -209,7 +209,7 @@ def _memory(
     hidden = base.number("hidden_size", 0)
     activations = 2 * 2 * tokens * hidden
     first = [shape for layer, shape in layers.items() if ".0." in layer]
-    hessians = sum(4 * shape[1] ** 2 for shape in first) if "GPTQ" in scheme.method else 0
+    hessians = sum(4 * shape[1] ** 2 for shape in first) if Method.GPTQ in scheme.methods else 0
     return weights + activations + hessians
 
 

@@ -6,16 +6,20 @@ from typing import Annotated
 from checkpoints import models
 from core.options import Seed, TrustRemoteCode, option
 
+Samples = Annotated[int, option("documents to calibrate on", min=1)]
+Length = Annotated[int, option("tokens kept of each document", min=1)]
+CalibrationSource = Annotated[
+    str | None, option("ultrachat, demo or FILE.jsonl with messages or text")
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How to compress. `calibration` is a corpus name or a JSONL file; None picks one."""
 
-    num_calibration_samples: Annotated[int, option("documents to calibrate on", min=1)] = 512
-    max_sequence_length: Annotated[int, option("tokens kept of each document", min=1)] = 2048
-    calibration: Annotated[
-        str | None, option("ultrachat, demo or FILE.jsonl with messages or text")
-    ] = None
+    num_calibration_samples: Samples = 512
+    max_sequence_length: Length = 2048
+    calibration: CalibrationSource = None
     ignore: Annotated[
         tuple[str, ...], option("layers to leave out besides the scheme's: a name, or re:...")
     ] = ()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from checkpoints.checkpoint import DECODER, Checkpoint
 from core.errors import UserError
+from core.scheme import Method, Scheme
 
 LAYER = re.compile(r"^(?:.*\.)?(?:layers|h)\.\d+\.")
 HEAD_NORMS = {"q_norm", "k_norm", "q_layernorm", "k_layernorm"}  # after the projections
@@ -66,11 +67,11 @@ FAMILIES = (
 )
 
 
-def pairs(base: Checkpoint, method: str) -> list[tuple[str, tuple[str, ...]]]:
+def pairs(base: Checkpoint, scheme: Scheme) -> list[tuple[str, tuple[str, ...]]]:
     """(from, to): scales move out of the first's outputs into the inputs of the others.
 
-    Names are the last parts of modules' names. AWQ (`method`) also takes linear layers as the
-    first. Raises `UserError` for a family that is not in the table.
+    Names are the last parts of modules' names. AWQ also takes linear layers as the first.
+    Raises `UserError` for a family that is not in the table.
     """
     layers = base.linear_layers.keys() - base.beside_text
     blocks = {name.rpartition(".")[2] for name in layers if LAYER.match(name)}
@@ -80,11 +81,11 @@ def pairs(base: Checkpoint, method: str) -> list[tuple[str, tuple[str, ...]]]:
     if family is None or any(base.config.get(key) is value for key, value in FLAGS.items()):
         shown = ", ".join(sorted(norms | blocks)[:20])
         raise UserError(
-            f"{method} moves scales between layers, and which ones it may is not known for "
+            f"{scheme.method} moves scales between layers, and which ones it may is not known for "
             f"{kind!r} ({shown}): take a scheme without it, such as FP8-W8A8 or INT4-W4A16"
         )
     found = dict(family.feeds)
-    if "AWQ" in method:
+    if Method.AWQ in scheme.methods:
         if HEAD_NORMS & norms and family.other_norms:
             found.pop("input_layernorm", None)  # harms Gemma-3: llm-compressor issue 2522
         gated = not {"up_proj"} & blocks or {"gate_proj"} <= blocks
@@ -93,8 +94,8 @@ def pairs(base: Checkpoint, method: str) -> list[tuple[str, tuple[str, ...]]]:
         }
     if not found:
         raise UserError(
-            f"{method} needs norms before the layers, and {kind!r} has them behind: take a scheme "
-            "without it, such as FP8-W8A8 or INT8-W8A8-RTN"
+            f"{scheme.method} needs norms before the layers, and {kind!r} has them behind: take a "
+            "scheme without it, such as FP8-W8A8 or INT8-W8A8-RTN"
         )
     return list(found.items())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from core.errors import UserError
-from core.options import Seed, TrustRemoteCode, option
+from core.options import MaxModelLen, Seed, TensorParallelSize, TrustRemoteCode, option
 from core.records import Record
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ class Options:
     """
 
     dtype: Annotated[str, option("activations: auto, bfloat16, float16 or float32")] = "auto"
-    max_model_len: Annotated[
-        int | None, option("longest request in tokens; by default the model's", min=1)
-    ] = None
-    tensor_parallel_size: Annotated[int, option("GPUs to split the model over", min=1)] = 1
+    max_model_len: MaxModelLen = None
+    tensor_parallel_size: TensorParallelSize = 1
     enforce_eager: Annotated[
         bool, option("no torch.compile, no CUDA graphs: loads faster, answers slower")
     ] = False
@@ -94,7 +92,7 @@ class Description:
 
     `kernels` maps a kind of layer (`qkv_proj`, `lm_head`) to the kernels found in its layers.
     Sizes are bytes; `kv_cache_tokens` is how many tokens fit, `max_concurrency` how many requests
-    of `max_model_len`.
+    of `max_model_len`. `names_kernels` says that `kernels` are names of real ones.
     """
 
     engine: str
@@ -111,6 +109,7 @@ class Description:
     max_concurrency: float
     arguments: dict[str, Any]
     process: dict[str, Any] = field(default_factory=dict)
+    names_kernels: bool = True
 
 
 class WrongCheckpoint(Exception):

@@ -39,6 +39,10 @@ def option(help_: str, name: str = "", negative: bool = False, **limits: Any) ->
 
 Seed = Annotated[int, option("chooses calibration text, prompts and random draws")]
 TrustRemoteCode = Annotated[bool, option("run Python code shipped with the model")]
+MaxModelLen = Annotated[
+    int | None, option("longest request in tokens; by default the model's", min=1)
+]
+TensorParallelSize = Annotated[int, option("GPUs to split the model over", min=1)]
 DataDir = Annotated[Path, option("data sets as downloaded or as published")]
 
 ModelId = Annotated[str, option("model folder, or `demo` for the built-in model")]

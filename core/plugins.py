@@ -8,13 +8,25 @@ plug-in is imported when it is loaded. Files that start with `_` are shared code
 import difflib
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from core.errors import UserError
 
+if TYPE_CHECKING:
+    from core.corpus import Corpus
+    from core.engine import Engine
+    from core.measure import Measure
+    from core.scheme import Scheme
+
+Room = Literal["schemes", "engines", "measures", "corpora", "reporting/formats"]
 ROOT = Path(__file__).resolve().parent.parent
-CONSTANT = {"schemes": "SCHEME", "engines": "ENGINE", "measures": "MEASURE", "corpora": "CORPUS",
-            "reporting/formats": "FORMAT"}  # fmt: skip
+CONSTANT: dict[Room, str] = {
+    "schemes": "SCHEME",
+    "engines": "ENGINE",
+    "measures": "MEASURE",
+    "corpora": "CORPUS",
+    "reporting/formats": "FORMAT",
+}
 
 
 def canonical(name: str) -> str:
@@ -22,17 +34,17 @@ def canonical(name: str) -> str:
     return name.strip().lower().replace("-", "_")
 
 
-def names(room: str) -> list[str]:
+def names(room: Room) -> list[str]:
     """File stems of every plug-in in `room`, sorted, without importing any."""
     return sorted(f.stem for f in (ROOT / room).glob("*.py") if not f.name.startswith("_"))
 
 
-def shown(room: str, stem: str) -> str:
+def shown(room: Room, stem: str) -> str:
     """A plug-in's name as people write it: schemes are `INT4-W4A16`, the rest keep the stem."""
     return stem.upper().replace("_", "-") if room == "schemes" else stem
 
 
-def find(room: str, name: str) -> str:
+def find(room: Room, name: str) -> str:
     """The file stem for `name`, or a `UserError` that says which exist and which was meant."""
     known = names(room)
     stem = canonical(name)
@@ -44,7 +56,22 @@ def find(room: str, name: str) -> str:
     raise UserError(f"There is no {CONSTANT[room].lower()} {name!r}.{hint} There are: {listed}.")
 
 
-def load(room: str, name: str) -> Any:
+@overload
+def load(room: Literal["schemes"], name: str) -> "Scheme": ...
+@overload
+def load(room: Literal["engines"], name: str) -> "type[Engine]": ...
+@overload
+def load(room: Literal["measures"], name: str) -> "Measure": ...
+@overload
+def load(room: Literal["corpora"], name: str) -> "Corpus": ...
+@overload
+def load(room: Literal["reporting/formats"], name: str) -> Any: ...  # rooms below know no format
+def load(room: Room, name: str) -> Any:
     """The constant a plug-in file exports; import errors in the file are not hidden."""
     module = importlib.import_module(f"{room.replace('/', '.')}.{find(room, name)}")
     return getattr(module, CONSTANT[room])
+
+
+def scheme(name: str) -> "Scheme | None":
+    """The scheme of that name, None where there is none: a checkpoint may be made elsewhere."""
+    return load("schemes", name) if canonical(name) in names("schemes") else None

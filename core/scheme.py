@@ -7,9 +7,33 @@ llmcompressor is imported when the recipe is built, never before, so listing sch
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 Capability = tuple[int, int]
+
+
+class Method(StrEnum):
+    """A method of quantization, or a step of one; the value is the name that is shown."""
+
+    RTN = "RTN"
+    GPTQ = "GPTQ"
+    AWQ = "AWQ"
+    AUTOROUND = "AutoRound"
+    SMOOTHQUANT = "SmoothQuant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activations:
+    """The number format that activations are rounded to before a matrix product.
+
+    `static` says that a layer's scale is found on calibration text and stored; dynamic scales are
+    found anew for every input (NVFP4's too, under one stored scale of the whole tensor).
+    """
+
+    bits: int
+    kind: Literal["int", "float"]
+    static: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +87,7 @@ class Storage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Serveable:
     """Whether a machine can serve a scheme: natively, only with a fallback, or not at all."""
 
     kind: Literal["native", "fallback", "none"]
@@ -72,11 +96,11 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """Who has a kernel for a scheme in vLLM (0.26.0 and 0.32.0 agree where nothing else is said).
+    """Which devices vLLM has a kernel on (0.26.0 and 0.32.0 agree where nothing else is said).
 
     `native` is the lowest NVIDIA compute capability that computes in the scheme's own format (None:
-    none does); `below` the first that does so no more; `fallback` the lowest on which vLLM runs it
-    otherwise (`fallback_how`); `only` an exact one.
+    none does), `below` the lowest higher one that no longer does, `only` the single one that does.
+    `fallback` is the lowest on which vLLM runs it in another way, described by `fallback_how`.
     `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs.
     From 10.0 on MXFP4 and MXFP8 need FlashInfer beside vLLM, and it nvcc; without, vLLM takes
     Marlin, which `running.session.prove` sees.
@@ -92,17 +116,17 @@ class Serving:
     only: Capability | None = None
     cpu: Literal["yes", "no", "amx"] = "no"
 
-    def on_gpu(self, capability: Capability) -> Verdict:
+    def on_gpu(self, capability: Capability) -> Serveable:
         """The verdict for an NVIDIA GPU of this compute capability."""
         have = "{}.{}".format(*capability)
         if self._computes(capability):
-            return Verdict(kind="native", reason=f"compute capability {have}")
+            return Serveable(kind="native", reason=f"compute capability {have}")
         need = f"needs {self.needs}, the GPU has {have}"
         if self.fallback is not None and capability >= self.fallback:
-            return Verdict(
+            return Serveable(
                 kind="fallback", reason=f"{need}: vLLM falls back to {self.fallback_how}"
             )
-        return Verdict(kind="none", reason=need)
+        return Serveable(kind="none", reason=need)
 
     def _computes(self, capability: Capability) -> bool:
         if self.only is not None:
@@ -121,13 +145,13 @@ class Serving:
         upper = " and below {}.{}".format(*self.below) if self.below else ""
         return "compute capability {}.{}".format(*self.native) + upper
 
-    def on_cpu(self, flags: frozenset[str]) -> Verdict:
+    def on_cpu(self, flags: frozenset[str]) -> Serveable:
         """The verdict for vLLM's CPU backend on a processor with these feature flags."""
         if self.cpu == "no":
-            return Verdict(kind="none", reason="vLLM's CPU backend has no kernel for this format")
+            return Serveable(kind="none", reason="vLLM's CPU backend has no kernel for this format")
         if self.cpu == "amx" and "amx_tile" not in flags:
-            return Verdict(kind="none", reason="vLLM's CPU kernel for this format needs AMX")
-        return Verdict(kind="native", reason="vLLM's CPU backend has a kernel")
+            return Serveable(kind="none", reason="vLLM's CPU kernel for this format needs AMX")
+        return Serveable(kind="native", reason="vLLM's CPU backend has a kernel")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,16 +159,17 @@ class Scheme:
     """A named way to compress a model.
 
     `recipe(ignore)` builds llmcompressor's modifiers; None means the model stays as it is (the
-    base). `preset` is compressed-tensors' name of the number format. `calibration` says that text
-    is needed. `folds_scales` marks methods that move scales into neighbouring layers, so that
-    weights cannot be compared one by one with the base's. `kv_cache_bits` is set where the
+    base). `methods` are its steps in order, none for the base. `activations` is None where they
+    stay at 16 bits. `preset` is compressed-tensors' name of the number format. `calibration` says
+    that text is needed. `folds_scales` marks methods that move scales into neighbouring layers, so
+    that weights cannot be compared one by one with the base's. `kv_cache_bits` is set where the
     checkpoint stores calibrated KV-cache scales.
     """
 
     summary: str
     weight_bits: int
-    activation_bits: int
-    method: str
+    activations: Activations | None
+    methods: tuple[Method, ...]
     preset: str | None
     calibration: bool
     storage: Storage
@@ -155,8 +180,18 @@ class Scheme:
     kv_cache_bits: int | None = None
     save_options: dict[str, Any] = field(default_factory=dict)
 
-    def verdict(self, capability: Capability | None, cpu_flags: frozenset[str]) -> Verdict:
-        """Can vLLM serve it here? `capability` is the GPU's, None on a machine without one."""
+    @property
+    def activation_bits(self) -> int:
+        """Bits of an activation in a matrix product, 16 where it is left as it is."""
+        return self.activations.bits if self.activations else 16
+
+    @property
+    def method(self) -> str:
+        """The methods as shown: `SmoothQuant + GPTQ`, `none`."""
+        return " + ".join(self.methods) or "none"
+
+    def verdict(self, capability: Capability | None, cpu_flags: frozenset[str]) -> Serveable:
+        """Whether vLLM serves it; `capability` is the GPU's, None on a machine without one."""
         if capability is None:
             return self.serving.on_cpu(cpu_flags)
         return self.serving.on_gpu(capability)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core import plugins
-from core.corpus import DATA_DIR, Corpus, Document, choose, read_jsonl
+from core.corpus import DATA_DIR, Document, choose, read_jsonl
 from core.errors import UserError
 
 
@@ -17,7 +17,7 @@ def documents(source: str, count: int, seed: int) -> list[Document]:
     """
     if source.endswith((".jsonl", ".json")) or Path(source).is_file():
         return choose(read_jsonl(Path(source)), count, seed, source)
-    corpus: Corpus = plugins.load("corpora", source)
+    corpus = plugins.load("corpora", source)
     return corpus.load(count, seed)
 
 
@@ -34,7 +34,7 @@ def text(source: str, data_dir: Path = DATA_DIR) -> str:
         return found
     if "/" in source or path.suffix:
         raise UserError(f"{path}: there is no such file")
-    corpus: Corpus = plugins.load("corpora", source)
+    corpus = plugins.load("corpora", source)
     if corpus.text is None:
         raise UserError(f"{source} has no text to measure on; `wikitext` and `demo` have")
     return corpus.text(data_dir)

@@ -139,6 +139,7 @@ class FakeEngine(Engine):
             max_model_len=length,
             max_concurrency=4.0,
             arguments={},
+            names_kernels=False,
         )
 
 

@@ -1,206 +1,111 @@
-"""What is asked of the model hub: a repository's listing, and its files, checked.
+"""Download a model and the data it is calibrated and scored with, each into its own folder.
 
-`huggingface_hub` does the transfer: parallel, resumed after a dropped connection, files that are
-already whole skipped by the next run.
-
-    wanted = listing("org/name", "model", "main", choose=lambda paths: paths)
-    transfer(wanted, Path("name.partial"))
+outcome = download("org/name", data_folder=Path("datasets_cache"))
+outcome.model.folder, outcome.failures
 """
 
-import glob
-import json
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from core.cli import INTERRUPTED, say
+from core.cli import say
 from core.errors import UserError
-from hub.errors import endpoint, told_plainly
-
-INDEX = "model.safetensors.index.json"
-
-
-@dataclass(frozen=True)
-class Published:
-    """One file as the hub announces it; `sha256` is known for large (LFS) files."""
-
-    path: str
-    size: int
-    sha256: str | None
+from hub.folders import check_folder, check_space, fetch, is_whole
+from hub.listing import Listing, check_name, list_repository
+from hub.selection import DATA_SETS, choose_data_files, choose_model_files, folder_name
 
 
 @dataclass(frozen=True)
-class Listing:
-    """The chosen files of one repository at one commit."""
+class Downloaded:
+    """A repository that is whole on disk; `already_there`: nothing had to be fetched."""
 
     repo_id: str
-    repo_type: str
     revision: str
     commit: str
-    files: tuple[Published, ...]
+    folder: str
+    files: int
+    bytes: int
+    already_there: bool
 
 
-def check_name(repo_id: str) -> None:
-    """Raises `UserError` when `repo_id` cannot be a repository's name (a path, an address)."""
-    from huggingface_hub.utils import validate_repo_id
+@dataclass
+class Outcome:
+    """What is on disk now, and a sentence for each data set that could not be fetched."""
 
-    with told_plainly(repo_id):
-        validate_repo_id(repo_id)
+    model: Downloaded
+    datasets: list[Downloaded] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
 
-def listing(
-    repo_id: str, repo_type: str, revision: str, choose: Callable[[list[str]], Iterable[str]]
-) -> Listing:
-    """Ask the hub for the commit of `revision` and its files; `choose` picks among their paths.
+def download(
+    model: str,
+    revision: str = "main",
+    folder: Path | None = None,
+    with_data: bool = False,
+    data_folder: Path | None = None,
+) -> Outcome:
+    """Fetch `model` and, if wanted, `DATA_SETS`; folders that are whole already stay as they are.
 
-    Raises `UserError`: missing, private or gated repository, unknown revision, no network.
+    The model goes into `folder` (`folder_name(model)` without it), each data set into
+    `<org>--<name>` in `data_folder` (`datasets_cache` beside the model's folder without it).
+    Everything is listed and the disk checked before the first byte is fetched.
+
+    Raises `UserError` when the model cannot be had; a data set that fails ends only itself.
     """
-    from huggingface_hub import HfApi, constants
-
-    with told_plainly(repo_id):
-        info: Any = HfApi(endpoint=endpoint()).repo_info(
-            repo_id,
-            repo_type=repo_type,
-            revision=revision,
-            files_metadata=True,
-            timeout=constants.HF_HUB_ETAG_TIMEOUT,
-        )
-    published = [
-        Published(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None)
-        for each in info.siblings or []
-        if ".." not in each.rfilename.split("/")
-    ]
-    chosen = set(choose([file.path for file in published]))
-    files = tuple(file for file in published if file.path in chosen)
-    return Listing(repo_id, repo_type, revision, info.sha, files)
-
-
-def transfer(wanted: Listing, folder: Path) -> None:
-    """Fetch `wanted` into `folder` and check it; a file that arrived damaged is fetched once more.
-
-    Raises `UserError`: gated, network, disk, or a file that is damaged again (it is deleted).
-    """
-    with told_plainly(wanted.repo_id):
-        with _ctrl_c_at_once():
-            _download(wanted, folder, [file.path for file in wanted.files])
-        say(f"checking {wanted.repo_id} against the published checksums", "dim")
-        damaged = _delete_damaged(wanted, folder)
-        if damaged:
-            say(f"fetching again: {_listed(damaged)}", "yellow")
-            with _ctrl_c_at_once():
-                _download(wanted, folder, list(damaged), anew=True)
-            damaged = _delete_damaged(wanted, folder)
-    if damaged:
-        raise UserError(
-            f"{wanted.repo_id} arrives damaged: {_listed(damaged)}. "
-            "Run this again later; the whole files were kept."
-        )
-
-
-def _download(wanted: Listing, folder: Path, paths: list[str], anew: bool = False) -> None:
-    """Let huggingface_hub fetch `paths`; after a reset, which it does not resume, once more."""
-    import httpx
-    from huggingface_hub import snapshot_download
-
-    for last in (False, True):
-        try:
-            snapshot_download(
-                wanted.repo_id,
-                repo_type=wanted.repo_type,
-                revision=wanted.commit,
-                local_dir=folder,
-                allow_patterns=[glob.escape(path) for path in paths],
-                force_download=anew,
-                endpoint=endpoint(),
-            )
-            return
-        except (httpx.NetworkError, OSError) as problem:
-            # a bare OSError without a number is "Consistency check failed": it came short
-            short = type(problem) is OSError and problem.errno is None
-            if last or not (short or isinstance(problem, httpx.NetworkError)):
-                raise
-            say(f"{str(problem).splitlines()[0]}: trying once more", "yellow")
+    folder = folder or Path(folder_name(model))
+    data_folder = data_folder or folder.resolve().parent / "datasets_cache"
+    failed: list[str] = []
+    plan = [(_list(model, "model", revision, folder, choose_model_files), folder)]
+    for data_set in DATA_SETS if with_data else ():
+        place = data_folder / data_set.repo_id.replace("/", "--")
+        choose = partial(choose_data_files, data_set.patterns)
+        with _noting(data_set.repo_id, failed):
+            plan.append((_list(data_set.repo_id, "dataset", "main", place, choose), place))
+    check_space(plan)
+    outcome = Outcome(_bring(*plan[0]), failed=failed)
+    for listing, place in plan[1:]:
+        with _noting(listing.repo_id, failed):
+            outcome.datasets.append(_bring(listing, place))
+    return outcome
 
 
 @contextmanager
-def _ctrl_c_at_once() -> Iterator[None]:
-    """End on Ctrl-C now: huggingface_hub would first wait for the gigabytes of files in flight."""
-
-    def stop(*_: object) -> None:
-        # os.write: the interrupted thread may be inside the console's own write
-        os.write(2, b"\ninterrupted: the files that are whole were kept, run this again\n")
-        os._exit(INTERRUPTED)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, stop)
+def _noting(repo_id: str, failed: list[str]) -> Iterator[None]:
+    """Add a `UserError` to `failed` instead of raising it."""
     try:
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    except UserError as problem:
+        failed.append(f"{repo_id} was not fetched: {problem}")
 
 
-def _delete_damaged(wanted: Listing, folder: Path) -> dict[str, str]:
-    """Delete the files that are not as published and return what is wrong with each."""
-    damaged = _defects(wanted, folder)
-    for path in damaged:
-        (folder / path).unlink(missing_ok=True)
-    return damaged
+def _list(
+    repo_id: str,
+    repo_type: str,
+    revision: str,
+    folder: Path,
+    choose: Callable[[list[str]], list[str]],
+) -> Listing:
+    """Check the name and the folder, then ask the hub."""
+    check_name(repo_id)
+    check_folder(folder, repo_id)
+    return list_repository(repo_id, repo_type, revision, choose)
 
 
-def _defects(wanted: Listing, folder: Path) -> dict[str, str]:
-    """What is wrong, by path: missing, not the published bytes, no valid safetensors header."""
-    from huggingface_hub import HfApi
-
-    report = HfApi(endpoint=endpoint()).verify_repo_checksums(
-        wanted.repo_id, repo_type=wanted.repo_type, revision=wanted.commit, local_dir=folder
+def _bring(listing: Listing, folder: Path) -> Downloaded:
+    """Fetch `listing` into `folder` unless it is there."""
+    already_there = is_whole(folder, listing)
+    n_files, n_bytes = len(listing.files), listing.total_bytes
+    if not already_there:
+        say(f"{listing.repo_id}: {n_files} files, {n_bytes / 1e9:.2f} GB")
+        fetch(listing, folder)
+    return Downloaded(
+        repo_id=listing.repo_id,
+        revision=listing.revision,
+        commit=listing.commit,
+        folder=str(folder),
+        files=n_files,
+        bytes=n_bytes,
+        already_there=already_there,
     )
-    changed = {mismatch["path"] for mismatch in report.mismatches}
-    defects = {file.path: _defect(file, folder, changed) for file in wanted.files}
-    defects |= _index_defects(folder)
-    return {path: defect for path, defect in defects.items() if defect}
-
-
-def _defect(file: Published, folder: Path, changed: set[str]) -> str | None:
-    path = folder / file.path
-    if not path.is_file():
-        return "missing"
-    if (size := path.stat().st_size) != file.size:
-        return f"{size} of {file.size} bytes"
-    if file.path in changed:
-        return "not the published checksum"
-    return _header_defect(path) if path.suffix == ".safetensors" else None
-
-
-def _header_defect(path: Path) -> str | None:
-    """The checksum cannot tell that a file was already broken when it was published."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy"):
-            return None
-    except SafetensorError as problem:
-        return str(problem)
-
-
-def _index_defects(folder: Path) -> dict[str, str | None]:
-    """A repository can lack shards that its own index names."""
-    if not (folder / INDEX).is_file():
-        return {}
-    try:
-        named = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {INDEX: "not an index of shards"}
-    return {
-        name: "named by the index, not published" for name in named if not (folder / name).is_file()
-    }
-
-
-def _listed(damaged: dict[str, str]) -> str:
-    return ", ".join(f"{path} ({defect})" for path, defect in sorted(damaged.items()))

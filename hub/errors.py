@@ -1,11 +1,11 @@
 """What went wrong with the model hub, in one sentence that says what to do.
 
-with told_plainly("org/model"):
+with user_errors("org/model"):
     snapshot_download("org/model")
 """
 
 import errno
-import os
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,15 +15,8 @@ CARRY = "download on a machine that has it and copy the folder here (docs/offlin
 LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 
 
-def endpoint() -> str:
-    """The hub's address: `HF_ENDPOINT`, else huggingface_hub's own default."""
-    from huggingface_hub import constants
-
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-
-
 @contextmanager
-def told_plainly(repo_id: str) -> Iterator[None]:
+def user_errors(repo_id: str) -> Iterator[None]:
     """Turn the hub's, the network's and the disk's exceptions into a `UserError`.
 
     An exception that is none of these is a bug and passes unchanged.
@@ -42,8 +35,8 @@ def told_plainly(repo_id: str) -> Iterator[None]:
 def explain(problem: BaseException, repo_id: str) -> str | None:
     """The sentence for `problem`, or None when it is not about the hub, the network or the disk.
 
-    The deepest known cause speaks: huggingface_hub wraps a refused or broken request into
-    "cannot find the file in the cache", which says nothing of what to do.
+    The deepest cause that has a sentence counts: huggingface_hub wraps a refused or broken request
+    into "cannot find the file in the cache", which says nothing of what to do.
     """
     chain = [problem]
     while (cause := chain[-1].__cause__) is not None and cause not in chain:
@@ -64,10 +57,10 @@ def _sentence(problem: BaseException, repo_id: str) -> str | None:
 
 def _refused(problem: BaseException, repo_id: str) -> str:
     """The hub answered, with a refusal."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
     status = problem.response.status_code  # type: ignore[attr-defined]
-    page = f"{endpoint()}/{repo_id}"
+    page = f"{constants.ENDPOINT}/{repo_id}"
     if isinstance(problem, errors.GatedRepoError):
         return (
             f"{repo_id} is gated: accept its licence on {page}, then {LOG_IN} and run this again."
@@ -97,20 +90,21 @@ def _status(status: int, repo_id: str) -> str:
 def _unreachable(problem: BaseException) -> str | None:
     """No answer, or one that is not a hub's."""
     import httpx
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
+    hub = constants.ENDPOINT
     if isinstance(problem, errors.OfflineModeIsEnabled):
         return f"HF_HUB_OFFLINE is set: unset it if there is a network, or {CARRY}."
     if isinstance(problem, httpx.RemoteProtocolError | httpx.ReadError):
         return (
-            f"The connection to {endpoint()} keeps breaking off ({problem}): run this again, "
+            f"The connection to {hub} keeps breaking off ({problem}): run this again, "
             "the files that are whole were kept."
         )
     if isinstance(problem, httpx.TransportError | ConnectionError | TimeoutError):
-        return f"Cannot reach {endpoint()} ({problem}): check the network, or {CARRY}."
+        return f"Cannot reach {hub} ({problem}): check the network, or {CARRY}."
     not_a_hub = (errors.FileMetadataError, errors.LocalEntryNotFoundError, httpx.InvalidURL)
-    if isinstance(problem, not_a_hub) or type(problem).__name__ == "JSONDecodeError":
-        return f"{endpoint()} does not answer as a model hub does: check HF_ENDPOINT and proxies."
+    if isinstance(problem, (*not_a_hub, json.JSONDecodeError)):
+        return f"{hub} does not answer as a model hub does: check HF_ENDPOINT and proxies."
     return None
 
 

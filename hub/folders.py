@@ -1,15 +1,16 @@
-"""Folders fetched from the hub: they have their name only when they are whole.
+"""Folders fetched from the hub: one has its name only when it is whole.
 
 The work is done in `<folder>.partial`, which the next run goes on from; `download.json` says what
 a finished folder holds (repository, commit, files with sizes and checksums).
 
-    check_folder(folder, wanted.repo_id)
-    check_space([(wanted, folder)])
-    record = fetch(wanted, folder)
+    check_folder(folder, listing.repo_id)
+    check_space([(listing, folder)])
+    fetch(listing, folder)
 """
 
 import json
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,57 +20,63 @@ from typing import Any
 from checkpoints.models import DOWNLOAD
 from core.cli import say
 from core.errors import UserError
-from hub.download import Listing, Published, transfer
-from hub.errors import endpoint, told_plainly
+from hub.errors import user_errors
+from hub.listing import Listing, RemoteFile
+from hub.transfer import transfer
 
-UNFINISHED = "unfinished.json"
+UNFINISHED = "unfinished.json"  # says whose files a `.partial` folder holds
 SPARE = 1.05  # free space asked for, over the bytes to fetch
 
 
 def check_folder(folder: Path, repo_id: str) -> None:
     """Raises `UserError` unless `folder` is absent, empty or an earlier download of `repo_id`."""
     folder = folder.resolve()
-    for place, marks in ((folder, [DOWNLOAD]), (_partial(folder), [UNFINISHED, DOWNLOAD])):
+    for place, record_names in ((folder, [DOWNLOAD]), (_partial(folder), [UNFINISHED, DOWNLOAD])):
         if not place.exists() or _is_empty(place):
             continue
-        held = next((record for mark in marks if (record := _read(place / mark))), None)
-        if held is None:
+        record = next((r for name in record_names if (r := _read(place / name))), None)
+        if record is None:
             raise UserError(
                 f"{place} exists and was not written by this command: "
                 "move it away or choose another --output_dir."
             )
-        if held["repo_id"] != repo_id:
+        if record["repo_id"] != repo_id:
             raise UserError(
-                f"{place} holds {held['repo_id']}, not {repo_id}: choose another --output_dir."
+                f"{place} holds {record['repo_id']}, not {repo_id}: choose another --output_dir."
             )
 
 
-def check_space(wanted: Iterable[tuple[Listing, Path]]) -> None:
-    """Raises `UserError` when a disk cannot take what is still to be fetched and 5 % more."""
-    needed: dict[int, tuple[float, Path]] = {}
-    for each, folder in wanted:
-        home = next(p for p in folder.resolve().parents if p.exists())
-        disk = home.stat().st_dev
-        so_far, _ = needed.get(disk, (0.0, home))
-        needed[disk] = (so_far + SPARE * _missing_bytes(each, folder.resolve()), home)
-    for needed_bytes, home in needed.values():
-        if needed_bytes > (free := shutil.disk_usage(home).free):
+def check_space(plan: Iterable[tuple[Listing, Path]]) -> None:
+    """Raises `UserError` when a disk cannot take what is still to be fetched and 5 % more.
+
+    huggingface_hub only warns, looks at each file alone, and its dry run creates the folder.
+    """
+    parents: dict[int, Path] = {}  # by disk
+    needed_bytes: dict[int, float] = defaultdict(float)
+    for listing, folder in plan:
+        parent = next(p for p in folder.resolve().parents if p.exists())
+        disk = parent.stat().st_dev
+        parents.setdefault(disk, parent)
+        needed_bytes[disk] += SPARE * _missing_bytes(listing, folder.resolve())
+    for disk, parent in parents.items():
+        if needed_bytes[disk] > (free := shutil.disk_usage(parent).free):
             raise UserError(
-                f"{home} has {free / 1e9:.1f} GB free and this download needs "
-                f"{needed_bytes / 1e9:.1f} GB: free some space or choose another --output_dir."
+                f"{parent} has {free / 1e9:.1f} GB free and this download needs "
+                f"{needed_bytes[disk] / 1e9:.1f} GB: "
+                "free some space or choose another --output_dir."
             )
 
 
-def is_whole(folder: Path, wanted: Listing) -> bool:
+def is_whole(folder: Path, listing: Listing) -> bool:
     """Whether `folder` already holds this very commit with every file at its published size."""
     record = _read(folder / DOWNLOAD)
-    if record is None or record["commit"] != wanted.commit:
+    if record is None or record["commit"] != listing.commit:
         return False
-    return all(_has_size(folder / file.path, file.size) for file in wanted.files)
+    return all(_has_size(folder / file.path, file.size) for file in listing.files)
 
 
-def fetch(wanted: Listing, folder: Path) -> dict[str, Any]:
-    """Bring `folder` to `wanted` and return its record (what `download.json` holds).
+def fetch(listing: Listing, folder: Path) -> None:
+    """Fill `folder` with the files of `listing`, checked, and a `download.json` about them.
 
     An older or damaged download under the same name is kept beside it, as `<folder>.<commit>`.
 
@@ -77,19 +84,18 @@ def fetch(wanted: Listing, folder: Path) -> dict[str, Any]:
     """
     folder = folder.resolve()
     partial = _partial(folder)
-    with told_plainly(wanted.repo_id):
+    with user_errors(listing.repo_id):
         partial.mkdir(parents=True, exist_ok=True)
-        (partial / UNFINISHED).write_text(json.dumps({"repo_id": wanted.repo_id}))
-        (partial / DOWNLOAD).unlink(missing_ok=True)
+        (partial / UNFINISHED).write_text(json.dumps({"repo_id": listing.repo_id}))
+        (partial / DOWNLOAD).unlink(missing_ok=True)  # of a run killed before the last step
         for leftover in (partial / ".cache").rglob("*.incomplete"):
-            leftover.unlink()  # huggingface_hub never goes on with one from another process
-        for file in _unchanged(wanted, folder):
+            leftover.unlink()  # of a killed run: huggingface_hub neither resumes nor deletes it
+        for file in _unchanged(listing, folder):
             _link(folder / file.path, partial / file.path)
-        transfer(wanted, partial)
-        _tidy(wanted, partial)
-        record = _write_record(wanted, partial)
+        transfer(listing, partial)
+        _delete_all_but(listing, partial)
+        _write_record(listing, partial)
         _put_in_place(partial, folder)
-    return record
 
 
 def _partial(folder: Path) -> Path:
@@ -101,6 +107,7 @@ def _is_empty(place: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    """The record in a file; None when there is no file or it holds something else."""
     try:
         record = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -112,25 +119,25 @@ def _has_size(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def _missing_bytes(wanted: Listing, folder: Path) -> int:
+def _missing_bytes(listing: Listing, folder: Path) -> int:
     """Bytes that neither the folder nor an interrupted run has already."""
-    if is_whole(folder, wanted):
+    if is_whole(folder, listing):
         return 0
-    here = set(_unchanged(wanted, folder))
     partial = _partial(folder)
-    here |= {file for file in wanted.files if _has_size(partial / file.path, file.size)}
-    return sum(file.size for file in wanted.files if file not in here)
+    present = set(_unchanged(listing, folder))
+    present |= {file for file in listing.files if _has_size(partial / file.path, file.size)}
+    return sum(file.size for file in listing.files if file not in present)
 
 
-def _unchanged(wanted: Listing, folder: Path) -> list[Published]:
-    """Large files that an earlier download in `folder` shares with `wanted`."""
+def _unchanged(listing: Listing, folder: Path) -> list[RemoteFile]:
+    """Large files of `listing` that an earlier download in `folder` holds already."""
     record = _read(folder / DOWNLOAD) or {"files": []}
-    held = {file["path"]: file["sha256"] for file in record["files"]}
+    checksums = {file["path"]: file["sha256"] for file in record["files"]}
     return [
         file
-        for file in wanted.files
+        for file in listing.files
         if file.sha256
-        and held.get(file.path) == file.sha256
+        and checksums.get(file.path) == file.sha256
         and _has_size(folder / file.path, file.size)
     ]
 
@@ -146,42 +153,42 @@ def _link(source: Path, target: Path) -> None:
         say(f"{source.name} cannot be linked: it is fetched again", "dim")
 
 
-def _tidy(wanted: Listing, partial: Path) -> None:
-    """Remove the transfer's own marks and what an interrupted run of another commit left."""
+def _delete_all_but(listing: Listing, partial: Path) -> None:
+    """Delete huggingface_hub's own notes and what an interrupted run of another commit left."""
     shutil.rmtree(partial / ".cache", ignore_errors=True)
-    published = {file.path for file in wanted.files}
+    published = {file.path for file in listing.files}
     for path in [p for p in partial.rglob("*") if p.is_file()]:
         if path.relative_to(partial).as_posix() not in published:
             path.unlink()
 
 
-def _write_record(wanted: Listing, partial: Path) -> dict[str, Any]:
-    """Written last, so that its existence means that the download was completed and checked."""
-    import huggingface_hub
+def _write_record(listing: Listing, partial: Path) -> None:
+    """Write `download.json`; last, because it says that everything was fetched and checked."""
+    from huggingface_hub import __version__, constants
 
-    record = asdict(wanted) | {
-        "files": [asdict(file) for file in wanted.files],
-        "endpoint": endpoint(),
-        "huggingface_hub": huggingface_hub.__version__,
+    record = asdict(listing) | {
+        "endpoint": constants.ENDPOINT,
+        "huggingface_hub": __version__,
         "fetched_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     (partial / DOWNLOAD).write_text(json.dumps(record, indent=1) + "\n")
-    return record
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:
+    """Give the finished folder its name; what had the name before keeps its bytes beside it."""
     if folder.exists() and not _is_empty(folder):
-        held = _read(folder / DOWNLOAD) or {}
-        kept = _free_name(folder, str(held.get("commit", "earlier"))[:8])
+        earlier = _read(folder / DOWNLOAD) or {}
+        kept = _free_name(folder, str(earlier.get("commit", "earlier"))[:8])
         folder.rename(kept)
         say(f"the earlier download was kept as {kept.name}: delete it when you need the space")
     partial.replace(folder)
 
 
-def _free_name(folder: Path, mark: str) -> Path:
-    name = folder.with_name(f"{folder.name}.{mark}")
+def _free_name(folder: Path, suffix: str) -> Path:
+    """`<folder>.<suffix>`, or with -2, -3, ... when that is taken."""
+    name = folder.with_name(f"{folder.name}.{suffix}")
     count = 2
     while name.exists():
-        name = folder.with_name(f"{folder.name}.{mark}-{count}")
+        name = folder.with_name(f"{folder.name}.{suffix}-{count}")
         count += 1
     return name

@@ -1,4 +1,4 @@
-"""Weights of a compressed layer as numbers again, by compressed-tensors' own decompressors.
+"""A compressed layer's weights as plain numbers, by compressed-tensors' own decompressors.
 
 A few rows at a time: unpacking a 4-bit matrix in one go takes ten times its uncompressed size. Only
 compressed-tensors checkpoints can be decompressed; what others wrote is refused.
@@ -16,7 +16,7 @@ from checkpoints.modules import Module, size
 from checkpoints.truth import Layers
 from core.errors import UserError
 
-CHUNK = 1 << 20  # weights decompressed at a time
+CHUNK_WEIGHTS = 1 << 20  # weights decompressed at a time
 TORCH = {
     "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8",
     "U8": "uint8", "I32": "int32", "I64": "int64", "F8_E4M3": "float8_e4m3fn",
@@ -32,18 +32,18 @@ class Codec:
     scheme: Any
 
 
-def codecs(these: Layers) -> dict[Group, Codec]:
+def codecs(layers: Layers) -> dict[Group, Codec]:
     """A decompressor for every declared group. Raises `UserError` where there is none."""
-    declared = these.declared
+    declared = layers.declared
     if declared is None or declared.method != "compressed-tensors":
         what = "not compressed" if declared is None else f"compressed by {declared.method[:50]}"
         raise UserError(
-            f"{these.found.path} is {what}: its weights cannot be compared, "
+            f"{layers.found.path} is {what}: its weights cannot be compared, "
             "only those of compressed-tensors checkpoints can"
         )
     from compressed_tensors.compressors import BaseCompressor
 
-    config = parse_config(these.found)
+    config = parse_config(layers.found)
     schemes = [scheme for scheme in config.config_groups.values() if scheme.weights is not None]
     return {
         group: Codec(BaseCompressor.get_value_from_registry(group.format), scheme)
@@ -51,27 +51,31 @@ def codecs(these: Layers) -> dict[Group, Codec]:
     }
 
 
-def parse_config(found: Checkpoint) -> Any:
+def parse_config(checkpoint: Checkpoint) -> Any:
     """compressed-tensors' `QuantizationConfig`; raises `UserError` with what it does not take."""
     from compressed_tensors.quantization import QuantizationConfig
 
     try:
-        return QuantizationConfig.model_validate(found.quantization)
+        return QuantizationConfig.model_validate(checkpoint.quantization)
     except Exception as problem:  # pydantic's errors, and whatever its validators let through
         lines = str(problem).splitlines()
         raise UserError(
-            f"{found.path}: compressed-tensors does not take its config: "
+            f"{checkpoint.path}: compressed-tensors does not take its config: "
             f"{' '.join(line.strip() for line in lines[:3])[:300]}"
         ) from problem
 
 
-def read_rows(found: Checkpoint, tensor: Tensor, start: int = 0, stop: int | None = None) -> Any:
+def read_rows(
+    checkpoint: Checkpoint, tensor: Tensor, start: int = 0, stop: int | None = None
+) -> Any:
     """Rows `start` to `stop` of a tensor (dimension 0), read and not mapped into memory.
 
     Raises `UserError` for a dtype that holds no weights.
     """
     if tensor.dtype not in TORCH:
-        raise UserError(f"{tensor.name} of {found.path} is {tensor.dtype}: it cannot be compared")
+        raise UserError(
+            f"{tensor.name} of {checkpoint.path} is {tensor.dtype}: it cannot be compared"
+        )
     import torch
 
     shape = list(tensor.shape)
@@ -80,31 +84,31 @@ def read_rows(found: Checkpoint, tensor: Tensor, start: int = 0, stop: int | Non
         row = math.prod(shape[1:]) * DTYPE_BITS[tensor.dtype] // 8
         shape[0] = min(shape[0] if stop is None else stop, shape[0]) - start
         offset, count = start * row, shape[0] * row
-    with (found.path / tensor.file).open("rb") as file:
+    with (checkpoint.path / tensor.file).open("rb") as file:
         file.seek(tensor.begin + offset)
         data = bytearray(file.read(count))
     flat: Any = torch.frombuffer(data, dtype=getattr(torch, TORCH[tensor.dtype]))
     return flat.reshape(shape)
 
 
-def step(shape: tuple[int, int], group: Group) -> int:
-    """Rows per chunk: whole blocks, and whole words of packed zero points."""
+def rows_per_chunk(shape: tuple[int, int], group: Group) -> int:
+    """Rows decompressed at a time: whole blocks, and whole words of packed zero points."""
     unit = math.lcm(32, group.weights.block[0] if group.weights.block else 1)
-    return max(CHUNK // shape[1] // unit, 1) * unit
+    return max(CHUNK_WEIGHTS // shape[1] // unit, 1) * unit
 
 
-def chunks(these: Layers, module: Module, group: Group, codec: Codec) -> Iterator[tuple[int, Any]]:
+def chunks(layers: Layers, module: Module, group: Group, codec: Codec) -> Iterator[tuple[int, Any]]:
     """(first row, state) of a layer, chunk by chunk, as its decompressor takes it.
 
     Scales are widened to 32 bits so that what is stored is compared, not the rounding of a kernel.
     """
-    shape = size(these.found, module, group.weights.bits)
+    shape = size(layers.found, module, group.weights.bits)
     assert shape is not None
-    rows = shape[0]
-    for start in range(0, rows, step(shape, group)):
-        stop = min(start + step(shape, group), rows)
+    rows, step = shape[0], rows_per_chunk(shape, group)
+    for start in range(0, rows, step):
+        stop = min(start + step, rows)
         state = {
-            suffix: _slice(these.found, tensor, (start, stop), rows, group.weights.bits)
+            suffix: _slice(layers.found, tensor, (start, stop), rows, group.weights.bits)
             for suffix, tensor in module.tensors.items()
             if suffix.startswith("weight")
         }
@@ -113,27 +117,34 @@ def chunks(these: Layers, module: Module, group: Group, codec: Codec) -> Iterato
         yield start, state
 
 
-def _slice(found: Checkpoint, tensor: Tensor, rows: tuple[int, int], of: int, bits: int) -> Any:
-    """The part of a tensor that belongs to some rows of the weight, in proportion to its length."""
+def _slice(
+    checkpoint: Checkpoint, tensor: Tensor, rows: tuple[int, int], of: int, bits: int
+) -> Any:
+    """The part of a tensor that belongs to some rows (from, to) of the weight's `of` rows.
+
+    A tensor with fewer rows than the weight (scales of blocks) is cut in proportion.
+    """
     length = tensor.shape[0] if tensor.shape else 1
     suffix = tensor.name.rpartition(".")[2]
     if suffix in ("weight_shape", "weight_global_scale", "weight_g_idx") or length == 1:
-        part = read_rows(found, tensor)
+        part = read_rows(checkpoint, tensor)
     else:
         share = math.ceil(of / length) if length < of else 1
         if suffix == "weight_zero_point" and tensor.dtype == "I32":
-            part = read_rows(found, tensor, rows[0] * bits // 32, math.ceil(rows[1] * bits / 32))
+            part = read_rows(
+                checkpoint, tensor, rows[0] * bits // 32, math.ceil(rows[1] * bits / 32)
+            )
         else:
-            part = read_rows(found, tensor, rows[0] // share, math.ceil(rows[1] / share))
+            part = read_rows(checkpoint, tensor, rows[0] // share, math.ceil(rows[1] / share))
     return part.float() if tensor.dtype in ("BF16", "F16") and "scale" in suffix else part
 
 
-def weight(these: Layers, module: Module, group: Group, codec: Codec) -> Any:
+def weight(layers: Layers, module: Module, group: Group, codec: Codec) -> Any:
     """The whole decompressed weight in 32 bits."""
     import torch
 
     parts = [
         codec.compressor.decompress(state, codec.scheme)["weight"].float()
-        for _, state in chunks(these, module, group, codec)
+        for _, state in chunks(layers, module, group, codec)
     ]
     return torch.cat(parts)

@@ -1,8 +1,9 @@
 """How far the weights of a checkpoint are from the base's, layer by layer.
 
-Relative error is ||w - v|| / ||w||, SQNR 20 log10 of its inverse, cosine that of the angle between
-them. Of the levels the format has, how many are never used, and how many weights sit on the
-outermost ones. One chunk of rows is in memory at a time.
+With a base's weights w and the checkpoint's v, the relative error is ||w - v|| / ||w||, the SQNR
+20 log10 of its inverse, the cosine that of the angle between them. `unused_levels` is the share of
+the format's levels that no weight has, `saturated` the share of weights on the outermost levels.
+One chunk of rows is in memory at a time.
 """
 
 import math
@@ -39,46 +40,53 @@ class LayerError:
     unused_levels: float
     saturated: float
 
+
+@dataclass(frozen=True, kw_only=True)
+class WeightErrors:
+    """Layers against the base (as named), worst first.
+
+    There are none where `folded` says why weights cannot be compared one by one.
+    """
+
+    base: str
+    folded: str | None
+    layers: list[LayerError]
+
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
 
 
-def compare(these: Layers, base: Checkpoint, progress: Progress) -> list[LayerError]:
+def compare(layers: Layers, base: Checkpoint, progress: Progress) -> list[LayerError]:
     """Every compressed layer against the base, worst first. Raises `UserError` where it cannot."""
-    codecs = decompress.codecs(these)
-    todo = [
+    codecs = decompress.codecs(layers)
+    compressed = [
         (module, group)
-        for module in these.modules.values()
-        if module.compressed and (group := these.group_of(module)) is not None
+        for module in layers.modules.values()
+        if module.compressed and (group := layers.group_of(module)) is not None
     ]
-    found = []
-    for number, (module, group) in enumerate(todo):
-        progress(module.name, number, len(todo))
-        found.append(_layer(these, base, module, group, codecs[group]))
-    return sorted(found, key=lambda layer: -layer.relative_error)
+    errors = []
+    for number, (module, group) in enumerate(compressed):
+        progress(module.name, number, len(compressed))
+        errors.append(layer_error(layers, base, module, group, codecs[group]))
+    return sorted(errors, key=lambda layer: -layer.relative_error)
 
 
-def _layer(
-    these: Layers, base: Checkpoint, module: Module, group: Group, codec: Codec
+def layer_error(
+    layers: Layers, base: Checkpoint, module: Module, group: Group, codec: Codec
 ) -> LayerError:
-    original = base.by_name.get(f"{module.name}.weight")
-    if original is None:
-        raise UserError(f"{base.path} has no {module.name}: it is not the base of this checkpoint")
-    shape = size(these.found, module, group.weights.bits)
-    if shape is None or original.shape != shape:
-        sizes = f"{list(shape or ())} and {list(original.shape)}"
-        raise UserError(f"{module.name} has another shape than the base's: {sizes}")
+    """One compressed layer against the base's. Raises `UserError` where the base has no such."""
+    original = _original(layers, base, module, group)
     import torch
 
     sums = torch.zeros(4, dtype=torch.float64)  # of w², v², wv, (w-v)²
     counts = torch.zeros(256, dtype=torch.int64)
-    for start, state in decompress.chunks(these, module, group, codec):
+    for start, state in decompress.chunks(layers, module, group, codec):
         restored = codec.compressor.decompress(state, codec.scheme)["weight"].float()
-        wanted = decompress.read_rows(base, original, start, start + len(restored)).float()
-        sums += _sums(wanted, restored)
-        counts += _codes(state, group)
-    unused, saturated = _levels(counts, group)
+        rows = decompress.read_rows(base, original, start, start + len(restored)).float()
+        sums += _sums(rows, restored)
+        counts += _code_counts(state, group)
+    unused, saturated = _level_shares(counts, group)
     w2, v2, product, error2 = (float(n) for n in sums)
     return LayerError(
         module=module.name,
@@ -91,15 +99,28 @@ def _layer(
     )
 
 
-def _sums(wanted: Any, restored: Any) -> Any:
+def _original(layers: Layers, base: Checkpoint, module: Module, group: Group) -> Tensor:
+    """The base's weight of a layer, of the same shape."""
+    original = base.by_name.get(f"{module.name}.weight")
+    if original is None:
+        raise UserError(f"{base.path} has no {module.name}: it is not the base of this checkpoint")
+    shape = size(layers.found, module, group.weights.bits)
+    if shape is None or original.shape != shape:
+        sizes = f"{list(shape or ())} and {list(original.shape)}"
+        raise UserError(f"{module.name} has another shape than the base's: {sizes}")
+    return original
+
+
+def _sums(original: Any, restored: Any) -> Any:
+    """Sums over two matrices w and v: w², v², wv and (w-v)², in 64 bits."""
     import torch
 
-    pairs = ((wanted, wanted), (restored, restored), (wanted, restored))
-    found = [(a * b).sum(dtype=torch.float64) for a, b in pairs]
-    return torch.stack([*found, (wanted - restored).square().sum(dtype=torch.float64)])
+    pairs = ((original, original), (restored, restored), (original, restored))
+    products = [(a * b).sum(dtype=torch.float64) for a, b in pairs]
+    return torch.stack([*products, (original - restored).square().sum(dtype=torch.float64)])
 
 
-def _codes(state: dict[str, Any], group: Group) -> Any:
+def _code_counts(state: dict[str, Any], group: Group) -> Any:
     """How often each code is stored; integers counted from the lowest level."""
     import torch
 
@@ -119,7 +140,7 @@ def _codes(state: dict[str, Any], group: Group) -> Any:
     return torch.bincount(codes.flatten().clamp(0, 255), minlength=256)
 
 
-def _levels(counts: Any, group: Group) -> tuple[float, float]:
+def _level_shares(counts: Any, group: Group) -> tuple[float, float]:
     """Share of levels never used, and of weights on the outermost levels."""
     total = max(int(counts.sum()), 1)
     if group.weights.kind == "int":
@@ -135,45 +156,49 @@ def _levels(counts: Any, group: Group) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Folded:
-    """Why weights cannot be compared one by one. Rotated ones only agree at the very end."""
+    """Why weights cannot be compared one by one.
+
+    `rotated` models have nothing inside that equals the base's; only their answers can be compared.
+    """
 
     reason: str
     rotated: bool
 
 
-def folded(these: Layers, base: Checkpoint) -> Folded | None:
+def folded(layers: Layers, base: Checkpoint) -> Folded | None:
     """Whether a method moved scales or rotations into neighbouring layers; None: it did not.
 
     SmoothQuant and AWQ divide a norm's weights by what they multiply the next layer's inputs with;
     rotations change the embedding too, and then nothing inside the model can be compared.
     """
     norm = None
-    for tensor in these.found.tensors:
-        other = base.by_name.get(tensor.name)
+    for tensor in layers.found.tensors:
+        original = base.by_name.get(tensor.name)
         table = tensor.name.endswith(("embed_tokens.weight", "wte.weight"))
         vector = len(tensor.shape) == 1 and tensor.name.endswith(".weight")
-        if other is None or other.shape != tensor.shape or not (vector or table):
+        if original is None or original.shape != tensor.shape or not (vector or table):
             continue
-        if _differ(these.found, tensor, base, other):
+        if _differ(layers.found, tensor, base, original):
             if table:
                 return Folded(f"{tensor.name} differs from the base's: it was rotated", True)
             norm = norm or f"{tensor.name} differs from the base's: scales were folded into it"
-    return Folded(norm, False) if norm else _told(these)
+    return Folded(norm, False) if norm else _folded_by_scheme(layers)
 
 
-def _told(these: Layers) -> Folded | None:
-    """Between linear layers alone (AWQ on OLMo-2) no norm shows it, but `compression.json` does."""
-    mine = models.identify(str(these.found.path))
-    if not mine.ours or mine.scheme == "BASE":
+def _folded_by_scheme(layers: Layers) -> Folded | None:
+    """Whether `compression.json` names a scheme that moves scales.
+
+    No norm shows it where they move between linear layers alone (AWQ on OLMo-2).
+    """
+    identity = models.identify(str(layers.found.path))
+    if not identity.ours or not plugins.load("schemes", identity.scheme).folds_scales:
         return None
-    if not plugins.load("schemes", mine.scheme).folds_scales:
-        return None
-    return Folded(f"{mine.scheme} moves scales between layers", False)
+    return Folded(f"{identity.scheme} moves scales between layers", False)
 
 
-def _differ(found: Checkpoint, tensor: Tensor, base: Checkpoint, other: Tensor) -> bool:
+def _differ(checkpoint: Checkpoint, tensor: Tensor, base: Checkpoint, original: Tensor) -> bool:
     """Whether the first numbers of two tensors differ by more than a change of dtype explains."""
     rows = 4096 if len(tensor.shape) == 1 else 16
-    mine = decompress.read_rows(found, tensor, 0, rows).float()
-    theirs = decompress.read_rows(base, other, 0, rows).float()
-    return bool((mine - theirs).abs().max() > NORM_TOLERANCE * theirs.abs().max())
+    stored = decompress.read_rows(checkpoint, tensor, 0, rows).float()
+    expected = decompress.read_rows(base, original, 0, rows).float()
+    return bool((stored - expected).abs().max() > NORM_TOLERANCE * expected.abs().max())

@@ -72,10 +72,10 @@ class Reference:
         error = norm = 0.0
         with torch.no_grad():
             pairs = zip(self.inputs[name], self.outputs[name], strict=True)
-            for (arguments, options), wanted in pairs:
-                made = _hidden(self.layers[name](*arguments, **options))
-                error += float((made.float() - wanted.float()).square().sum())
-                norm += float(wanted.float().square().sum())
+            for (arguments, options), expected in pairs:
+                output = _hidden(self.layers[name](*arguments, **options))
+                error += float((output.float() - expected.float()).square().sum())
+                norm += float(expected.float().square().sum())
         return error, norm
 
     @contextlib.contextmanager
@@ -120,7 +120,7 @@ class Reference:
 
     @contextlib.contextmanager
     def with_layers(
-        self, names: list[str], these: Layers, codecs: dict[Any, Codec]
+        self, names: list[str], layers: Layers, codecs: dict[Any, Codec]
     ) -> Iterator[None]:
         """The checkpoint's versions of these modules in place of the base's, within the block.
 
@@ -129,12 +129,15 @@ class Reference:
         with contextlib.ExitStack() as stack:
             for name in names:
                 target = self.model.get_submodule(self.place(name))
-                stack.enter_context(_replaced(target, name, these, codecs))
+                stack.enter_context(_replaced(target, name, layers, codecs))
             yield
 
 
 def _decoder_layers(model: Any, base: Path) -> dict[str, Any]:
-    """The longest list of modules; of several parts the language model's, whatever its length."""
+    """The decoder layers by name: the longest list of modules.
+
+    In a model of several parts it is the language model's, whatever its length.
+    """
     import torch
 
     lists = [(n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.ModuleList)]
@@ -146,25 +149,27 @@ def _decoder_layers(model: Any, base: Path) -> dict[str, Any]:
 
 
 def _hidden(output: Any) -> Any:
+    """The hidden states of what a decoder layer returns."""
     return output[0] if isinstance(output, tuple) else output
 
 
 @contextlib.contextmanager
-def _replaced(target: Any, name: str, these: Layers, codecs: dict[Any, Codec]) -> Iterator[None]:
+def _replaced(target: Any, name: str, layers: Layers, codecs: dict[Any, Codec]) -> Iterator[None]:
+    """One module (`target`) with the checkpoint's tensors within the block."""
     import torch
 
-    module = these.modules[name]
-    group = these.group_of(module)
+    module = layers.modules[name]
+    group = layers.group_of(module)
     before = {key: parameter.data for key, parameter in target.named_parameters(recurse=False)}
     hook = None
     with torch.no_grad():
         for key, tensor in module.tensors.items():
             if key in before and not (key == "weight" and module.compressed):
-                _put(target, key, decompress.read_rows(these.found, tensor), before[key])
+                _put(target, key, decompress.read_rows(layers.found, tensor), before[key])
         if module.compressed and group is not None:
-            whole = decompress.weight(these, module, group, codecs[group])
+            whole = decompress.weight(layers, module, group, codecs[group])
             _put(target, "weight", whole, before["weight"])
-            hook = _quantizing(target, module, these, codecs[group].scheme)
+            hook = _quantizing(target, module, layers, codecs[group].scheme)
     try:
         yield
     finally:
@@ -175,6 +180,7 @@ def _replaced(target: Any, name: str, these: Layers, codecs: dict[Any, Codec]) -
 
 
 def _put(target: Any, key: str, value: Any, like: Any) -> None:
+    """Set a parameter; device and dtype are those of `like`, and the shape must be."""
     if value.shape != like.shape:
         raise UserError(
             f"{key} is {list(value.shape)}, the base's {list(like.shape)}: another model"
@@ -182,7 +188,7 @@ def _put(target: Any, key: str, value: Any, like: Any) -> None:
     getattr(target, key).data = value.to(device=like.device, dtype=like.dtype)
 
 
-def _quantizing(target: Any, module: Any, these: Layers, scheme: Any) -> Any:
+def _quantizing(target: Any, module: Any, layers: Layers, scheme: Any) -> Any:
     """A hook that rounds a layer's inputs as the engine will, None where they stay as they are."""
     if scheme.input_activations is None:
         return None
@@ -196,7 +202,7 @@ def _quantizing(target: Any, module: Any, these: Layers, scheme: Any) -> Any:
     like = target.weight
     for suffix, tensor in module.tensors.items():
         if suffix.startswith("input_"):
-            value = decompress.read_rows(these.found, tensor).to(like.device)
+            value = decompress.read_rows(layers.found, tensor).to(like.device)
             holder.register_buffer(suffix, value)
 
     def quantize(_: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -1,53 +1,62 @@
-"""All that `analyze.py` was asked about one checkpoint or scheme, as plain data.
+"""One checkpoint or scheme, inspected as `analyze.py`'s options ask.
 
 What cannot be done (a base that is another model's, text that cannot be fetched) becomes a finding
 of kind `refused`: what was found before is kept.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 from checkpoints import checkpoint, models, truth
 from checkpoints.checkpoint import Checkpoint
 from checkpoints.truth import Layers
 from compressing import calibration
+from compressing.settings import CalibrationSource, Length, Samples
 from core import plugins
 from core.engine import Options
 from core.errors import UserError
+from core.options import MaxModelLen, Seed, TensorParallelSize, TrustRemoteCode, option
+from inspection import numeric, runtime, sensitivity, target
+from inspection.data import EngineRun, Inspection
+from inspection.overview import overview
+from inspection.reference import Reference
+from running import session
 
+# of what, which step, how many are done, of how many
 Progress = Callable[[str, str, int, int], None]
 LOG = Path("build/logs/analyze.log")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What to look at besides the files; calibration is for sensitivity and layer outputs."""
+    """What to look at besides the files.
 
-    base: str | None = None
-    sensitivity: bool = False
-    calibration: str | None = None
-    num_calibration_samples: int = 8
-    max_sequence_length: int = 128
-    seed: int = 0
-    target: str | None = None
-    tensor_parallel_size: int = 1
-    engine: str | None = None
-    max_model_len: int | None = None
-    trust_remote_code: bool = False
+    `calibration` and the options after it choose the text for sensitivity and layer outputs.
+    """
+
+    base: Annotated[str | None, option("compare with this model: a folder, or `demo`")] = None
+    sensitivity: Annotated[bool, option("rank layers by the harm they do (needs --base)")] = False
+    target: Annotated[str | None, option("will it run there? sm_80, sm_90, ... or cpu")] = None
+    tensor_parallel_size: TensorParallelSize = 1
+    engine: Annotated[str | None, option("load it and look at what runs: vllm or fake")] = None
+    max_model_len: MaxModelLen = None
+    calibration: CalibrationSource = None
+    num_calibration_samples: Samples = 8
+    max_sequence_length: Length = 128
+    seed: Seed = 0
+    trust_remote_code: TrustRemoteCode = False
 
 
 def check(settings: Settings) -> None:
-    """Raise `UserError` for what can be told to be wrong before any checkpoint is read."""
+    """Raise `UserError` for settings that cannot work, before any checkpoint is read."""
     if settings.sensitivity and not settings.base:
         raise UserError("--sensitivity compares with the base model: give it with --base")
     if settings.engine:
         plugins.find("engines", settings.engine)
     if settings.target:
-        from inspection.target import capability
-
-        capability(settings.target)
+        target.capability(settings.target)
     base = read_base(settings)
     if base is not None and (settings.sensitivity or settings.calibration):
         calibration.check(text_source(base, settings), settings.num_calibration_samples, base.path)
@@ -66,39 +75,38 @@ def read_base(settings: Settings) -> Checkpoint | None:
     return base
 
 
-def inspect(name: str, settings: Settings, progress: Progress) -> dict[str, Any]:
-    """One checkpoint. Raises `UserError` for what is none; damage to one is a finding."""
-    from inspection.overview import overview
-
+def inspect(name: str, settings: Settings, progress: Progress) -> Inspection:
+    """Inspect a checkpoint; damage to it is a finding. Raises `UserError` for no checkpoint."""
     base = read_base(settings)
-    result: dict[str, Any] = {"name": name, "findings": []}
+    result = Inspection(name=name)
     try:
-        these = truth.layers(checkpoint.read(models.folder(name)))
-        found, problems = overview(these, sum(t.nbytes for t in base.tensors) if base else None)
-        problems += truth.examine(these, base.linear_layers if base else None)
+        layers = truth.layers(checkpoint.read(models.folder(name)))
+        base_bytes = sum(tensor.nbytes for tensor in base.tensors) if base else None
+        figures, findings = overview(layers, base_bytes)
+        findings += truth.examine(layers, base.linear_layers if base else None)
     except checkpoint.Damaged as problem:
-        _finding(result, "damaged", str(problem))
+        result.add_finding("damaged", str(problem))
         return result
-    result["overview"] = found.as_json()
-    result["findings"] += [asdict(problem) for problem in problems]
-    if base is not None and not result["findings"]:
-        _guarded(result, lambda: _compare(result, these, base, settings, progress))
+    result.overview = figures
+    result.findings += findings
+    if base is not None and not findings:
+        _guarded(result, lambda: _compare(result, layers, base, settings, progress))
     if settings.target:
-        _guarded(result, lambda: _target(result, these, settings))
+        _guarded(result, lambda: _target(result, layers, settings))
     if settings.engine:
-        _guarded(result, lambda: _run(result, these, settings, progress))
+        _guarded(result, lambda: _run(result, layers, settings, progress))
     return result
 
 
-def refused(name: str, problem: UserError) -> dict[str, Any]:
+def refused(name: str, problem: UserError) -> Inspection:
     """The result of a folder that is no checkpoint, among others that are."""
-    result: dict[str, Any] = {"name": name, "findings": []}
-    _finding(result, "refused", str(problem))
+    result = Inspection(name=name)
+    result.add_finding("refused", str(problem))
     return result
 
 
-def scheme(name: str, settings: Settings) -> dict[str, Any] | None:
-    """The answer for a scheme's name given instead of a checkpoint, None when it is none.
+def scheme(name: str, settings: Settings) -> Inspection | None:
+    """Whether a scheme, named instead of a checkpoint, runs on the target; None for other names.
 
     Raises `UserError` without a target: there is nothing else to ask of a scheme.
     """
@@ -109,75 +117,71 @@ def scheme(name: str, settings: Settings) -> dict[str, Any] | None:
             f"{name} is a scheme and no checkpoint: add --target (sm_90, cpu, ...) to know whether "
             "it will run there"
         )
-    from inspection import target
-
     answer = target.scheme_answer(name, settings.target, settings.tensor_parallel_size)
-    result: dict[str, Any] = {"name": answer.alike, "findings": [], "targets": [answer.as_json()]}
+    result = Inspection(name=answer.alike, targets=[answer])
     if not answer.runs:
-        _finding(result, "target", f"will not run on {answer.target}: {answer.reason}")
+        result.add_finding("target", f"will not run on {answer.target}: {answer.reason}")
     return result
 
 
-def _finding(result: dict[str, Any], kind: str, reason: str) -> None:
-    result["findings"].append({"kind": kind, "module": "", "reason": reason})
-
-
-def _guarded(result: dict[str, Any], step: Callable[[], None]) -> None:
+def _guarded(result: Inspection, step: Callable[[], None]) -> None:
+    """Take a step; one that is refused leaves a finding."""
     try:
         step()
     except UserError as problem:
-        _finding(result, "refused", str(problem))
+        result.add_finding("refused", str(problem))
 
 
-def _target(result: dict[str, Any], these: Layers, settings: Settings) -> None:
-    from inspection import target
-
-    answer = target.answer(these, str(settings.target), settings.tensor_parallel_size)
-    result["targets"] = [answer.as_json()]
+def _target(result: Inspection, layers: Layers, settings: Settings) -> None:
+    """Whether the checkpoint runs on the target."""
+    answer = target.answer(layers, str(settings.target), settings.tensor_parallel_size)
+    result.targets = [answer]
     if not answer.runs:
         why = "; ".join(answer.problems) or answer.reason
-        _finding(result, "target", f"will not run on {answer.target}: {why}")
+        result.add_finding("target", f"will not run on {answer.target}: {why}")
 
 
 def _compare(
-    result: dict[str, Any], these: Layers, base: Checkpoint, settings: Settings, progress: Progress
+    result: Inspection, layers: Layers, base: Checkpoint, settings: Settings, progress: Progress
 ) -> None:
-    """Weights one by one; where that means nothing, and when asked, effects on text."""
-    if these.declared is None:
+    """Compare with the base: weights one by one, where that makes sense, and effects on text."""
+    if layers.declared is None:
         return
-    if these.declared.method != "compressed-tensors":
-        what = f"compressed by {these.declared.method[:50]!r}"
-        result["overview"]["notes"].append(
-            f"{what}: its weights are not compared, only those of compressed-tensors checkpoints"
+    if layers.declared.method != "compressed-tensors":
+        assert result.overview is not None
+        result.overview.notes.append(
+            f"compressed by {layers.declared.method[:50]!r}: its weights are not compared, only "
+            "those of compressed-tensors checkpoints"
         )
         return
-    from inspection import numeric
 
     def step(name: str, done: int, total: int) -> None:
-        progress(result["name"], name, done, total)
+        progress(result.name, name, done, total)
 
-    folded = numeric.folded(these, base)
-    layers = [] if folded else numeric.compare(these, base, step)
-    result["numeric"] = {
-        "base": settings.base,
-        "folded": folded.reason if folded else None,
-        "layers": [layer.as_json() for layer in layers],
-    }
+    folded = numeric.folded(layers, base)
+    result.numeric = numeric.WeightErrors(
+        base=str(settings.base),
+        folded=folded.reason if folded else None,
+        layers=[] if folded else numeric.compare(layers, base, step),
+    )
     if folded or settings.sensitivity:
-        from inspection import sensitivity
-        from inspection.reference import Reference
-
         step("loading the base", 0, 1)
-        text = calibration.calibrate(
-            base.path,
-            text_source(base, settings),
-            settings.num_calibration_samples,
-            settings.max_sequence_length,
-            settings.seed,
-            settings.trust_remote_code,
-        )
-        reference = Reference(base.path, text.rows, settings.trust_remote_code)
-        result["sensitivity"] = sensitivity.measure(these, reference, folded, step).as_json()
+        rows = _token_rows(base, settings)
+        reference = Reference(base.path, rows, settings.trust_remote_code)
+        result.sensitivity = sensitivity.measure(layers, reference, folded, step)
+
+
+def _token_rows(base: Checkpoint, settings: Settings) -> list[list[int]]:
+    """Token ids of the calibration text, a list a document."""
+    text = calibration.calibrate(
+        base.path,
+        text_source(base, settings),
+        settings.num_calibration_samples,
+        settings.max_sequence_length,
+        settings.seed,
+        settings.trust_remote_code,
+    )
+    return text.rows
 
 
 def text_source(base: Checkpoint, settings: Settings) -> str:
@@ -191,14 +195,12 @@ def text_source(base: Checkpoint, settings: Settings) -> str:
     return models.DEMO if demo else "ultrachat"
 
 
-def _run(result: dict[str, Any], these: Layers, settings: Settings, progress: Progress) -> None:
-    from inspection import runtime
-    from running import session
-
-    identity = models.identify(result["name"])
-    refusal = session.impossible(identity, str(settings.engine), allow_fallback=True)
+def _run(result: Inspection, layers: Layers, settings: Settings, progress: Progress) -> None:
+    """Load the checkpoint in the engine, and its base after it."""
+    engine = str(settings.engine)
+    refusal = session.impossible(models.identify(result.name), engine, allow_fallback=True)
     if refusal:
-        _finding(result, "runtime", refusal)
+        result.add_finding("runtime", refusal)
         return
     options = Options(
         enforce_eager=True,
@@ -206,17 +208,12 @@ def _run(result: dict[str, Any], these: Layers, settings: Settings, progress: Pr
         tensor_parallel_size=settings.tensor_parallel_size,
         trust_remote_code=settings.trust_remote_code,
     )
-    engine = str(settings.engine)
-    progress(result["name"], f"loading in {engine}", 0, 1)
-    mine = runtime.run(these.found.path, engine, options, LOG)
+    progress(result.name, f"loading in {engine}", 0, 1)
+    run = runtime.run(layers.found.path, engine, options, LOG)
     base = None
     if settings.base:
         progress(settings.base, f"loading in {engine}", 0, 1)
         base = runtime.run(models.folder(settings.base), engine, options, LOG)
-    result["runtime"] = {
-        **mine.as_json(),
-        "base_answers": base.answers if base else None,
-        "agreement": runtime.agreement(mine, base) if base else None,
-    }
-    if mine.failed:
-        _finding(result, "runtime", f"in the engine: {mine.failed} (log: {LOG})")
+    result.runtime = EngineRun(checkpoint=run, base=base)
+    if run.failed:
+        result.add_finding("runtime", f"in the engine: {run.failed} (log: {LOG})")

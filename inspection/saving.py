@@ -1,6 +1,7 @@
-"""What `analyze.py` found as a record beside a checkpoint's quality records."""
+"""Inspections as records, beside a checkpoint's quality records."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
@@ -11,6 +12,8 @@ from core import records
 from core.errors import UserError
 from core.machine import probe
 from core.records import Figure, Record
+from inspection.data import Inspection
+from inspection.numeric import LayerError
 from inspection.results import Settings
 from running.run import subject_of
 
@@ -18,20 +21,21 @@ MEASURE = "analysis"
 
 
 def save(
-    result: dict[str, Any], settings: Settings, results: Path, run_id: str, started: str
+    result: Inspection, settings: Settings, results_dir: Path, run_id: str, started: str
 ) -> str:
-    """Save a result of `inspect`; says in one sentence where, or why there is no record of it.
+    """Save an inspection; returns a sentence that says where, or why nothing is saved.
 
-    Of schemes and of folders that could not be read there is none: a record is about weights.
+    Records are about weights: there is none of a scheme or of a folder that could not be read.
     Raises `UserError` when the folder of results cannot be written.
     """
-    if not result.get("overview"):
-        return f"{result['name']}: nothing is saved, no checkpoint was read"
+    if result.overview is None:
+        return f"{result.name}: nothing is saved, no checkpoint was read"
     try:
-        subject = subject_of(models.identify(result["name"]))
+        subject = subject_of(models.identify(result.name))
     except UserError as problem:
-        return f"{result['name']}: nothing is saved ({problem})"
-    made = Record(
+        return f"{result.name}: nothing is saved ({problem})"
+    layers = result.numeric.layers if result.numeric else []
+    record = Record(
         run_id=run_id,
         kind="quality",
         measure=MEASURE,
@@ -41,35 +45,34 @@ def save(
         options={},
         served=None,
         settings=asdict(settings),
-        figures=figures(result),
-        raw=_plain(result),
+        figures=figures(result.overview.bits_per_weight, layers),
+        raw=_plain(result.as_json()),
         machine=probe().as_json(),
         command=records.command(),
         started=started,
         ended=records.now().isoformat(),
     )
-    return f"saved {records.save(made, results)}"
+    return f"saved {records.save(record, results_dir)}"
 
 
-def figures(result: dict[str, Any]) -> dict[str, Figure]:
+def figures(bits_per_weight: float, layers: Iterable[LayerError]) -> dict[str, Figure]:
     """Bits a weight and, where weights were compared, the median and worst SQNR of their layers.
 
     Layers equal to the base's have no SQNR and are left out.
     """
-    made = {"bits_per_weight": _figure(result["overview"]["bits_per_weight"], "bits", "lower")}
-    layers = result.get("numeric", {}).get("layers", ())
-    found = [layer["sqnr_db"] for layer in layers if layer["sqnr_db"] is not None]
-    if found:
-        made["sqnr_db_median"] = _figure(median(found), "dB", "higher")
-        made["sqnr_db_worst"] = _figure(min(found), "dB", "higher")
-    return made
+    figures_ = {"bits_per_weight": _figure(bits_per_weight, "bits", "lower")}
+    sqnr_db = [layer.sqnr_db for layer in layers if layer.sqnr_db is not None]
+    if sqnr_db:
+        figures_["sqnr_db_median"] = _figure(median(sqnr_db), "dB", "higher")
+        figures_["sqnr_db_worst"] = _figure(min(sqnr_db), "dB", "higher")
+    return figures_
 
 
 def _figure(value: float, unit: str, better: Literal["lower", "higher"]) -> Figure:
     return Figure(value=value, values=[value], unit=unit, better=better)
 
 
-def _plain(result: dict[str, Any]) -> Any:
-    """As it comes back from a file: lists for tuples, no half characters of a stranger's text."""
-    text = json.dumps(result, ensure_ascii=False)
+def _plain(document: dict[str, Any]) -> Any:
+    """The document as UTF-8 can hold it: lists for tuples, `?` for lone surrogates."""
+    text = json.dumps(document, ensure_ascii=False)
     return json.loads(text.encode("utf-8", "replace").decode())

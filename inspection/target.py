@@ -1,40 +1,46 @@
-"""Will it run there? A static answer for one kind of device, before anything is copied to it.
+"""Whether a checkpoint will run on a kind of device, told from its files.
 
-Kernels as `core.scheme.Serving` knows them for vLLM; the config as the installed compressed-tensors
-parses it, which is what the server does first; group sizes against the split over GPUs.
+Three things decide: whether vLLM has a kernel (`core.scheme.Serving`), whether the installed
+compressed-tensors takes the config, which is the first thing a server does, and whether layers and
+groups of weights divide over the GPUs.
 """
 
 import importlib.metadata
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from checkpoints.checkpoint import Checkpoint
-from checkpoints.declared import Group
+from checkpoints.declared import Declaration, Group
 from checkpoints.modules import size
 from checkpoints.truth import Layers
 from core import plugins
 from core.errors import UserError
 from core.machine import probe
-from core.scheme import Capability, Scheme, Verdict
+from core.scheme import Capability, Scheme, Serveable
 from inspection.decompress import parse_config
 
-# engines split these over their inputs, all other matrices over their outputs
+# engines split layers of these names over their inputs, all other matrices over their outputs
 ROW_PARALLEL = ("o_proj", "down_proj", "out_proj", "c_proj", "fc2", "dense", "dense_4h_to_h", "wo",
                 "w2")  # fmt: skip
-# who serves what others wrote: (format, bits) -> the scheme of ours with the same kernels
-ALIKE = {
+# checkpoints by others: (format, bits) -> the scheme of ours that runs on the same kernels
+SAME_KERNELS = {
     ("gptq", 4): "INT4-W4A16", ("gptq", 8): "INT8-W8A16", ("awq", 4): "INT4-W4A16-AWQ",
     ("fbgemm-fp8", 8): "FP8-W8A8", ("modelopt-fp8", 8): "FP8-W8A8-STATIC",
     ("modelopt-nvfp4", 4): "NVFP4", ("mxfp4", 4): "MXFP4",
 }  # fmt: skip
+WORST_FIRST = ("none", "fallback", "native")
 NO_METHOD = {"bitsandbytes": "vLLM has had no bitsandbytes of its own since 0.28, only a plugin"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Native, a fallback, or none; `reason` says why, `problems` what stands in the way besides."""
+    """Whether it runs on `target`: on what kernels and why, and what else stands in the way.
+
+    `alike` is the scheme that runs on the same kernels, `parsed_by` what took the config.
+    """
 
     target: str
     kind: Literal["native", "fallback", "none"]
@@ -66,44 +72,42 @@ def capability(target: str) -> Capability | None:
     return int(match.group(1)), int(match.group(2))
 
 
-def answer(these: Layers, target: str, tensor_parallel_size: int) -> Answer:
-    """For a checkpoint: the worst verdict of its groups of layers."""
-    where = capability(target)
-    declared = these.declared
-    problems = list(split_problems(these, tensor_parallel_size))
+def answer(layers: Layers, target: str, tensor_parallel_size: int) -> Answer:
+    """For a checkpoint: that of its groups of layers which can be served least."""
+    device = capability(target)
+    problems = list(split_problems(layers, tensor_parallel_size))
     parsed_by = None
-    if declared is not None and declared.method == "compressed-tensors":
+    if layers.declared is not None and layers.declared.method == "compressed-tensors":
         parsed_by = f"compressed-tensors {importlib.metadata.version('compressed-tensors')}"
-        problems += config_problems(these.found)
-    if declared is not None and (not declared.understood or declared.method in NO_METHOD):
-        reason = NO_METHOD.get(declared.method, f"{declared.method[:50]!r} is not known here")
-        return Answer(
-            target=target,
-            kind="none",
-            reason=reason,
-            alike="-",
-            problems=problems,
-            tensor_parallel_size=tensor_parallel_size,
-            parsed_by=parsed_by,
-        )
-    groups = declared.groups if declared else ()
-    found = [_of_group(group, where) for group in groups] or [_of_scheme("BASE", where)]
-    name, verdict = min(found, key=lambda one: ("none", "fallback", "native").index(one[1].kind))
+        problems += config_problems(layers.found)
+    alike, verdict = _worst(layers.declared, device)
     return Answer(
         target=target,
         kind=verdict.kind,
         reason=verdict.reason,
-        alike=name,
+        alike=alike,
         problems=problems,
         tensor_parallel_size=tensor_parallel_size,
         parsed_by=parsed_by,
     )
 
 
+def _worst(declared: Declaration | None, device: Capability | None) -> tuple[str, Serveable]:
+    """Name and verdict of the scheme whose kernels serve a checkpoint's layers least."""
+    if declared is None:
+        return _of_scheme("BASE", device)
+    if not declared.understood or declared.method in NO_METHOD:
+        reason = NO_METHOD.get(declared.method, f"{declared.method[:50]!r} is not known here")
+        return "-", Serveable(kind="none", reason=reason)
+    verdicts = [_of_group(group, device) for group in declared.groups]
+    verdicts = verdicts or [_of_scheme("BASE", device)]
+    return min(verdicts, key=lambda verdict: WORST_FIRST.index(verdict[1].kind))
+
+
 def scheme_answer(name: str, target: str, tensor_parallel_size: int) -> Answer:
     """For a scheme of the registry by name, whatever the model."""
     shown = plugins.shown("schemes", plugins.find("schemes", name))
-    verdict = _verdict(plugins.load("schemes", name), capability(target))
+    _, verdict = _of_scheme(name, capability(target))
     return Answer(
         target=target,
         kind=verdict.kind,
@@ -113,67 +117,64 @@ def scheme_answer(name: str, target: str, tensor_parallel_size: int) -> Answer:
     )
 
 
-def _verdict(scheme: Scheme, where: Capability | None) -> Verdict:
-    """`cpu` is a processor like this machine's."""
-    return scheme.verdict(where, probe().cpu_flags)
+def _of_scheme(name: str, device: Capability | None) -> tuple[str, Serveable]:
+    """Name and verdict of a scheme; without a capability for a processor like this machine's."""
+    return name, plugins.load("schemes", name).verdict(device, probe().cpu_flags)
 
 
-def _of_scheme(name: str, where: Capability | None) -> tuple[str, Verdict]:
-    return name, _verdict(plugins.load("schemes", name), where)
-
-
-def _of_group(group: Group, where: Capability | None) -> tuple[str, Verdict]:
+def _of_group(group: Group, device: Capability | None) -> tuple[str, Serveable]:
+    """Name and verdict of the scheme whose kernels a group of layers runs on."""
     name = nearest(group)
     if name is not None:
-        return _of_scheme(name, where)
+        return _of_scheme(name, device)
     reason = f"nothing is known about serving {group.words} ({group.format[:50]!r})"
-    return "-", Verdict(kind="none", reason=reason)
+    return "-", Serveable(kind="none", reason=reason)
 
 
 def nearest(group: Group) -> str | None:
     """The scheme of the registry with the same kernels as a group of layers; None: not known."""
     if group.format == "fp8":
         return "FP8-W8A8-BLOCK" if group.weights.block else "FP8-W8A8"
-    alike = ALIKE.get((group.format, group.weights.bits))
+    alike = SAME_KERNELS.get((group.format, group.weights.bits))
     if alike:
         return alike
-    found = [
+    names = [plugins.shown("schemes", stem) for stem in plugins.names("schemes")]
+    stored_alike = [
         (_distance(scheme, name, group), name)
-        for name in map(_shown, plugins.names("schemes"))
+        for name in names
         if (scheme := plugins.load("schemes", name)).storage.format == group.format
     ]
-    return min(found)[1] if found else None
-
-
-def _shown(stem: str) -> str:
-    return plugins.shown("schemes", stem)
+    return min(stored_alike)[1] if stored_alike else None
 
 
 def _distance(scheme: Scheme, name: str, group: Group) -> tuple[int, ...]:
-    """How far a scheme is from a group: bits first, then activations, then what is shared."""
-    weights, activations = group.weights, group.activations
-    shared: Any = weights.group or weights.block or weights.strategy
-    bits = activations.bits if activations else 16
-    floating = activations is not None and activations.kind == "float"
-    static = activations is not None and not activations.dynamic
+    """How far a scheme is from a group: bits first, then activations, then what shares a scale.
+
+    Of schemes that differ in none of these the one with the shortest name is nearest.
+    """
+    weights, declared, known = group.weights, group.activations, scheme.activations
+    bits = declared.bits if declared else 16
+    kind = declared.kind if declared else None
+    static = declared is not None and not declared.dynamic
+    shared = weights.group or weights.block or weights.strategy
     return (
         abs(scheme.weight_bits - weights.bits),
         abs(scheme.activation_bits - bits),
-        int(("FP" in name) != floating),
-        int(("STATIC" in name) != static),
+        int((known.kind if known else None) != kind),
+        int((known is not None and known.static) != static),
         int(scheme.storage.group != shared),
         len(name),
     )
 
 
-def config_problems(found: Checkpoint) -> list[str]:
+def config_problems(checkpoint: Checkpoint) -> list[str]:
     """What the server's first look at the config would refuse."""
     problems = []
     try:
-        config = parse_config(found)
+        config = parse_config(checkpoint)
     except UserError as problem:
         return [str(problem)]
-    declared = found.quantization or {}
+    declared = checkpoint.quantization or {}
     if declared.get("sparsity_config"):
         problems.append("it has a sparsity_config, which vLLM refuses since 2:4 was removed")
     cache = config.kv_cache_scheme
@@ -182,26 +183,27 @@ def config_problems(found: Checkpoint) -> list[str]:
     return problems
 
 
-def split_problems(these: Layers, parts: int) -> Iterator[str]:
+def split_problems(layers: Layers, parts: int) -> Iterator[str]:
     """What does not divide over `parts` GPUs."""
     if parts == 1:
         return
-    heads = these.found.number("num_attention_heads", 0)
+    heads = layers.found.number("num_attention_heads", 0)
     if heads % parts:
         yield f"{heads} attention heads do not divide by {parts}"
-    worst: dict[tuple[str, str], int] = {}
-    for module in these.modules.values():
-        group = these.group_of(module)
-        shape = size(these.found, module, these.bits_of(module)) if module.linear else None
+    counts: Counter[tuple[str, str]] = Counter()
+    for module in layers.modules.values():
+        group = layers.group_of(module)
+        shape = size(layers.found, module, layers.bits_of(module)) if module.linear else None
         if shape is not None and (group is not None or module.compressed):
             why = _indivisible(module.kind, shape, group, parts)
             if why:
-                worst[module.kind, why] = worst.get((module.kind, why), 0) + 1
-    for (kind, why), count in worst.items():
+                counts[module.kind, why] += 1
+    for (kind, why), count in counts.items():
         yield f"{kind} ({count} layers): {why}"
 
 
 def _indivisible(kind: str, shape: tuple[int, int], group: Group | None, parts: int) -> str | None:
+    """Why a layer of this shape (outputs, inputs) does not divide over `parts` GPUs."""
     rows, columns = shape
     over, length = ("inputs", columns) if kind in ROW_PARALLEL else ("outputs", rows)
     if length % parts:

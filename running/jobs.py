@@ -14,8 +14,9 @@ from core.options import Several
 def option_groups(kind: str) -> dict[str, type[Any]]:
     """The group of options of every measure of a kind that has one, in the order of reports."""
     loaded = {name: plugins.load("measures", name) for name in plugins.names("measures")}
-    asked = {n: m for n, m in loaded.items() if m.kind == kind and m.options is not None}
-    return {name: asked[name].options for name in sorted(asked, key=lambda n: asked[n].place)}
+    order = sorted(loaded, key=lambda name: loaded[name].place)
+    groups = {name: loaded[name].options for name in order if loaded[name].kind == kind}
+    return {name: group for name, group in groups.items() if group is not None}
 
 
 PerformanceOptions = Annotated[dict[str, Any], Several(partial(option_groups, "performance"))]

@@ -6,8 +6,8 @@ from schemes import _storage
 SCHEME = Scheme(
     summary="the uncompressed model",
     weight_bits=16,
-    activation_bits=16,
-    method="none",
+    activations=None,
+    methods=(),
     preset=None,
     calibration=False,
     storage=_storage.DENSE,

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme, Serving, Storage
+from core.scheme import Activations, Method, Scheme, Serving, Storage
 from schemes import _llmcompressor
 
 SCHEME = Scheme(
     summary="FP8 weights in 128x128 blocks, activations in groups of 128",
     weight_bits=8,
-    activation_bits=8,
-    method="RTN",
+    activations=Activations(bits=8, kind="float"),
+    methods=(Method.RTN,),
     preset="FP8_BLOCK",
     calibration=False,
     storage=Storage(format="float-quantized", weight_bits=8, group=(128, 128)),

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme
+from core.scheme import Activations, Method, Scheme
 from schemes import _llmcompressor, _storage
 
 SCHEME = Scheme(
     summary="FP8 weights and activations, FP8 KV cache with calibrated scales",
     weight_bits=8,
-    activation_bits=8,
-    method="RTN",
+    activations=Activations(bits=8, kind="float"),
+    methods=(Method.RTN,),
     preset="FP8_DYNAMIC",
     calibration=True,
     storage=_storage.FP8_CHANNEL,

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme, Storage
+from core.scheme import Activations, Method, Scheme, Storage
 from schemes import _llmcompressor, _storage
 
 SCHEME = Scheme(
     summary="FP8 weights and activations, calibrated per-tensor scales",
     weight_bits=8,
-    activation_bits=8,
-    method="RTN",
+    activations=Activations(bits=8, kind="float", static=True),
+    methods=(Method.RTN,),
     preset="FP8",
     calibration=True,
     storage=Storage(format="float-quantized", weight_bits=8, group="tensor", fixed_bits=16),

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme
+from core.scheme import Method, Scheme
 from schemes import _llmcompressor, _storage
 
 SCHEME = Scheme(
     summary="INT4 weights, 16-bit activations",
     weight_bits=4,
-    activation_bits=16,
-    method="GPTQ",
+    activations=None,
+    methods=(Method.GPTQ,),
     preset="W4A16",
     calibration=True,
     storage=_storage.INT4_GROUP,

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme, Storage
+from core.scheme import Method, Scheme, Storage
 from schemes import _llmcompressor, _storage
 
 SCHEME = Scheme(
     summary="INT4 asymmetric weights, 16-bit activations",
     weight_bits=4,
-    activation_bits=16,
-    method="AWQ",
+    activations=None,
+    methods=(Method.AWQ,),
     preset="W4A16_ASYM",
     calibration=True,
     storage=Storage(

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme, Serving
+from core.scheme import Activations, Method, Scheme, Serving
 from schemes import _llmcompressor, _storage
 
 SCHEME = Scheme(
     summary="INT4 weights, INT8 activations",
     weight_bits=4,
-    activation_bits=8,
-    method="GPTQ",
+    activations=Activations(bits=8, kind="int"),
+    methods=(Method.GPTQ,),
     preset="W4A8",
     calibration=True,
     storage=_storage.INT4_GROUP,

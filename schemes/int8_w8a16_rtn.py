@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme
+from core.scheme import Method, Scheme
 from schemes import _llmcompressor, _storage
 
 SCHEME = Scheme(
     summary="INT8 weights, 16-bit activations",
     weight_bits=8,
-    activation_bits=16,
-    method="RTN",
+    activations=None,
+    methods=(Method.RTN,),
     preset="W8A16",
     calibration=False,
     storage=_storage.INT8_GROUP,

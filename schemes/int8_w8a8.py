@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme
+from core.scheme import Activations, Method, Scheme
 from schemes import _llmcompressor, _storage
 
 SCHEME = Scheme(
     summary="INT8 weights and activations with SmoothQuant",
     weight_bits=8,
-    activation_bits=8,
-    method="SmoothQuant + GPTQ",
+    activations=Activations(bits=8, kind="int"),
+    methods=(Method.SMOOTHQUANT, Method.GPTQ),
     preset="W8A8",
     calibration=True,
     storage=_storage.INT8_CHANNEL,

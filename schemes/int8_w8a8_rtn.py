@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme
+from core.scheme import Activations, Method, Scheme
 from schemes import _llmcompressor, _storage
 
 SCHEME = Scheme(
     summary="INT8 weights and activations, no SmoothQuant",
     weight_bits=8,
-    activation_bits=8,
-    method="RTN",
+    activations=Activations(bits=8, kind="int"),
+    methods=(Method.RTN,),
     preset="W8A8",
     calibration=False,
     storage=_storage.INT8_CHANNEL,

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme, Serving, Storage
+from core.scheme import Activations, Method, Scheme, Serving, Storage
 from schemes import _llmcompressor
 
 SCHEME = Scheme(
     summary="MXFP8 weights and activations",
     weight_bits=8,
-    activation_bits=8,
-    method="RTN",
+    activations=Activations(bits=8, kind="float"),
+    methods=(Method.RTN,),
     preset="MXFP8",
     calibration=False,
     storage=Storage(format="mxfp8-quantized", weight_bits=8, group=32, scale_bits=8),

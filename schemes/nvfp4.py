@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme, Serving, Storage
+from core.scheme import Activations, Method, Scheme, Serving, Storage
 from schemes import _llmcompressor
 
 SCHEME = Scheme(
     summary="NVFP4 weights and activations",
     weight_bits=4,
-    activation_bits=4,
-    method="RTN",
+    activations=Activations(bits=4, kind="float"),
+    methods=(Method.RTN,),
     preset="NVFP4",
     calibration=True,
     storage=Storage(

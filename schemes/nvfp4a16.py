@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from core.scheme import Scheme, Serving, Storage
+from core.scheme import Method, Scheme, Serving, Storage
 from schemes import _llmcompressor
 
 SCHEME = Scheme(
     summary="NVFP4 weights, 16-bit activations",
     weight_bits=4,
-    activation_bits=16,
-    method="RTN",
+    activations=None,
+    methods=(Method.RTN,),
     preset="NVFP4A16",
     calibration=False,
     storage=Storage(

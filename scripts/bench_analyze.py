@@ -139,7 +139,7 @@ names = list(these.modules)
 def layer(name):
     module = these.modules[name]
     group = these.group_of(module)
-    numeric._layer(these, base, module, group, codecs[group])
+    numeric.layer_error(these, base, module, group, codecs[group])
     other = base.by_name[name + ".weight"]
     return module.nbytes + other.nbytes
 layer("model.layers.0.self_attn.k_proj")

@@ -104,11 +104,14 @@ def prefill_seconds(ttft_s: float, record: Record) -> float:
 
 def number_format(scheme: str) -> str | None:
     """The format a scheme multiplies in, as scripts/roofline.py names it; None: not measured."""
-    if plugins.load("schemes", scheme).activation_bits == 16:
+    data = plugins.load("schemes", scheme)
+    if data.activations is None:
         return "bf16"
-    if scheme.startswith(("FP8-W8A8", "INT4-W4AFP8")):
-        return "fp8"
-    return "int8" if scheme.startswith("INT8-W8A8") else None
+    no_kernel = data.serving.native is None and data.serving.only is None
+    microscaled = data.storage.scale_bits is not None
+    if no_kernel or microscaled:
+        return None
+    return "fp8" if data.activations.kind == "float" else "int8"
 
 
 def users(record: Record) -> int:

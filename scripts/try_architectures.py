@@ -153,7 +153,8 @@ def _write(emit: child.Emit, name: str, folder: Path) -> None:
 def _examine(emit: child.Emit, path: str, base: str) -> None:
     from inspection import results
 
-    emit(results.inspect(path, results.Settings(base=base, calibration="demo"), lambda *_: None))
+    settings = results.Settings(base=base, calibration="demo")
+    emit(results.inspect(path, settings, lambda *_: None).as_json())
 
 
 def known(folder: Path) -> dict[str, dict[str, Outcome]]:

@@ -1,4 +1,4 @@
-"""Lines and rows of a stranger's words, safe for the terminal."""
+"""Lines and tables of text from checkpoints' files, made safe for the terminal."""
 
 from rich.markup import escape
 from rich.table import Table
@@ -7,19 +7,19 @@ from core import cli
 
 
 def line(text: str, style: str = "") -> None:
-    """One line of a stranger's words, safe for the terminal."""
+    """Print one line; markup and control characters in it are shown, not obeyed."""
     cli.out.print(escape(cli.printable(text)), style=style or None, highlight=False)
 
 
 def table(*headings: str) -> Table:
-    """A plain table, the first column of words and the others of numbers unless they start `<`."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    """A table without lines; columns are right-aligned but the first and those that start `<`."""
+    columns = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(headings):
         left = number == 0 or heading.startswith("<")
-        made.add_column(heading.lstrip("<"), justify="left" if left else "right", no_wrap=True)
-    return made
+        columns.add_column(heading.lstrip("<"), justify="left" if left else "right", no_wrap=True)
+    return columns
 
 
-def row(of: Table, *cells: object) -> None:
-    """Add a row of a stranger's words."""
-    of.add_row(*(escape(cli.printable(str(cell))) for cell in cells))
+def row(columns: Table, *cells: object) -> None:
+    """Add a row; markup and control characters in it are shown, not obeyed."""
+    columns.add_row(*(escape(cli.printable(str(cell))) for cell in cells))

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from core import plugins
 from core.options import Json, Margin, option
 from core.words import join
 
-FORMATS = "reporting/formats"
+FORMATS: Final = "reporting/formats"
 
 
 @dataclass(frozen=True, kw_only=True)

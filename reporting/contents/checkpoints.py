@@ -14,7 +14,7 @@ from reporting.deciding.candidate import Candidate
 from reporting.deciding.study import Study
 
 TITLE = "Checkpoints"
-SMALL = 0.01  # dtypes below this share of every checkpoint are put together
+SMALL_SHARE = 0.01  # dtypes below this share of every checkpoint are put together
 
 
 def inside(candidate: Candidate) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def by_dtype(found: list[dict[str, int]]) -> dict[str, list[int]]:
     small = [
         dtype
         for dtype, sizes in made.items()
-        if all(size < SMALL * total for size, total in zip(sizes, totals, strict=True))
+        if all(size < SMALL_SHARE * total for size, total in zip(sizes, totals, strict=True))
     ]
     other = [sum(column) for column in zip(*(made.pop(dtype) for dtype in small), strict=True)]
     return {**made, "other": other} if small else made

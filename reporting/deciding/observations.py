@@ -85,7 +85,7 @@ def _causes(study: Study, candidate: Candidate, where: dict[str, Ratio]) -> list
     if kernels:
         does = f", which {how} instead of computing in the scheme's own format" if how else ""
         causes.append(f"Its layers run {join(kernels)}{does}.")
-    scheme = known(candidate.scheme)
+    scheme = plugins.scheme(candidate.scheme)
     if scheme is None:
         return causes
     fallback = _fallback(candidate, scheme)
@@ -132,14 +132,6 @@ def kernels_of(candidate: Candidate) -> list[str]:
     names = [name for kind in (served.get("kernels") or {}).values() for name in kind]
     compressed = [n for n in names if not n.startswith("Unquantized")]
     return list(dict.fromkeys(name.rpartition("/")[2] for name in compressed))
-
-
-def known(scheme: str) -> Scheme | None:
-    """A scheme of the registry by name, None for one made elsewhere."""
-    if plugins.canonical(scheme) not in plugins.names("schemes"):
-        return None
-    found: Scheme = plugins.load("schemes", scheme)
-    return found
 
 
 def _fallback(candidate: Candidate, scheme: Scheme) -> str | None:

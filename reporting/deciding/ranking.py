@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, cast
+from typing import Literal
 
 from core import plugins
 from core.records import Figure
-from core.scheme import Scheme
+from core.scheme import Method
 from core.stats import NOISY
 from reporting.deciding import rule
 from reporting.deciding.candidate import Candidate, advantage
@@ -131,19 +131,14 @@ def _kl(one: Rated) -> float | None:
 
 def _bits_cut(scheme: str) -> tuple[float, float]:
     """Of weights, then of activations; unknown schemes last."""
-    known = _scheme(scheme)
+    known = plugins.scheme(scheme)
     return (16.0 - known.weight_bits, 16.0 - known.activation_bits) if known else (16.0, 16.0)
 
 
 def simplicity(scheme: str) -> tuple[int, int, str]:
     """For ties: no calibration text before some, one step before several, then the name."""
-    known = _scheme(scheme)
+    known = plugins.scheme(scheme)
     if known is None:
         return (2, 9, scheme)
-    steps = known.method.count("+") + (known.method not in ("none", "RTN"))
+    steps = sum(method is not Method.RTN for method in known.methods)
     return (int(known.calibration), steps, scheme)
-
-
-def _scheme(name: str) -> Scheme | None:
-    known = plugins.canonical(name) in plugins.names("schemes")
-    return cast(Scheme, plugins.load("schemes", name)) if known else None

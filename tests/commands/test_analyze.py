@@ -45,14 +45,14 @@ def test_one_good_checkpoint(command, int4: Path) -> None:
 
 def test_json_has_the_figures(run, int4: Path) -> None:
     (result,) = json.loads(run("tiny-INT4", "--json").stdout)
-    found = result["overview"]
+    overview = result["overview"]
     weights = 4 * 128 * 128 + 3 * 128 * 256
     packed = weights // 2 + weights // 128 * 2 + 7 * 16
     rest = 2 * (32 * 128 * 2 + 128)
-    assert found["nbytes"] == packed + rest
-    assert found["quantized_bits_per_weight"] == pytest.approx(packed * 8 / weights)
-    assert found["bytes_by_dtype"]["I32"] == weights // 2
-    assert found["compression"] == pytest.approx((2 * weights + rest) / (packed + rest))
+    assert overview["nbytes"] == packed + rest
+    assert overview["quantized_bits_per_weight"] == pytest.approx(packed * 8 / weights)
+    assert overview["bytes_by_dtype"]["I32"] == weights // 2
+    assert overview["compression"] == pytest.approx((2 * weights + rest) / (packed + rest))
     assert result["findings"] == []
 
 
@@ -140,16 +140,16 @@ FOREIGN = [
 def test_others_checkpoints_have_the_kernels_of_ours(
     tmp_path: Path, method: str, scheme: str
 ) -> None:
-    these = truth.layers(checkpoint.read(test_methods.write(tmp_path / "c", method)))
-    answer = target.answer(these, "sm_90", 1)
+    layers = truth.layers(checkpoint.read(test_methods.write(tmp_path / "c", method)))
+    answer = target.answer(layers, "sm_90", 1)
     assert answer.alike == scheme and answer.runs
 
 
 def test_a_scheme_is_nearest_to_itself(tmp_path: Path) -> None:
     base = models.write_model(tmp_path / "b")
-    these = truth.layers(checkpoint.read(models.write_compressed(tmp_path / "c", base)))
-    assert these.declared is not None
-    assert target.nearest(these.declared.groups[0]) == "FP8-W8A8"
+    layers = truth.layers(checkpoint.read(models.write_compressed(tmp_path / "c", base)))
+    assert layers.declared is not None
+    assert target.nearest(layers.declared.groups[0]) == "FP8-W8A8"
 
 
 BAD_INPUT = [
@@ -198,7 +198,8 @@ def test_one_that_is_none_spoils_no_other(run, base: Path, int4: Path, tmp_path:
     done = run("empty", "tiny-INT4", "nowhere", "--json")
     assert done.exit_code == 1
     empty, good, nowhere = json.loads(done.stdout)
-    assert [one["kind"] for one in empty["findings"] + nowhere["findings"]] == ["refused"] * 2
+    findings = empty["findings"] + nowhere["findings"]
+    assert [finding["kind"] for finding in findings] == ["refused"] * 2
     assert good["findings"] == [] and good["overview"]
 
 
@@ -215,9 +216,9 @@ def test_a_folder_called_demo_does_not_hide_the_demo_model(run, tmp_path: Path) 
 
 def test_of_a_scheme_it_is_said_once_whether_it_runs(run) -> None:
     assert run("NVFP4", "--target", "sm_80").stdout.startswith("NVFP4  runs on sm_80: fallback\n")
-    said = run("INT8-W8A8", "--target", "sm_100").stdout
-    assert said.startswith("INT8-W8A8  will not run on sm_100: no kernel\n")
-    assert said.count("needs compute capability") == 1 and "this GPU" not in said
+    output = run("INT8-W8A8", "--target", "sm_100").stdout
+    assert output.startswith("INT8-W8A8  will not run on sm_100: no kernel\n")
+    assert output.count("needs compute capability") == 1 and "this GPU" not in output
 
 
 def test_what_stands_in_the_way_is_not_called_native(run, tmp_path: Path) -> None:

@@ -6,11 +6,14 @@ import pytest
 
 from checkpoints import checkpoint
 from compressing import smoothing
+from core import plugins
 from core.errors import UserError
 from tests import models
 
 QKV, GATED = ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj")
 LLAMA = (*QKV, "o_proj", *GATED, "down_proj")
+SMOOTHQUANT = plugins.load("schemes", "INT8-W8A8")
+AWQ = plugins.load("schemes", "INT4-W4A16-AWQ")
 SANDWICH = ("post_attention_layernorm", "post_feedforward_layernorm")
 
 
@@ -50,18 +53,18 @@ def model(folder: Path, linear: tuple[str, ...], norms: tuple[str, ...], **confi
     ],
 )
 def test_smoothquant_follows_the_names(tmp_path: Path, linear, norms, wanted) -> None:
-    found = smoothing.pairs(model(tmp_path / "m", linear, norms), "SmoothQuant + GPTQ")
+    found = smoothing.pairs(model(tmp_path / "m", linear, norms), SMOOTHQUANT)
     assert dict(found) == wanted
 
 
 def test_awq_also_takes_linear_layers(tmp_path: Path) -> None:
     behind = model(tmp_path / "olmo2", LLAMA, SANDWICH)
     chains = {"v_proj": ("o_proj",), "up_proj": ("down_proj",)}
-    assert dict(smoothing.pairs(behind, "AWQ")) == chains
+    assert dict(smoothing.pairs(behind, AWQ)) == chains
     with pytest.raises(UserError, match="has them behind"):
-        smoothing.pairs(behind, "SmoothQuant + GPTQ")
+        smoothing.pairs(behind, SMOOTHQUANT)
     gemma3 = ("input_layernorm", "pre_feedforward_layernorm", "q_norm", "k_norm", *SANDWICH)
-    found = dict(smoothing.pairs(model(tmp_path / "gemma3", LLAMA, gemma3), "AWQ"))
+    found = dict(smoothing.pairs(model(tmp_path / "gemma3", LLAMA, gemma3), AWQ))
     assert found == {"pre_feedforward_layernorm": GATED, **chains}
 
 
@@ -85,6 +88,6 @@ def test_awq_also_takes_linear_layers(tmp_path: Path) -> None:
 )
 def test_what_is_not_known_is_refused(tmp_path: Path, linear, norms, config) -> None:
     found = model(tmp_path / "m", linear, norms, **config)
-    for method in ("SmoothQuant + GPTQ", "AWQ"):
+    for scheme in (SMOOTHQUANT, AWQ):
         with pytest.raises(UserError, match="is not known for 'llama'"):
-            smoothing.pairs(found, method)
+            smoothing.pairs(found, scheme)

@@ -24,3 +24,9 @@ def test_unknown_name_far_from_all() -> None:
     with pytest.raises(UserError) as caught:
         plugins.find("schemes", "zzzzzzzz")
     assert "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("INT4-W4A16", 4), ("int8_w8a8", 8), ("gptq", None)])
+def test_a_scheme_by_name_or_none(name: str, bits: int | None) -> None:
+    scheme = plugins.scheme(name)
+    assert (scheme and scheme.weight_bits) == bits

@@ -2,7 +2,7 @@
 
 with HubStandIn() as hub:
     hub.add("org/tiny", {"config.json": b"{}"})
-    hub.drop("model.safetensors", after=100, times=1)
+    hub.break_off("model.safetensors", after=100, times=1)
     # HF_ENDPOINT=hub.url python download_model.py org/tiny
 """
 
@@ -22,17 +22,19 @@ LARGE = (".safetensors", ".parquet", ".bin")  # kept in LFS on the real hub
 REPO = "(?P<repo>[^/]+/[^/]+)"
 API = re.compile(f"/api/(?P<type>model|dataset)s/{REPO}/(?P<what>revision|tree)/(?P<rev>.+)")
 RESOLVE = re.compile(f"/(?:datasets/)?{REPO}/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
-CDN = re.compile(f"/cdn/{REPO}/(?P<path>.+)")
+CDN = re.compile("/cdn/(?P<commit>[^/]+)/(?P<path>.+)")
 
 
 @dataclass
 class Repo:
-    """One repository: its files at its only branch, `main`."""
+    """One repository at one commit of its only branch, `main`."""
 
     files: dict[str, bytes]
     type: str = "model"
     gated: bool = False
     status: int = 200  # of every API answer
+    message: str = ""  # X-Error-Message of a refusal
+    page: bytes | None = None  # answered by the API instead of JSON
 
     @property
     def commit(self) -> str:
@@ -59,10 +61,14 @@ def sha256(content: bytes) -> str:
 class HubStandIn:
     """The server and what it serves; a context manager."""
 
-    repos: dict[str, Repo] = field(default_factory=dict)
+    repos: dict[str, Repo] = field(default_factory=dict)  # where `main` is now
+    commits: dict[str, Repo] = field(default_factory=dict)  # all there ever were
+    next_files: dict[str, dict[str, bytes]] = field(default_factory=dict)  # once it was listed
     announced: dict[str, int] = field(default_factory=dict)  # sizes in listings that are not true
+    not_in_tree: set[str] = field(default_factory=set)  # paths that /tree/ leaves out
+    silent: bool = False  # the API takes requests and does not answer
     faults: dict[str, Fault] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)  # "GET path", "GET path bytes=100-"
+    requests: list[str] = field(default_factory=list)  # "GET path", "GET path bytes=100-"
     stalled: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -89,15 +95,16 @@ class HubStandIn:
         return self.url.replace("127.0.0.1", "localhost")
 
     def add(self, repo_id: str, files: dict[str, bytes], **about: Any) -> Repo:
-        self.repos[repo_id] = Repo(files, **about)
-        return self.repos[repo_id]
+        self.repos[repo_id] = repo = Repo(files, **about)
+        self.commits[repo.commit] = repo
+        return repo
 
-    def drop(self, path: str, after: int, times: int = 1, kind: str = "drop") -> None:
+    def break_off(self, path: str, after: int, times: int = 1, kind: str = "drop") -> None:
         self.faults[path] = Fault(times, after, kind)
 
     def fetched(self) -> set[str]:
         """Paths whose bytes were asked for."""
-        return {asked.split()[1] for asked in self.asked if asked.startswith("GET ")}
+        return {line.split()[1] for line in self.requests if line.startswith("GET ")}
 
     def fault(self, path: str, use_up: bool) -> Fault | None:
         with self.lock:
@@ -125,33 +132,44 @@ class Answer(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        if found := API.fullmatch(path):
-            self.api(**found.groupdict())
-        elif found := RESOLVE.fullmatch(path):
-            self.resolve(**found.groupdict())
-        elif found := CDN.fullmatch(path):
-            self.content(found["path"], self.hub.repos[found["repo"]].files[found["path"]])
+        if match := API.fullmatch(path):
+            self.api(**match.groupdict())
+        elif match := RESOLVE.fullmatch(path):
+            self.resolve(**match.groupdict())
+        elif match := CDN.fullmatch(path):
+            self.content(match["path"], self.hub.commits[match["commit"]].files[match["path"]])
         else:
             self.refuse(404, "NotFound")
 
     def api(self, type: str, repo: str, what: str, rev: str) -> None:
-        held = self.hub.repos.get(repo)
-        if held is None or held.type != type:
+        if self.hub.silent:
+            # a client without a time-out sees the connection close, and does not wait for ever
+            self.close_connection = True
+            self.hub.closing.wait(10)
+            return None
+        published = self.hub.repos.get(repo)
+        if published is None or published.type != type:
             return self.refuse(404 if "Authorization" in self.headers else 401, "RepoNotFound")
-        if held.status != 200:
-            return self.refuse(held.status, "")
-        if rev not in ("main", held.commit):
+        if published.status != 200:
+            return self.refuse(published.status, "", published.message)
+        if published.page is not None:
+            return self.send(published.page)
+        if rev != "main" and rev not in self.hub.commits:
             return self.refuse(404, "RevisionNotFound")
-        entries = list(self.entries(held))
+        published = self.hub.commits.get(rev, published)
+        entries = list(self.entries(published))
         if what == "tree":
-            return self.send(json.dumps([tree for _, tree in entries]).encode())
+            tree = [tree for _, tree in entries if tree["path"] not in self.hub.not_in_tree]
+            return self.send(json.dumps(tree).encode())
+        if repo in self.hub.next_files:
+            self.hub.add(repo, self.hub.next_files.pop(repo))
         siblings = [sibling for sibling, _ in entries]
-        info = {"id": repo, "sha": held.commit, "private": False, "siblings": siblings}
+        info = {"id": repo, "sha": published.commit, "private": False, "siblings": siblings}
         return self.send(json.dumps(info | {"tags": [], "downloads": 0, "likes": 0}).encode())
 
-    def entries(self, held: Repo) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    def entries(self, published: Repo) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Each file as `?blobs=true` lists it and as `/tree/` lists it."""
-        for path, content in held.files.items():
+        for path, content in published.files.items():
             size = self.hub.announced.get(path, len(content))
             blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
             sibling: dict[str, Any] = {"rfilename": path, "size": size, "blobId": blob}
@@ -163,23 +181,23 @@ class Answer(BaseHTTPRequestHandler):
             yield sibling, tree
 
     def resolve(self, repo: str, rev: str, path: str) -> None:
-        held = self.hub.repos[repo]
+        published = self.hub.commits.get(rev, self.hub.repos[repo])
         token = self.headers.get("Authorization")
-        if held.gated and token != "Bearer hf_allowed":
+        if published.gated and token != "Bearer hf_allowed":
             return self.refuse(403 if token else 401, "GatedRepo")
-        if path not in held.files:
+        if path not in published.files:
             return self.refuse(404, "EntryNotFound")
-        content = held.files[path]
+        content = published.files[path]
         if not path.endswith(LARGE):
-            return self.content(path, content, held.commit)
+            return self.content(path, content, published.commit)
         fault = self.hub.fault(path, use_up=False)
         size = fault.after if fault and fault.kind == "short" else len(content)
         return self.send(
             b"",
             302,
             {
-                "Location": f"{self.hub.cdn}/cdn/{repo}/{path}",
-                "X-Repo-Commit": held.commit,
+                "Location": f"{self.hub.cdn}/cdn/{published.commit}/{path}",
+                "X-Repo-Commit": published.commit,
                 "X-Linked-Etag": f'"{sha256(content)}"',
                 "X-Linked-Size": str(size),
             },
@@ -187,17 +205,17 @@ class Answer(BaseHTTPRequestHandler):
 
     def content(self, path: str, content: bytes, commit: str = "") -> None:
         """The bytes, from where `Range` says, up to where a fault says."""
-        asked_range = self.headers.get("Range", "")
-        self.hub.asked.append(f"{self.command} {path} {asked_range}".strip())
+        range_header = self.headers.get("Range", "")
+        self.hub.requests.append(f"{self.command} {path} {range_header}".strip())
         fault = self.hub.fault(path, use_up=True) if self.command == "GET" else None
         if fault and fault.kind in ("short", "cut"):
             content, fault = content[: fault.after], None
-        start = int(asked_range.removeprefix("bytes=").rstrip("-") or 0)
+        start = int(range_header.removeprefix("bytes=").rstrip("-") or 0)
         headers = {"ETag": f'"{sha256(content)}"', "X-Repo-Commit": commit}
-        if asked_range:
+        if range_header:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         until = fault.after if fault else len(content)
-        self.send(content[start:], 206 if asked_range else 200, headers, max(0, until - start))
+        self.send(content[start:], 206 if range_header else 200, headers, max(0, until - start))
         if fault:
             self.hang_up(fault.kind)
 
@@ -228,5 +246,6 @@ class Answer(BaseHTTPRequestHandler):
             self.rfile.close()
             self.connection.close()
 
-    def refuse(self, status: int, code: str) -> None:
-        self.send(b"{}", status, {"X-Error-Code": code, "X-Error-Message": f"stand-in: {code}"})
+    def refuse(self, status: int, code: str, message: str = "") -> None:
+        headers = {"X-Error-Code": code, "X-Error-Message": message or f"stand-in: {code}"}
+        self.send(b"{}", status, headers)

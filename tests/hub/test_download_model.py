@@ -1,223 +1,169 @@
-"""What `download_model.py` fetches from a hub stand-in on loopback, and how it fails."""
+"""What `download_model.py` fetches from the hub stand-in, and what it says and leaves."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import huggingface_hub
 import pytest
 
-import download_model
-from core.errors import UserError
-from core.plugins import ROOT
-from hub import errors as hub_errors
-from tests.hub.hub_case import (
-    BIG,
-    MODEL,
-    SMALL,
-    UNWANTED,
-    WANTED,
-    contents,
-    record,
-    run,
-    run_apart,
-    safetensors,
-)
-from tests.hub.hub_case import hub as hub
-from tests.hub.hub_stand_in import HubStandIn
+from hub.download import download as download_from_python
+from hub.selection import DEFAULT_MODEL
+from tests.conftest import Run
+from tests.hub.conftest import Download
+from tests.hub.hub_case import MODEL, SMALL, UNWANTED, WANTED, contents, record, safetensors
+from tests.hub.hub_stand_in import HubStandIn, sha256
 
 
-def test_takes_safetensors_and_tokenizer_and_nothing_that_runs(hub: HubStandIn) -> None:
-    done = run_apart(MODEL, "--json")
+def test_takes_safetensors_and_tokenizer_and_nothing_that_runs(
+    hub: HubStandIn, process: Run
+) -> None:
+    done = process("download_model.py", MODEL, "--json")
     assert done.returncode == 0, done.stderr
-    folder = Path("tiny-llama")
+    folder, commit = Path("tiny-llama"), hub.repos[MODEL].commit
     assert contents(folder) == WANTED
     assert not hub.fetched() & set(UNWANTED)
-    assert not Path("tiny-llama.partial").exists()
-    held = record(folder)
-    assert held["repo_id"] == MODEL and held["revision"] == "main"
-    assert held["commit"] == hub.repos[MODEL].commit and held["endpoint"] == hub.url
-    sizes = {file["path"]: (file["size"], bool(file["sha256"])) for file in held["files"]}
-    assert sizes == {p: (len(c), p.endswith(".safetensors")) for p, c in WANTED.items()}
-    document = json.loads(done.stdout.splitlines()[-1])
-    assert document["model"]["folder"] == "tiny-llama" and document["datasets"] == []
-    assert "was written to tiny-llama" in done.stderr
+    assert not Path("tiny-llama.partial").exists() and not (folder / ".cache").exists()
+    total = sum(map(len, WANTED.values()))
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "model": {
+            "repo_id": MODEL,
+            "revision": "main",
+            "commit": commit,
+            "folder": "tiny-llama",
+            "files": len(WANTED),
+            "bytes": total,
+            "already_there": False,
+        },
+        "datasets": [],
+        "failed": [],
+    }
+    assert f"{MODEL}: 9 files, 0.00 GB" in done.stderr
+    assert f"at commit {commit[:8]} (9 files, 0.00 GB) was written to tiny-llama" in done.stderr
 
 
-def test_weights_that_are_only_consolidated_are_taken() -> None:
-    only = ["consolidated.safetensors", "tokenizer.json"]
-    assert download_model.choose_model_files(only) == only
+def test_the_record_says_what_the_folder_holds(hub: HubStandIn, download: Download) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert download().returncode == 0
+    saved = record(Path("tiny-llama"))
+    assert before <= datetime.fromisoformat(saved.pop("fetched_utc")) <= datetime.now(UTC)
+    files = [
+        {
+            "path": path,
+            "size": len(content),
+            "sha256": sha256(content) if path.endswith(".safetensors") else None,
+        }
+        for path, content in WANTED.items()
+    ]
+    assert saved == {
+        "repo_id": MODEL,
+        "repo_type": "model",
+        "revision": "main",
+        "commit": hub.repos[MODEL].commit,
+        "files": files,
+        "endpoint": hub.url,
+        "huggingface_hub": huggingface_hub.__version__,
+    }
 
 
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """huggingface_hub waits a second before each of its attempts."""
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def test_the_default_model_has_its_own_folder(hub: HubStandIn, command: Run) -> None:
+    hub.add(DEFAULT_MODEL, WANTED)
+    assert command("download_model.py").returncode == 0
+    assert contents(Path("llama3_8b")) == WANTED
 
 
-def test_a_dropped_connection_is_resumed(hub: HubStandIn, at_once: None) -> None:
-    large = safetensors(3_000_000)  # huggingface_hub writes, and so resumes, by 10 MB
-    hub.add(MODEL, WANTED | {BIG: large})
-    hub.drop(BIG, after=11_000_000)
-    assert run(MODEL).exit_code == 0
-    assert contents(Path("tiny-llama")) == WANTED | {BIG: large}
-    assert [asked for asked in hub.asked if "bytes=" in asked] == [f"GET {BIG} bytes=10485760-"]
+def test_python_downloads_as_the_command_does(hub: HubStandIn) -> None:
+    outcome = download_from_python(MODEL, folder=Path("there"))
+    assert outcome.model.folder == "there" and not outcome.model.already_there
+    assert outcome.datasets == [] and outcome.failed == []
+    assert contents(Path("there")) == WANTED
+    assert download_from_python(MODEL, folder=Path("there")).model.already_there
 
 
-@pytest.mark.parametrize("kind", ["reset", "cut"])
-def test_what_huggingface_hub_does_not_resume_is_tried_once_more(
-    hub: HubStandIn, kind: str
-) -> None:
-    hub.drop(BIG, after=700_000, kind=kind)
-    done = run(MODEL)
-    assert done.exit_code == 0 and "trying once more" in done.stderr
-    assert contents(Path("tiny-llama")) == WANTED
-    hub.add(MODEL, WANTED | {BIG: safetensors(500_001)})
-    hub.drop(BIG, after=700_000, kind=kind, times=99)
-    done = run(MODEL)
-    assert done.exit_code == 2 and "run this again" in done.stderr.splitlines()[-1]
-    assert contents(Path("tiny-llama")) == WANTED
-
-
-def test_the_next_run_goes_on_where_this_one_stopped(hub: HubStandIn) -> None:
-    hub.drop(BIG, after=5, times=9, kind="short")
-    stopped = run(MODEL)
-    assert stopped.exit_code == 2 and not Path("tiny-llama").exists()
-    kept = contents(Path("tiny-llama.partial"))
-    assert BIG not in kept and SMALL in kept
-    hub.faults.clear()
-    hub.asked.clear()
-    assert run(MODEL).exit_code == 0
-    assert contents(Path("tiny-llama")) == WANTED
-    assert hub.fetched() == {BIG}
-
-
-def test_ctrl_c_does_not_wait_for_the_files_in_flight(hub: HubStandIn) -> None:
-    hub.drop(BIG, after=1000, kind="stall")
-    command = [sys.executable, str(ROOT / "download_model.py"), MODEL]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as running:
-        assert hub.stalled.wait(60)
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
-    assert running.returncode == 130 and "interrupted: the files that are whole" in said
-    assert list(Path("tiny-llama.partial").rglob("*.incomplete"))
-    assert run(MODEL).exit_code == 0
+def test_a_thread_of_a_program_may_download(hub: HubStandIn) -> None:
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(download_from_python, MODEL).result().model.folder == "tiny-llama"
     assert contents(Path("tiny-llama")) == WANTED
 
 
-@pytest.mark.parametrize(("times", "exit_code"), [(1, 0), (99, 2)])
-def test_a_truncated_file_is_fetched_again_or_named(
-    hub: HubStandIn, times: int, exit_code: int
+def test_a_branch_that_moves_meanwhile_is_fetched_as_it_was_listed(
+    hub: HubStandIn, download: Download
 ) -> None:
-    hub.drop(BIG, after=1000, times=times, kind="short")
-    done = run(MODEL)
-    assert done.exit_code == exit_code
-    assert f"fetching again: {BIG} (1000 of" in done.stderr
-    assert Path("tiny-llama").exists() == (exit_code == 0)
-    if exit_code:
-        assert f"{BIG} (1000 of {len(WANTED[BIG])} bytes)" in done.stderr.splitlines()[-1]
-        assert BIG not in contents(Path("tiny-llama.partial"))
+    commit = hub.repos[MODEL].commit
+    hub.next_files[MODEL] = WANTED | {"config.json": b"{}", SMALL: safetensors(401)}
+    assert download().returncode == 0
+    assert hub.repos[MODEL].commit != commit
+    assert contents(Path("tiny-llama")) == WANTED
+    assert record(Path("tiny-llama"))["commit"] == commit
 
 
-def test_a_body_that_always_ends_early_is_told_as_a_connection(
-    hub: HubStandIn, at_once: None
-) -> None:
-    hub.drop(SMALL, after=100, times=99)
-    done = run(MODEL)
-    assert done.exit_code == 2 and "keeps breaking off" in done.stderr
-    assert not Path("tiny-llama").exists()
-
-
-def test_a_file_that_was_published_broken_is_named(hub: HubStandIn) -> None:
-    hub.add(MODEL, WANTED | {SMALL: WANTED[SMALL][:-4]})
-    done = run(MODEL)
-    assert done.exit_code == 2 and f"arrives damaged: {SMALL} (" in done.stderr
-    assert not Path("tiny-llama").exists()
-
-
-def test_an_index_that_is_none_is_named(hub: HubStandIn) -> None:
-    hub.add(MODEL, WANTED | {"model.safetensors.index.json": b"[]"})
-    done = run(MODEL)
-    assert done.exit_code == 2 and "index.json (not an index of shards)" in done.stderr
-
-
-def test_a_shard_that_was_never_published_is_named(hub: HubStandIn) -> None:
-    hub.add(MODEL, {path: content for path, content in WANTED.items() if path != SMALL})
-    done = run(MODEL)
-    assert done.exit_code == 2 and f"{SMALL} (named by the index, not published)" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("model", "options", "about", "says"),
-    [
-        (MODEL, [], {"gated": True}, "is gated: accept its licence"),
-        (MODEL, [], {"status": 500}, "trouble of its own (500)"),
-        (MODEL, [], {"status": 401}, "did not accept the token (401)"),
-        (MODEL, [], {"status": 403}, "may not read org/Tiny-Llama (403)"),
-        (MODEL, [], {"status": 429}, "asks for a pause (429)"),
-        (MODEL, ["--revision", "v9"], {}, "no such revision"),
-        ("org/absent", [], {}, "is missing or private: check the spelling"),
-        ("a/b/c", [], {}, "names look like org/name"),
-        ("..", [], {}, "names look like org/name"),
-        ("", [], {}, "names look like org/name"),
-    ],
-)
-def test_refusals_are_one_sentence(
-    hub: HubStandIn, model: str, options: list[str], about: dict[str, Any], says: str
-) -> None:
-    hub.add(MODEL, WANTED, **about)
-    done = run(model, *options)
-    assert done.exit_code == 2
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("error:") and says in last
-    assert not Path("tiny-llama").exists()
-
-
-def test_a_gated_model_says_how_to_log_in_and_comes_with_the_right_token(
-    hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hub.add(MODEL, WANTED, gated=True)
-    monkeypatch.setenv("HF_TOKEN", "")
-    refused = run(MODEL)
-    assert refused.exit_code == 2 and "Traceback" not in refused.stderr
-    assert "hf auth login" in refused.stderr.splitlines()[-1]
-    monkeypatch.setenv("HF_TOKEN", "hf_allowed")
-    assert run(MODEL).exit_code == 0
-    assert "hf_allowed" not in (Path("tiny-llama") / "download.json").read_text()
-
-
-def test_no_network(hub: HubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
-        done = run_apart(MODEL)
-    assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "Cannot reach" in done.stderr and "copy the folder here" in done.stderr
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    offline = run_apart(MODEL)
-    assert offline.returncode == 2 and "HF_HUB_OFFLINE is set" in offline.stderr
-
-
-def test_too_little_disk_is_found_before_any_transfer(hub: HubStandIn) -> None:
-    hub.announced[BIG] = 10**15
-    done = run(MODEL)
-    assert done.exit_code == 2 and "1050000.0 GB: free some space" in done.stderr
-    assert hub.fetched() == set() and not any(Path().glob("tiny-llama*"))
-
-
-def test_pickles_only(hub: HubStandIn) -> None:
+def test_pickles_only(hub: HubStandIn, download: Download) -> None:
     hub.add(MODEL, {"pytorch_model.bin": b"pickle", "config.json": b"{}", "run.py": b""})
-    done = run(MODEL)
-    assert done.exit_code == 2 and "only pickles (pytorch_model.bin" in done.stderr
+    done = download()
+    assert done.returncode == 2 and "only pickles (pytorch_model.bin" in done.stderr
     assert hub.fetched() == set()
 
 
-def test_an_unknown_exception_is_not_dressed_up() -> None:
-    with pytest.raises(ZeroDivisionError), hub_errors.told_plainly("org/x"):
-        raise ZeroDivisionError
-    with pytest.raises(UserError, match="disk filled up"), hub_errors.told_plainly("org/x"):
-        raise OSError(28, "No space left on device")
+# By data set: files that are fetched, and files that are not.
+DATA = {
+    "HuggingFaceH4/ultrachat_200k": (
+        ["data/train_sft-00000-of-00002.parquet", "data/train_sft-00001-of-00002.parquet"],
+        ["data/train_gen-00000-of-00001.parquet"],
+    ),
+    "openai/gsm8k": (["main/test-00000-of-00001.parquet"], ["socratic/test.parquet"]),
+    "Rowan/hellaswag": (["data/validation-00000-of-00001.parquet"], ["hellaswag.py"]),
+    "baber/piqa": (["data/validation.parquet"], ["piqa.py"]),
+    "allenai/ai2_arc": (["ARC-Easy/test.parquet", "ARC-Challenge/test.parquet"], []),
+    "EleutherAI/wikitext_document_level": (
+        ["wikitext-2-raw-v1/wikitext-2-raw-v1-test.parquet"],
+        ["wikitext-103-raw-v1/wikitext-103-raw-v1-test.parquet"],
+    ),
+}
+
+
+@pytest.fixture
+def data_sets(hub: HubStandIn) -> None:
+    """The hub also publishes `DATA`."""
+    for repo_id, (wanted, unwanted) in DATA.items():
+        files = {path: f"{repo_id}/{path}".encode() for path in [*wanted, *unwanted, "README.md"]}
+        hub.add(repo_id, files, type="dataset")
+
+
+def test_datasets_come_as_published_beside_the_model(data_sets: None, download: Download) -> None:
+    done = download("--datasets", "--output_dir", "models/tiny", "--json")
+    assert done.returncode == 0, done.stderr
+    for repo_id, (wanted, _) in DATA.items():
+        folder = Path("models/datasets_cache", repo_id.replace("/", "--"))
+        assert set(contents(folder)) == {*wanted, "README.md"}
+        assert record(folder)["repo_type"] == "dataset"
+    document = json.loads(done.stdout.splitlines()[-1])
+    assert [entry["repo_id"] for entry in document["datasets"]] == list(DATA)
+    assert len(re.findall("was written to", done.stderr)) == 1 + len(DATA)
+
+
+def test_a_data_set_that_fails_does_not_stop_the_rest(
+    hub: HubStandIn, data_sets: None, download: Download
+) -> None:
+    del hub.repos["baber/piqa"]
+    hub.add("openai/gsm8k", {"new/layout.arrow": b""}, type="dataset")
+    hub.break_off("ARC-Easy/test.parquet", after=1, times=9, kind="short")
+    done = download("--datasets", "--datasets_dir", "data", "--json")
+    assert done.returncode == 1
+    failed = json.loads(done.stdout.splitlines()[-1])["failed"]
+    assert [sentence.partition(":")[0] for sentence in failed] == [
+        f"{repo_id} was not fetched"
+        for repo_id in ("openai/gsm8k", "baber/piqa", "allenai/ai2_arc")
+    ]
+    assert "No file matches main/*.parquet among new/layout.arrow: " in failed[0]
+    assert "baber/piqa is missing or private" in failed[1]
+    assert "arrives damaged: ARC-Easy/test.parquet (1 of" in failed[2]
+    assert all(sentence in done.stderr for sentence in failed)
+    assert contents(Path("tiny-llama")) == WANTED
+    assert sorted(path.name for path in Path("data").iterdir()) == [
+        "EleutherAI--wikitext_document_level",
+        "HuggingFaceH4--ultrachat_200k",
+        "Rowan--hellaswag",
+        "allenai--ai2_arc.partial",
+    ]

@@ -62,7 +62,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     top = tmp_path_factory.mktemp("good")
     shapes, values = models.int4_shapes()
     base = models.write_model(top / "base")
-    made = [
+    folders = [
         base,
         models.write_compressed(top / "fp8", base),
         models.write_model(top / "int4", shapes, values, quantization_config=models.INT4_DECLARED),
@@ -71,14 +71,14 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
             for method in ("gptq", "awq", "bitsandbytes", "modelopt")
         ),
     ]
-    for folder in made:
+    for folder in folders:
         names = list(mutations.header(folder / "model.safetensors")[0])
         index = {"weight_map": dict.fromkeys(names, "model.safetensors")}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))
         (folder / "generation_config.json").write_text('{"temperature": 0.6}')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "dont_write_bytecode", True)
-        yield made
+        yield folders
 
 
 @settings(
@@ -99,12 +99,12 @@ def test_mutated_checkpoints(good: list[Path], draw: st.DataObject) -> None:
     Watch.seen, Watch.folder = (), str(top)
     try:
         result = results.inspect(str(folder), results.Settings(), lambda *_: None)
-        with cli.out.capture() as said:
+        with cli.out.capture() as output:
             analysis.show(result, everything=False)
-        assert said.get().encode() and json.dumps(result)
-        these = truth.layers(checkpoint.read(folder))
-        assert json.dumps(overview(these, base_bytes=1000)[0].as_json())
-        assert all(map(str.isprintable, target.split_problems(these, parts=2)))
+        assert output.get().encode() and json.dumps(result.as_json())
+        layers = truth.layers(checkpoint.read(folder))
+        assert json.dumps(overview(layers, base_bytes=1000)[0].as_json())
+        assert all(map(str.isprintable, target.split_problems(layers, parts=2)))
     except UserError as problem:
         assert str(problem) and "\n" not in str(problem) and len(str(problem)) < 3000
     finally:

@@ -106,10 +106,10 @@ def test_hostile_folders(base: Path, name: str) -> None:
     breaking(base)
     try:
         result = results.inspect(str(base), results.Settings(), lambda *_: None)
-        said = result["findings"][0]["reason"]
+        reason = result.findings[0].reason
     except UserError as problem:
-        said = str(problem)
-    assert sentence in said and len(said) < 2000
+        reason = str(problem)
+    assert sentence in reason and len(reason) < 2000
 
 
 def test_a_hub_cache_is_links_and_is_read(base: Path, tmp_path: Path) -> None:
@@ -121,4 +121,4 @@ def test_a_hub_cache_is_links_and_is_read(base: Path, tmp_path: Path) -> None:
         blob.write_bytes(file.read_bytes())
         (snapshot / file.name).symlink_to(f"../../blobs/{blob.name}")
     result = results.inspect(str(snapshot), results.Settings(), lambda *_: None)
-    assert result["findings"] == []
+    assert result.findings == []

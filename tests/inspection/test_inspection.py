@@ -35,16 +35,16 @@ def test_others_checkpoints_are_not_compared_and_it_is_said(run, tmp_path: Path)
 
 
 def test_weights_of_odd_dtypes_cannot_be_compared(tmp_path: Path) -> None:
-    found = checkpoint.read(models.write_model(tmp_path / "c"))
-    odd = replace(found.tensors[0], dtype="U16")
+    files = checkpoint.read(models.write_model(tmp_path / "c"))
+    odd = replace(files.tensors[0], dtype="U16")
     with pytest.raises(UserError, match="is U16: it cannot be compared"):
-        decompress.read_rows(found, odd)
+        decompress.read_rows(files, odd)
 
 
 def test_a_format_nobody_serves_is_an_answer(tmp_path: Path, int4: Path) -> None:
-    these = truth.layers(checkpoint.read(int4))
-    assert these.declared is not None
-    group = replace(these.declared.groups[0], format="marlin-24")
-    declared = replace(these.declared, groups=(group,), method="gptq")
-    answer = target.answer(these._replace(declared=declared), "sm_90", 1)
+    layers = truth.layers(checkpoint.read(int4))
+    assert layers.declared is not None
+    group = replace(layers.declared.groups[0], format="marlin-24")
+    declared = replace(layers.declared, groups=(group,), method="gptq")
+    answer = target.answer(layers._replace(declared=declared), "sm_90", 1)
     assert answer.kind == "none" and "nothing is known about serving W4A16" in answer.reason

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core import records
 from inspection import saving
+from inspection.numeric import LayerError
 from tests import models, report_case
 from tests.report_case import Run, report
 
@@ -13,11 +14,9 @@ __all__ = ["report"]
 
 def checkpoint(folder: Path, **config: object) -> Path:
     shapes, values = models.int4_shapes()
-    made = models.write_model(
-        folder, shapes, values, quantization_config=models.INT4_DECLARED, **config
-    )
+    models.write_model(folder, shapes, values, quantization_config=models.INT4_DECLARED, **config)
     (folder / "compression.json").write_text('{"model": "tiny", "scheme": "INT4-W4A16"}')
-    return made
+    return folder
 
 
 def test_a_record_explains_itself(command, tmp_path: Path, base: Path) -> None:
@@ -42,10 +41,20 @@ def test_a_record_explains_itself(command, tmp_path: Path, base: Path) -> None:
 
 
 def test_figures_of_compared_weights() -> None:
-    layers = [{"sqnr_db": 20.0}, {"sqnr_db": None}, {"sqnr_db": 14.0}, {"sqnr_db": 30.0}]
-    result = {"overview": {"bits_per_weight": 4.5}, "numeric": {"layers": layers}}
-    found = {name: (f.value, f.unit, f.better) for name, f in saving.figures(result).items()}
-    assert found == {
+    layers = [
+        LayerError(
+            module="m",
+            weights=1,
+            relative_error=0.1,
+            sqnr_db=sqnr_db,
+            cosine=1.0,
+            unused_levels=0.0,
+            saturated=0.0,
+        )
+        for sqnr_db in (20.0, None, 14.0, 30.0)
+    ]
+    figures = saving.figures(4.5, layers)
+    assert {name: (f.value, f.unit, f.better) for name, f in figures.items()} == {
         "bits_per_weight": (4.5, "bits", "lower"),
         "sqnr_db_median": (20.0, "dB", "higher"),
         "sqnr_db_worst": (14.0, "dB", "higher"),

@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core import plugins
 from inspection import results
+from inspection.data import Inspection
 from tests.conftest import ROOT
 from tests.real.conftest import RealRun
 
@@ -25,7 +25,7 @@ MOST_KL = {4: 0.05, 8: 0.002}  # nats a token; the demo's answers differ by 3 na
 
 
 @pytest.fixture(scope="module")
-def against_base(real_run: RealRun) -> dict[str, dict[str, Any]]:
+def against_base(real_run: RealRun) -> dict[str, Inspection]:
     """Every checkpoint of the run compared with the base, in one process."""
     return {
         name: results.inspect(str(real_run.folder / f"demo-{name}"), COMPARED, lambda *_: None)
@@ -34,29 +34,28 @@ def against_base(real_run: RealRun) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_nothing_is_wrong_with_any_scheme(
-    against_base: dict[str, dict[str, Any]], name: str
-) -> None:
-    found = against_base[name]
-    assert found["findings"] == []
+def test_nothing_is_wrong_with_any_scheme(against_base: dict[str, Inspection], name: str) -> None:
+    inspection = against_base[name]
+    assert inspection.findings == []
     scheme = plugins.load("schemes", name)
-    bits = found["overview"]["quantized_bits_per_weight"]
+    assert inspection.overview and inspection.overview.quantized_bits
+    bits = inspection.overview.quantized_bits
     assert scheme.weight_bits <= bits < scheme.weight_bits + 0.6
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_errors_are_those_of_the_format(against_base: dict[str, dict[str, Any]], name: str) -> None:
-    found, scheme = against_base[name], plugins.load("schemes", name)
-    assert (found["numeric"]["folded"] is not None) == scheme.folds_scales
-    for layer in found["numeric"]["layers"]:
-        assert layer["sqnr_db"] > LEAST_SQNR_DB[scheme.weight_bits], layer
-        assert layer["cosine"] > 0.97 and layer["unused_levels"] < 0.3
-    sensitivity = found["sensitivity"]
-    assert 0 < sensitivity["total_kl"] < MOST_KL[scheme.weight_bits]
-    assert len(sensitivity["units"]) == (4 if scheme.folds_scales else 16)
+def test_errors_are_those_of_the_format(against_base: dict[str, Inspection], name: str) -> None:
+    errors, scheme = against_base[name].numeric, plugins.load("schemes", name)
+    assert errors and (errors.folded is not None) == scheme.folds_scales
+    for layer in errors.layers:
+        assert layer.sqnr_db and layer.sqnr_db > LEAST_SQNR_DB[scheme.weight_bits], layer
+        assert layer.cosine > 0.97 and layer.unused_levels < 0.3
+    sensitivity = against_base[name].sensitivity
+    assert sensitivity and 0 < sensitivity.total < MOST_KL[scheme.weight_bits]
+    assert len(sensitivity.units) == (4 if scheme.folds_scales else 16)
     if scheme.folds_scales:
-        assert all(unit["sqnr_db"] > 15 for unit in sensitivity["units"])
-    assert sensitivity["leave"] and sensitivity["leave_extra_bytes"] > 0
+        assert all(unit.sqnr_db and unit.sqnr_db > 15 for unit in sensitivity.units)
+    assert sensitivity.leave and sensitivity.leave_extra_bytes > 0
 
 
 def test_a_ruined_layer_is_the_most_sensitive(real_run: RealRun, tmp_path: Path) -> None:
@@ -68,10 +67,10 @@ def test_a_ruined_layer_is_the_most_sensitive(real_run: RealRun, tmp_path: Path)
     tensors = load_file(tmp_path / "model.safetensors")
     tensors[f"{DOWN}.weight"] = tensors[f"{DOWN}.weight"].roll(1, 0)
     save_file(tensors, tmp_path / "model.safetensors")
-    found = results.inspect(str(tmp_path), COMPARED, lambda *_: None)
-    assert found["findings"] == []
-    assert found["numeric"]["layers"][0]["module"] == DOWN
-    assert found["sensitivity"]["units"][0]["layers"] == [DOWN]
+    inspection = results.inspect(str(tmp_path), COMPARED, lambda *_: None)
+    assert inspection.findings == []
+    assert inspection.numeric and inspection.numeric.layers[0].module == DOWN
+    assert inspection.sensitivity and inspection.sensitivity.units[0].layers == [DOWN]
 
 
 def test_what_runs_in_the_engine(real_run: RealRun) -> None:
@@ -92,7 +91,7 @@ def test_what_runs_in_the_engine(real_run: RealRun) -> None:
     assert found["targets"][0]["parsed_by"].startswith("compressed-tensors ")
 
 
-def test_pictures(against_base: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+def test_pictures(against_base: dict[str, Inspection], tmp_path: Path) -> None:
     from reporting.console import analysis_pictures
 
     made = analysis_pictures.draw(list(against_base.values()), tmp_path / "pictures")

@@ -3,7 +3,7 @@
 import pytest
 
 from core import plugins
-from core.scheme import Scheme, Serving
+from core.scheme import Method, Serving
 
 SIX = {
     "FP8-W8A8": (8, 8, "RTN", False),
@@ -17,10 +17,39 @@ SIX = {
 
 @pytest.mark.parametrize("name", SIX)
 def test_the_six_classic_schemes(name: str) -> None:
-    scheme: Scheme = plugins.load("schemes", name)
-    found = (scheme.weight_bits, scheme.activation_bits, scheme.method, scheme.calibration)
-    assert found == SIX[name]
+    scheme = plugins.load("schemes", name)
+    facts = (scheme.weight_bits, scheme.activation_bits, scheme.method, scheme.calibration)
+    assert facts == SIX[name]
     assert scheme.ignore == ("lm_head",)
+
+
+@pytest.mark.parametrize(
+    ("name", "activations"),
+    [
+        ("BASE", None),
+        ("INT8-W8A16", None),
+        ("NVFP4A16", None),
+        ("INT8-W8A8", (8, "int", False)),
+        ("INT4-W4A8", (8, "int", False)),
+        ("INT4-W4AFP8", (8, "float", False)),
+        ("FP8-W8A8-STATIC", (8, "float", True)),
+        ("NVFP4", (4, "float", False)),
+    ],
+)
+def test_activations(name: str, activations: tuple[int, str, bool] | None) -> None:
+    known = plugins.load("schemes", name).activations
+    assert (known and (known.bits, known.kind, known.static)) == activations
+
+
+def test_a_scheme_needs_text_for_its_methods_or_its_stored_scales() -> None:
+    for name in plugins.names("schemes"):
+        scheme = plugins.load("schemes", name)
+        learns = set(scheme.methods) - {Method.RTN}
+        stored = scheme.activations is not None and scheme.activations.static
+        if learns or stored or scheme.kv_cache_bits:
+            assert scheme.calibration, name
+        assert bool(scheme.methods) == (scheme.recipe is not None), name
+        assert scheme.folds_scales == bool(learns & {Method.SMOOTHQUANT, Method.AWQ}), name
 
 
 @pytest.mark.parametrize(
