@@ -90,10 +90,10 @@ def finer(one: Rated, other: Rated) -> str:
     if one.candidate.is_base:
         return "is the uncompressed model"
     for paired in (_all_paired([one, other]), False):
-        mine, theirs = (_preference(o, paired_tokens=paired) for o in (one, other))
-        if mine < theirs:
+        first, second = (_preference(o, paired_tokens=paired) for o in (one, other))
+        if first < second:
             differ = [
-                a != b for a, b in zip(mine[1:3] + mine[3], theirs[1:3] + theirs[3], strict=True)
+                a != b for a, b in zip(first[1:3] + first[3], second[1:3] + second[3], strict=True)
             ]
             nearer = NEARER if paired else MORE_BITS
             return ("loses less on the tasks", nearer, *SIMPLER)[differ.index(True)]

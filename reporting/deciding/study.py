@@ -145,11 +145,11 @@ def _of_run(stored: list[Stored], run: str | None) -> list[Stored]:
     """Performance of that run only; quality stays, it does not depend on when."""
     if run is None:
         return stored
-    mine = [s for s in stored if s.record.run_id.startswith(run)]
-    if not mine:
+    of_run = [s for s in stored if s.record.run_id.startswith(run)]
+    if not of_run:
         raise UserError(f"there is no run {run!r}; the newest is {stored[-1].record.run_id}")
-    quality = [s for s in stored if s.record.kind == "quality" and s not in mine]
-    return [*quality, *mine]
+    quality = [s for s in stored if s.record.kind == "quality" and s not in of_run]
+    return [*quality, *of_run]
 
 
 def _comparable(stored: list[Stored]) -> tuple[list[Stored], list[str]]:

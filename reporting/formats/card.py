@@ -153,13 +153,13 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
     try:
         made = ModelCard(content)
         made.data.model_name = made.data.model_name or candidate.newest.subject.path
-        mine = eval_results(candidate)
+        scores = eval_results(candidate)
         kept = [
             old
             for old in made.data.eval_results or []
-            if not any(old.is_equal_except_value(new) for new in mine)
+            if not any(old.is_equal_except_value(new) for new in scores)
         ]
-        made.data.eval_results = [*kept, *mine] or None
+        made.data.eval_results = [*kept, *scores] or None
         tags = [*(made.data.tags or []), "vllm", candidate.newest.subject.format]
         made.data.tags = list(dict.fromkeys(tags))
         for key, value in about(candidate).items():
@@ -170,7 +170,7 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
     except (ValueError, TypeError, KeyError, YAMLError) as problem:
         why = " ".join(str(problem).split())
         raise UserError(f"README.md: its metadata cannot be read ({why})") from problem
-    assert len(read) == len(kept) + len(mine)
+    assert len(read) == len(kept) + len(scores)
     return text
 
 

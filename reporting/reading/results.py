@@ -87,11 +87,11 @@ def read(folders: list[Path]) -> Found:
     """
     found = Found()
     shared: dict[bytes, Any] = {}
-    theirs: list[Path] = []
-    told: set[str] = set()  # files of lm-eval's that a record of ours tells the same of
+    of_lm_eval: list[Path] = []
+    covered: set[str] = set()  # files of lm-eval's with the same scores as a record of ours
     for path in _files(folders):
         if lm_eval.is_results(path):
-            theirs.append(path)
+            of_lm_eval.append(path)
             continue
         try:
             record = records.load(path)
@@ -99,11 +99,11 @@ def read(folders: list[Path]) -> Found:
         except UserError as problem:
             found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
             continue
-        told |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
+        covered |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
         found.stored.append(Stored(_light(record, shared), path))
     known = [one.record for one in found.stored]
-    for path in theirs:
-        if path.name in told:
+    for path in of_lm_eval:
+        if path.name in covered:
             continue
         try:
             found.stored.append(Stored(lm_eval.read(path, known), path))
