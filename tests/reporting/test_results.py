@@ -1,13 +1,20 @@
 """What commands print at their end: the report's tables, of the records they made."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
+from core import cli
 from core.records import Record
 from quality.comparison import Quality, Scored, parse_margins
 from reporting.console import results
+from reporting.contents.summary import summary
+from reporting.deciding import study
+from reporting.formats import terminal
 from tests.quality_records import harness
 from tests.report_case import performance, quality, typical, write
 
@@ -109,3 +116,14 @@ def test_quality_as_json_has_paired_figures_by_name(capsys: pytest.CaptureFixtur
     _, printed = json.loads(capsys.readouterr().out)
     assert printed["scheme"] == "INT8-W8A8" and printed["quality"]["same_answers"] == 1.0
     assert "paired" not in printed["quality"] and len(printed["records"]) == 4
+
+
+def test_a_table_wider_than_the_terminal_is_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80, soft_wrap=True)
+    monkeypatch.setattr(cli, "out", screen)
+    terminal.show_tables([summary(study.of_records(typical()))])
+    assert isinstance(screen.file, io.StringIO)
+    shown = Text.from_ansi(screen.file.getvalue()).plain
+    rows = [line for line in shown.splitlines() if line.startswith("INT8-W8A8 ")]
+    assert len(rows) > 1 and max(map(len, rows)) <= 80 and "…" not in shown
+    assert "4,000 ±99.4 (1.33x)" in shown and "6.00 MiB" in shown
