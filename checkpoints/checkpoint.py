@@ -102,14 +102,14 @@ class Checkpoint:
         Found by shape: a 2-D `weight` that is neither an embedding nor a norm of several heads.
         (GPT-2's Conv1D layers look alike but are no `Linear`: `conv1d` tells.)
         """
-        found = {}
+        layers = {}
         for tensor in self.tensors:
             module, _, kind = tensor.name.rpartition(".")
             if kind != "weight" or len(tensor.shape) != 2 or module.endswith("norm"):
                 continue
             if not EMBEDDING.search(tensor.name):
-                found[module] = (tensor.shape[0], tensor.shape[1])
-        return found
+                layers[module] = (tensor.shape[0], tensor.shape[1])
+        return layers
 
     @property
     def several_parts(self) -> bool:
@@ -211,8 +211,8 @@ def _index(path: Path) -> dict[str, str] | None:
     if odd:
         why = "names files that are not *.safetensors of its own folder"
         raise Damaged(f"{file}: {why}: {', '.join(repr(n[:100]) for n in odd[:5])}")
-    there = {found.name for found in path.iterdir() if found.is_file()}
-    missing = [name for name in named if name not in there]
+    present = {entry.name for entry in path.iterdir() if entry.is_file()}
+    missing = [name for name in named if name not in present]
     if missing:
         shown = ", ".join(repr(n[:100]) for n in missing[:5])
         raise Damaged(f"{file}: names files that are not there: {shown}")
@@ -223,14 +223,14 @@ def _weight_files(path: Path, index: dict[str, str] | None) -> list[Path]:
     """The safetensors files, those the index names where there is one."""
     if index is not None:
         return [path / name for name in sorted(set(index.values()))]
-    found = sorted(file for file in path.glob("*.safetensors") if file.is_file())
-    if not found:
+    files = sorted(file for file in path.glob("*.safetensors") if file.is_file())
+    if not files:
         pickled = pickles(path)
         why = "it has no *.safetensors"
         if pickled:
             why = f"its weights are pickled ({pickled[0]}), and pickles can run code: convert them"
         raise UserError(f"{path}: {why}")
-    return found
+    return files
 
 
 def pickles(path: Path) -> list[str]:

@@ -19,18 +19,18 @@ SHARING = ("num_kv_shared_layers", "attention_k_eq_v", "cla_share_factor", "bloc
 FEW = 20
 
 
-def complete(found: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]:
+def complete(checkpoint: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]:
     """Decoder layers, projections, the embedding or the final norm that are not there.
 
     Raises `Damaged` for a config whose sizes are no numbers.
     """
     prefix, numbers = _layers(modules)
-    wanted = found.number("num_hidden_layers", 0)
-    if not numbers or not wanted or found.config.get("is_encoder_decoder"):
+    wanted = checkpoint.number("num_hidden_layers", 0)
+    if not numbers or not wanted or checkpoint.config.get("is_encoder_decoder"):
         return
-    yield from _numbered(found, prefix, numbers, wanted)
-    yield from _together(found, modules)
-    yield from _embedding(found, prefix, modules)
+    yield from _numbered(checkpoint, prefix, numbers, wanted)
+    yield from _together(checkpoint, modules)
+    yield from _embedding(checkpoint, prefix, modules)
     norms = [name for name in modules if "norm" in name.rpartition(".")[2]]
     beside = prefix.rstrip(".")
     if any(map(DECODER.match, norms)) and not any(n.rpartition(".")[0] == beside for n in norms):
@@ -38,16 +38,18 @@ def complete(found: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]
 
 
 def _layers(modules: Iterable[str]) -> tuple[str, set[int]]:
-    """What stands before the decoder layers' names, and their numbers."""
-    found: dict[str, set[int]] = {}
+    """The prefix of the decoder layers' names, and their numbers."""
+    numbers: dict[str, set[int]] = {}
     for name in modules:
         match = DECODER.match(name + ".")
         if match and len(match[2]) < 6:
-            found.setdefault(match[1], set()).add(int(match[2]))
-    return max(found.items(), key=lambda item: len(item[1]), default=("", set()))
+            numbers.setdefault(match[1], set()).add(int(match[2]))
+    return max(numbers.items(), key=lambda item: len(item[1]), default=("", set()))
 
 
-def _numbered(found: Checkpoint, prefix: str, numbers: set[int], wanted: int) -> Iterator[Finding]:
+def _numbered(
+    checkpoint: Checkpoint, prefix: str, numbers: set[int], wanted: int
+) -> Iterator[Finding]:
     """Exactly 0 to `wanted` - 1, and after them what predicts further tokens."""
     says = f"the config says {wanted} layers"
     missing = list(islice((n for n in range(wanted) if n not in numbers), FEW))
@@ -56,15 +58,15 @@ def _numbered(found: Checkpoint, prefix: str, numbers: set[int], wanted: int) ->
     left = wanted - sum(number < wanted for number in numbers) - len(missing)
     if left > 0:
         yield Finding("missing", "", f"{left} further layers are not stored, {says}")
-    most = wanted + found.number("num_nextn_predict_layers", 0)
+    most = wanted + checkpoint.number("num_nextn_predict_layers", 0)
     for number in sorted(n for n in numbers if n >= most)[:FEW]:
         yield Finding("orphan", f"{prefix}layers.{number}", f"is one too many, {says}")
 
 
-def _together(found: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]:
+def _together(checkpoint: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]:
     """Projections that stand beside these in other layers and not in this one."""
-    text = found.config.get("text_config")
-    configs = (found.config, text if isinstance(text, dict) else {})
+    text = checkpoint.config.get("text_config")
+    configs = (checkpoint.config, text if isinstance(text, dict) else {})
     if any(config.get(key) for config in configs for key in SHARING):
         return
     places: dict[str, set[str]] = {}
@@ -90,8 +92,10 @@ def _place(name: str) -> str:
     return re.sub(r"\.\d+(?=\.|$)", ".#", name)
 
 
-def _embedding(found: Checkpoint, prefix: str, modules: dict[str, Module]) -> Iterator[Finding]:
-    words, width = found.number("vocab_size", 0), found.number("hidden_size", 0)
+def _embedding(
+    checkpoint: Checkpoint, prefix: str, modules: dict[str, Module]
+) -> Iterator[Finding]:
+    words, width = checkpoint.number("vocab_size", 0), checkpoint.number("hidden_size", 0)
     if not words or not width:
         return
     table = modules.get(f"{prefix}embed_tokens")

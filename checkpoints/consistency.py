@@ -25,43 +25,49 @@ class Finding:
         return f"{self.module}: {self.reason}" if self.module else self.reason
 
 
-def index(found: Checkpoint) -> Iterator[Finding]:
+def index(checkpoint: Checkpoint) -> Iterator[Finding]:
     """Tensors twice, elsewhere than the index says, or unknown to it."""
     seen: dict[str, str] = {}
-    for tensor in found.tensors:
+    for tensor in checkpoint.tensors:
         if tensor.name in seen:
             yield Finding(
                 "index", tensor.name, f"in {seen[tensor.name]} and again in {tensor.file}"
             )
         seen[tensor.name] = tensor.file
-    if found.index is None:
+    if checkpoint.index is None:
         return
-    for name in [name for name in found.index if name not in seen]:
-        yield Finding("index", name, f"the index says it is in {found.index[name]}: it is not")
+    for name in [name for name in checkpoint.index if name not in seen]:
+        yield Finding("index", name, f"the index says it is in {checkpoint.index[name]}: it is not")
     for name, file in seen.items():
-        if name not in found.index:
+        if name not in checkpoint.index:
             yield Finding("index", name, f"in {file}, but the index does not name it")
-        elif found.index[name] != file:
-            yield Finding("index", name, f"in {file}, the index says {found.index[name]}")
-    named = set(found.index.values())
-    for extra in sorted(f.name for f in found.path.glob("*.safetensors") if f.name not in named):
+        elif checkpoint.index[name] != file:
+            yield Finding("index", name, f"in {file}, the index says {checkpoint.index[name]}")
+    named = set(checkpoint.index.values())
+    for extra in sorted(
+        f.name for f in checkpoint.path.glob("*.safetensors") if f.name not in named
+    ):
         yield Finding("index", "", f"{extra} is in the folder, but the index does not name it")
 
 
-def tied(found: Checkpoint) -> Iterator[Finding]:
+def tied(checkpoint: Checkpoint) -> Iterator[Finding]:
     """A tied output layer is the embedding; an untied one must be there."""
-    is_tied = found.config.get("tie_word_embeddings")
-    heads = [t for t in found.tensors if t.name in ("lm_head.weight", "embed_out.weight")]
-    tables = [t for t in found.tensors if t.name.endswith(("embed_tokens.weight", "wte.weight"))]
+    is_tied = checkpoint.config.get("tie_word_embeddings")
+    heads = [t for t in checkpoint.tensors if t.name in ("lm_head.weight", "embed_out.weight")]
+    tables = [
+        t for t in checkpoint.tensors if t.name.endswith(("embed_tokens.weight", "wte.weight"))
+    ]
     if is_tied is True and len(heads) == 1 and len(tables) == 1:
         head, table = heads[0], tables[0]
         if (head.dtype, head.shape) != (table.dtype, table.shape):
             yield Finding(
                 "tied", "lm_head", f"{UNTYING}, but it is {head.dtype} {list(head.shape)}"
             )
-        elif any(a != b for a, b in zip(blocks(found, head), blocks(found, table), strict=True)):
+        elif any(
+            a != b for a, b in zip(blocks(checkpoint, head), blocks(checkpoint, table), strict=True)
+        ):
             yield Finding("tied", "lm_head", f"{UNTYING}, but stores other weights for it")
-    names = {n.split(".")[-2] for n in found.by_name if "." in n}
-    architectures = str(found.config.get("architectures"))
+    names = {n.split(".")[-2] for n in checkpoint.by_name if "." in n}
+    architectures = str(checkpoint.config.get("architectures"))
     if is_tied is False and "ForCausalLM" in architectures and not names & set(HEADS):
         yield Finding("tied", "", "no output layer is stored, and the config does not tie it")

@@ -31,8 +31,8 @@ ONE: tuple[Shape, ...] = ((), (1,), (1, 1))
 
 def rules(group: Group, rows: int, columns: int) -> Rules:
     """Tensor suffix to rule for a layer of `rows` x `columns` (outputs x inputs)."""
-    found = LAYOUTS[group.format](group, rows, columns)
-    return {**found, "bias": Rule((*FLOATS,), ((rows,),), required=False)}
+    tensors = LAYOUTS[group.format](group, rows, columns)
+    return {**tensors, "bias": Rule((*FLOATS,), ((rows,),), required=False)}
 
 
 def known(format_: str) -> bool:
@@ -56,19 +56,22 @@ def _activations(group: Group, static: str = "input_scale") -> Rules:
     numbers = group.activations
     if numbers is None or numbers.dynamic:
         return {}
-    found = {static: Rule(FLOATS, ONE if numbers.strategy == "tensor" else ())}
+    tensors = {static: Rule(FLOATS, ONE if numbers.strategy == "tensor" else ())}
     if not numbers.symmetric:
-        found["input_zero_point"] = Rule(("I8", "U8", "I32"), required=False)
-    return found
+        tensors["input_zero_point"] = Rule(("I8", "U8", "I32"), required=False)
+    return tensors
 
 
 def _plain(dtype: str, scales: tuple[str, ...]) -> Callable[[Group, int, int], Rules]:
     def layout(group: Group, rows: int, columns: int) -> Rules:
         shapes = scale_shapes(group.weights, rows, columns)
-        found = {"weight": Rule((dtype,), ((rows, columns),)), "weight_scale": Rule(scales, shapes)}
+        tensors = {
+            "weight": Rule((dtype,), ((rows, columns),)),
+            "weight_scale": Rule(scales, shapes),
+        }
         if not group.weights.symmetric:
-            found["weight_zero_point"] = Rule(("I8", "F8_E4M3", *FLOATS), shapes)
-        return {**found, **_activations(group)}
+            tensors["weight_zero_point"] = Rule(("I8", "F8_E4M3", *FLOATS), shapes)
+        return {**tensors, **_activations(group)}
 
     return layout
 
@@ -81,7 +84,7 @@ def _naive(group: Group, rows: int, columns: int) -> Rules:
 def _packed(group: Group, rows: int, columns: int) -> Rules:
     """32 weights of b bits in b words, along the inputs; zero points along the outputs."""
     bits, shapes = group.weights.bits, scale_shapes(group.weights, rows, columns)
-    found = {
+    tensors = {
         "weight_packed": Rule(("I32",), ((rows, math.ceil(columns * bits / 32)),)),
         "weight_scale": Rule(FLOATS, shapes),
         "weight_shape": Rule(("I64", "I32"), ((2,),)),
@@ -89,17 +92,17 @@ def _packed(group: Group, rows: int, columns: int) -> Rules:
     }
     if not group.weights.symmetric:
         packed = tuple((math.ceil(rows * bits / 32), *shape[1:]) for shape in shapes)
-        found["weight_zero_point"] = Rule(("I32", "I8"), (*packed, *shapes))
-    return {**found, **_activations(group)}
+        tensors["weight_zero_point"] = Rule(("I32", "I8"), (*packed, *shapes))
+    return {**tensors, **_activations(group)}
 
 
 def _nvfp4(group: Group, rows: int, columns: int) -> Rules:
-    found = {
+    tensors = {
         "weight_packed": Rule(("U8",), ((rows, columns // 2),)),
         "weight_scale": Rule(("F8_E4M3",), scale_shapes(group.weights, rows, columns)),
         "weight_global_scale": Rule(("F32",), ONE),
     }
-    return {**found, **_activations(group, "input_global_scale")}
+    return {**tensors, **_activations(group, "input_global_scale")}
 
 
 def _mxfp4(group: Group, rows: int, columns: int) -> Rules:

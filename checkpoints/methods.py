@@ -11,12 +11,12 @@ from checkpoints.declared import Declaration, Group, Numbers
 from core.strict_json import Damaged
 
 
-def declaration(found: Checkpoint) -> Declaration | None:
+def declaration(checkpoint: Checkpoint) -> Declaration | None:
     """What the checkpoint declares, None for an uncompressed one.
 
     Raises `Damaged` for a declaration of the wrong shape.
     """
-    declared = found.quantization
+    declared = checkpoint.quantization
     if declared is None:
         return None
     method = _text(declared, "quant_method", "compressed-tensors").replace("_", "-")
@@ -27,7 +27,7 @@ def declaration(found: Checkpoint) -> Declaration | None:
         return reader(declared)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise Damaged(
-            f"{found.path / 'config.json'}: quantization_config is not what {method[:50]!r} "
+            f"{checkpoint.path / 'config.json'}: quantization_config is not what {method[:50]!r} "
             f"writes ({type(problem).__name__}: {str(problem)[:100]})"
         ) from problem
 

@@ -123,12 +123,12 @@ def identify(path_or_model: str) -> Identity:
             manifest=manifest,
             ours=True,
         )
-    found = checkpoint.read(path)
-    base = found.quantization is None
+    files = checkpoint.read(path)
+    base = files.quantization is None
     return Identity(
         path=path,
         model=model_name(path_or_model),
-        scheme="BASE" if base else found.format,
+        scheme="BASE" if base else files.format,
         manifest=random_mark(path),
         ours=base,
     )
@@ -152,30 +152,36 @@ def pair(model: str, base: str | None) -> Pair:
 
     Raises `UserError` when there is none or it is another model's.
     """
-    mine = identify(model)
-    if mine.scheme == "BASE" and base is None:
-        return Pair(mine=mine, base=mine)
-    found = identify(base or _made_from(mine))
-    if found.scheme != "BASE":
-        raise UserError(f"{found.path.name} is compressed ({found.scheme}) and cannot be a base")
-    made_from = mine.manifest.get("base", {}).get("fingerprint")
-    files, theirs = checkpoint.read(mine.path), checkpoint.read(found.path)
-    if made_from and made_from != theirs.fingerprint:
-        raise UserError(f"{mine.path.name} was made from other weights than {found.path.name} has")
+    compressed = identify(model)
+    if compressed.scheme == "BASE" and base is None:
+        return Pair(mine=compressed, base=compressed)
+    original = identify(base or _made_from(compressed))
+    if original.scheme != "BASE":
+        raise UserError(
+            f"{original.path.name} is compressed ({original.scheme}) and cannot be a base"
+        )
+    made_from = compressed.manifest.get("base", {}).get("fingerprint")
+    files, base_files = checkpoint.read(compressed.path), checkpoint.read(original.path)
+    if made_from and made_from != base_files.fingerprint:
+        raise UserError(
+            f"{compressed.path.name} was made from other weights than {original.path.name} has"
+        )
     for key in ALIKE:
-        if files.config.get(key) != theirs.config.get(key):
+        if files.config.get(key) != base_files.config.get(key):
             raise UserError(
-                f"{found.path.name} is not the base of {mine.path.name}: {key} is "
-                f"{theirs.config.get(key)} and {files.config.get(key)}"
+                f"{original.path.name} is not the base of {compressed.path.name}: {key} is "
+                f"{base_files.config.get(key)} and {files.config.get(key)}"
             )
-    return Pair(mine=mine, base=found)
+    return Pair(mine=compressed, base=original)
 
 
-def _made_from(mine: Identity) -> str:
-    if not mine.ours:
-        raise UserError(f"{mine.path.name} does not say what it was made from: name it with --base")
-    beside = mine.path.parent / mine.model
-    return str(beside) if mine.model != DEMO and beside.is_dir() else mine.model
+def _made_from(identity: Identity) -> str:
+    if not identity.ours:
+        raise UserError(
+            f"{identity.path.name} does not say what it was made from: name it with --base"
+        )
+    beside = identity.path.parent / identity.model
+    return str(beside) if identity.model != DEMO and beside.is_dir() else identity.model
 
 
 def hub(path: Path) -> dict[str, Any]:

@@ -59,13 +59,13 @@ class Module:
         return weight is not None and len(weight.shape) == 2
 
 
-def modules(found: Checkpoint) -> dict[str, Module]:
+def modules(checkpoint: Checkpoint) -> dict[str, Module]:
     """Every layer that owns a tensor, in the order of the files."""
-    made: dict[str, Module] = {}
-    for tensor in found.tensors:
+    layers: dict[str, Module] = {}
+    for tensor in checkpoint.tensors:
         name, suffix = _owner(tensor.name)
-        made.setdefault(name, Module(name)).tensors[suffix] = tensor
-    return made
+        layers.setdefault(name, Module(name)).tensors[suffix] = tensor
+    return layers
 
 
 def _owner(name: str) -> tuple[str, str]:
@@ -81,7 +81,7 @@ def _owner(name: str) -> tuple[str, str]:
     return owner, suffix
 
 
-def size(found: Checkpoint, module: Module, bits: int = 16) -> tuple[int, int] | None:
+def size(checkpoint: Checkpoint, module: Module, bits: int = 16) -> tuple[int, int] | None:
     """(outputs, inputs) of a layer; `bits` is the width of its weights as declared.
 
     None where its tensors do not tell (or contradict themselves so much that nothing can be said).
@@ -89,35 +89,37 @@ def size(found: Checkpoint, module: Module, bits: int = 16) -> tuple[int, int] |
     for suffix, reader in SIZES.items():
         tensor = module.tensors.get(suffix)
         if tensor is not None:
-            shape: tuple[int, int] | None = reader(found, module, tensor, bits)
+            shape: tuple[int, int] | None = reader(checkpoint, module, tensor, bits)
             if shape is None or (min(shape) > 0 and max(shape) < 1 << 40):
                 return shape
     return None
 
 
-def _packed(found: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
+def _packed(checkpoint: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
     if len(tensor.shape) != 2:
         return None
     rows, columns = tensor.shape
     if tensor.dtype == "U8":
         return rows, columns * 2
-    stored = stored_shape(found, module)
+    stored = stored_shape(checkpoint, module)
     return stored or (rows, columns * 32 // bits)
 
 
-def stored_shape(found: Checkpoint, module: Module) -> tuple[int, int] | None:
+def stored_shape(checkpoint: Checkpoint, module: Module) -> tuple[int, int] | None:
     """What `weight_shape` says, None where it is missing or no pair of sizes."""
     tensor = module.tensors.get("weight_shape")
     if tensor is None or tensor.shape != (2,) or tensor.dtype not in ("I64", "I32"):
         return None
-    rows, columns = struct.unpack("<2q" if tensor.dtype == "I64" else "<2i", content(found, tensor))
+    rows, columns = struct.unpack(
+        "<2q" if tensor.dtype == "I64" else "<2i", content(checkpoint, tensor)
+    )
     return (rows, columns) if rows > 0 and columns > 0 else None
 
 
-def _weight(found: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
+def _weight(checkpoint: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
     state = next((t for s, t in module.tensors.items() if "quant_state" in s), None)
     if state is not None and state.nbytes <= MAX_METADATA_BYTES:
-        return _quant_state(content(found, state))
+        return _quant_state(content(checkpoint, state))
     if len(tensor.shape) != 2:
         return None
     rows, columns = tensor.shape
@@ -134,7 +136,7 @@ def _quant_state(text: bytes) -> tuple[int, int] | None:
     return (rows, columns) if whole else None
 
 
-def _transposed(found: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
+def _transposed(checkpoint: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
     """GPTQ packs the inputs (its scales have the outputs), AWQ the outputs."""
     if len(tensor.shape) != 2:
         return None
@@ -144,7 +146,7 @@ def _transposed(found: Checkpoint, module: Module, tensor: Tensor, bits: int) ->
     return tensor.shape[1], tensor.shape[0] * 32 // bits
 
 
-def _experts(found: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
+def _experts(checkpoint: Checkpoint, module: Module, tensor: Tensor, bits: int) -> Any:
     if len(tensor.shape) != 4:
         return None
     experts, rows, blocks, width = tensor.shape
@@ -159,16 +161,16 @@ SIZES = {
 }
 
 
-def content(found: Checkpoint, tensor: Tensor) -> bytes:
+def content(checkpoint: Checkpoint, tensor: Tensor) -> bytes:
     """The bytes of one small tensor."""
-    with (found.path / tensor.file).open("rb") as file:
+    with (checkpoint.path / tensor.file).open("rb") as file:
         file.seek(tensor.begin)
         return file.read(tensor.nbytes)
 
 
-def blocks(found: Checkpoint, tensor: Tensor, at_most: int = 4 << 20) -> Iterator[bytes]:
+def blocks(checkpoint: Checkpoint, tensor: Tensor, at_most: int = 4 << 20) -> Iterator[bytes]:
     """The bytes of a tensor, a few mebibytes at a time."""
-    with (found.path / tensor.file).open("rb") as file:
+    with (checkpoint.path / tensor.file).open("rb") as file:
         file.seek(tensor.begin)
         left = tensor.nbytes
         while left:
@@ -179,9 +181,9 @@ def blocks(found: Checkpoint, tensor: Tensor, at_most: int = 4 << 20) -> Iterato
             yield block
 
 
-def parameters(found: Checkpoint, module: Module, bits: int) -> int:
+def parameters(checkpoint: Checkpoint, module: Module, bits: int) -> int:
     """How many numbers a layer holds once decompressed, its bias included."""
-    shape = size(found, module, bits) if module.compressed else None
+    shape = size(checkpoint, module, bits) if module.compressed else None
     if shape is None:
         return sum(_count(t) for t in module.tensors.values())
     bias = module.tensors.get("bias")

@@ -37,7 +37,7 @@ FLOATS = {
     "F8_E5M2": Layout("u1", 0x7C, 0x03),
     "F8_E4M3": Layout("u1", 0x78, 0x07, infinite=False),
 }
-# F8's small numbers are there to be used; F16's lose digits and are told apart
+# dtypes whose denormals are reported; in F8 they are ordinary values
 DENORMALS = ("BF16", "F32", "F64", "F16")
 
 
@@ -46,10 +46,10 @@ def is_scale(suffix: str) -> bool:
     return suffix in SCALES
 
 
-def bad_scales(found: Checkpoint, tensor: Tensor) -> list[tuple[str, int]]:
+def bad_scales(checkpoint: Checkpoint, tensor: Tensor) -> list[tuple[str, int]]:
     """What is wrong with a tensor of scales and how many values have it; nothing: empty."""
     counts: dict[str, int] = {}
-    for block in blocks(found, tensor):
+    for block in blocks(checkpoint, tensor):
         for what, count in _judge(tensor.dtype, block):
             if count:
                 counts[what] = counts.get(what, 0) + count
@@ -82,7 +82,7 @@ def _sum(where: Any) -> int:
     return int(where.sum())
 
 
-def zero_points_outside(found: Checkpoint, tensor: Tensor, bits: int) -> int:
+def zero_points_outside(checkpoint: Checkpoint, tensor: Tensor, bits: int) -> int:
     """How many zero points of one byte each lie outside what signed `bits` can hold."""
     import numpy
 
@@ -91,5 +91,5 @@ def zero_points_outside(found: Checkpoint, tensor: Tensor, bits: int) -> int:
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
     return sum(
         _sum((numpy.frombuffer(block, "i1") < low) | (numpy.frombuffer(block, "i1") > high))
-        for block in blocks(found, tensor)
+        for block in blocks(checkpoint, tensor)
     )

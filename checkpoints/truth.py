@@ -29,7 +29,7 @@ class Layers(NamedTuple):
         if self.declared is None or not module.linear:
             return None
         if self.found.conv1d and module.kind not in HEADS:
-            return None  # `Linear` does not mean these
+            return None  # `Linear` does not mean layers
         return self.declared.group_of(module.name)
 
     def bits_of(self, module: Module) -> int:
@@ -38,29 +38,29 @@ class Layers(NamedTuple):
         return group.weights.bits if group else 16
 
 
-def layers(found: Checkpoint) -> Layers:
+def layers(checkpoint: Checkpoint) -> Layers:
     """Put a checkpoint's layers and its declaration together. Raises `UserError` for a bad one."""
-    return Layers(found, declaration(found), modules(found))
+    return Layers(checkpoint, declaration(checkpoint), modules(checkpoint))
 
 
-def examine(these: Layers, base: dict[str, tuple[int, int]] | None = None) -> list[Finding]:
+def examine(layers: Layers, base: dict[str, tuple[int, int]] | None = None) -> list[Finding]:
     """Everything that is not as declared.
 
     `base` maps the base's linear layers to (outputs, inputs): with it shapes are checked as well.
     """
     sizes = base or {}
     findings = [
-        *consistency.index(these.found),
-        *completeness.complete(these.found, these.modules),
-        *_undeclared(these),
-        *_targets(these),
-        *(f for module in these.modules.values() for f in _module(these, module, sizes)),
-        *_vectors(these),
-        *_fused(these),
-        *_kv_cache(these),
-        *consistency.tied(these.found),
+        *consistency.index(layers.found),
+        *completeness.complete(layers.found, layers.modules),
+        *_undeclared(layers),
+        *_targets(layers),
+        *(f for module in layers.modules.values() for f in _module(layers, module, sizes)),
+        *_vectors(layers),
+        *_fused(layers),
+        *_kv_cache(layers),
+        *consistency.tied(layers.found),
     ]
-    known = these.modules.keys() | {finding.module for finding in findings}
+    known = layers.modules.keys() | {finding.module for finding in findings}
     missing = [n for n in sizes if n not in known and n.rpartition(".")[2] not in HEADS]
     return findings + [
         Finding("missing", name, "the base has this layer, the checkpoint has not")
@@ -68,8 +68,8 @@ def examine(these: Layers, base: dict[str, tuple[int, int]] | None = None) -> li
     ]
 
 
-def _undeclared(these: Layers) -> Iterator[Finding]:
-    declared = these.declared
+def _undeclared(layers: Layers) -> Iterator[Finding]:
+    declared = layers.declared
     if declared is None or not declared.understood:
         return
     if not declared.groups and declared.kv_cache is None:
@@ -81,33 +81,35 @@ def _undeclared(these: Layers) -> Iterator[Finding]:
             )
 
 
-def _targets(these: Layers) -> Iterator[Finding]:
-    if these.declared is None:
+def _targets(layers: Layers) -> Iterator[Finding]:
+    if layers.declared is None:
         return
-    names = [name for name, module in these.modules.items() if module.linear]
-    for target in these.declared.idle_targets(names):
+    names = [name for name, module in layers.modules.items() if module.linear]
+    for target in layers.declared.idle_targets(names):
         yield Finding("declaration", "", f"the target {target[:100]!r} matches no layer")
 
 
-def _module(these: Layers, module: Module, sizes: dict[str, tuple[int, int]]) -> Iterator[Finding]:
-    declared = these.declared
+def _module(layers: Layers, module: Module, sizes: dict[str, tuple[int, int]]) -> Iterator[Finding]:
+    declared = layers.declared
     if declared is not None and not declared.understood:
         return
-    group = these.group_of(module)
+    group = layers.group_of(module)
     if group is None:
-        yield from _spared(these, module)
+        yield from _spared(layers, module)
     elif layouts.known(group.format):
-        yield from _stored(these.found, module, group, sizes.get(module.name))
+        yield from _stored(layers.found, module, group, sizes.get(module.name))
 
 
-def _spared(these: Layers, module: Module) -> Iterator[Finding]:
+def _spared(layers: Layers, module: Module) -> Iterator[Finding]:
     """A layer that should be as it was; the scales of a KV cache belong to the attention."""
     if not module.linear and MARKS.isdisjoint(module.tensors):
         stray = KV_SCALES & module.tensors.keys()
-        if stray and (these.declared is None or these.declared.kv_cache is None):
+        if stray and (layers.declared is None or layers.declared.kv_cache is None):
             yield Finding("orphan", module.name, f"has {sorted(stray)[0]}, no KV cache is declared")
     elif module.compressed:
-        why = "no quantization is declared" if these.declared is None else "it should be left as is"
+        why = (
+            "no quantization is declared" if layers.declared is None else "it should be left as is"
+        )
         marks = sorted(MARKS & module.tensors.keys())
         dtype = module.tensors["weight"].dtype if "weight" in module.tensors else "packed"
         has = f" with {', '.join(marks)}" if marks else ""
@@ -115,14 +117,14 @@ def _spared(these: Layers, module: Module) -> Iterator[Finding]:
 
 
 def _stored(
-    found: Checkpoint, module: Module, group: Group, base: tuple[int, int] | None
+    checkpoint: Checkpoint, module: Module, group: Group, base: tuple[int, int] | None
 ) -> Iterator[Finding]:
     """A layer that should be quantized: whether it is, tensor by tensor."""
     if not module.compressed:
         dtype = module.tensors["weight"].dtype
         yield Finding("unquantized", module.name, f"stored as {dtype}, declared {group.words}")
         return
-    actual = size(found, module, group.weights.bits)
+    actual = size(checkpoint, module, group.weights.bits)
     shape = base or actual
     if shape is None:
         yield Finding("shape", module.name, f"its tensors do not tell its size ({group.format})")
@@ -142,8 +144,8 @@ def _stored(
     if actual is not None and base is not None and actual != base:
         sizes = f"{list(actual)}, the base's {list(base)}"
         yield Finding("shape", module.name, f"outputs x inputs are {sizes}")
-    yield from _weight_shape(found, module, shape)
-    yield from _values(found, module, group)
+    yield from _weight_shape(checkpoint, module, shape)
+    yield from _values(checkpoint, module, group)
 
 
 def _tensor(module: Module, suffix: str, tensor: Tensor, rule: layouts.Rule) -> Iterator[Finding]:
@@ -155,11 +157,13 @@ def _tensor(module: Module, suffix: str, tensor: Tensor, rule: layouts.Rule) -> 
         yield Finding("shape", module.name, f"{suffix} is {list(tensor.shape)}, not {wanted}")
 
 
-def _weight_shape(found: Checkpoint, module: Module, shape: tuple[int, int]) -> Iterator[Finding]:
+def _weight_shape(
+    checkpoint: Checkpoint, module: Module, shape: tuple[int, int]
+) -> Iterator[Finding]:
     tensor, packed = module.tensors.get("weight_shape"), module.tensors.get("weight_packed")
     if tensor is None or packed is None:
         return
-    stored = stored_shape(found, module)
+    stored = stored_shape(checkpoint, module)
     if (
         stored is None
         or (len(packed.shape) == 2 and stored[0] != packed.shape[0])
@@ -169,78 +173,72 @@ def _weight_shape(found: Checkpoint, module: Module, shape: tuple[int, int]) -> 
         yield Finding("shape", module.name, f"weight_shape says {says}, the tensors say otherwise")
 
 
-def _values(found: Checkpoint, module: Module, group: Group) -> Iterator[Finding]:
+def _values(checkpoint: Checkpoint, module: Module, group: Group) -> Iterator[Finding]:
     for suffix, tensor in module.tensors.items():
         if scale_values.is_scale(suffix):
-            yield from _scales(found, module.name, suffix, tensor)
+            yield from _scales(checkpoint, module.name, suffix, tensor)
     zero = module.tensors.get("weight_zero_point")
-    outside = scale_values.zero_points_outside(found, zero, group.weights.bits) if zero else 0
+    outside = scale_values.zero_points_outside(checkpoint, zero, group.weights.bits) if zero else 0
     if outside:
         why = f"{outside:,} zero points lie outside {group.weights.bits} bits"
         yield Finding("zero points", module.name, why)
 
 
-def _scales(found: Checkpoint, module: str, suffix: str, tensor: Tensor) -> Iterator[Finding]:
-    for what, count in scale_values.bad_scales(found, tensor):
+def _scales(checkpoint: Checkpoint, module: str, suffix: str, tensor: Tensor) -> Iterator[Finding]:
+    for what, count in scale_values.bad_scales(checkpoint, tensor):
         if what == "denormal" and tensor.dtype == "F16":
             continue  # small weights in FP16 have such scales from any tool
         why = f"{suffix}: {count:,} of {math.prod(tensor.shape):,} scales are {what}"
         yield Finding("scales", module, why)
 
 
-def _vectors(these: Layers) -> Iterator[Finding]:
+def _vectors(layers: Layers) -> Iterator[Finding]:
     """Norms and biases are small enough to look at every value."""
-    for module in these.modules.values():
+    for module in layers.modules.values():
         for suffix, tensor in module.tensors.items():
             if (
                 len(tensor.shape) == 1
                 and tensor.dtype in PLAIN
                 and not scale_values.is_scale(suffix)
             ):
-                for what, count in scale_values.bad_scales(these.found, tensor):
+                for what, count in scale_values.bad_scales(layers.found, tensor):
                     if what in ("NaN", "infinite"):
                         why = f"{suffix}: {count:,} of {tensor.shape[0]:,} values are {what}"
                         yield Finding("values", module.name, why)
 
 
-def _fused(these: Layers) -> Iterator[Finding]:
+def _fused(layers: Layers) -> Iterator[Finding]:
     """Engines make one matrix of q/k/v and of gate/up, so their layers must be declared alike."""
-    if these.declared is None:
+    if layers.declared is None:
         return
     for first, *others in FUSED:
-        for name in [n for n in these.modules if n.endswith("." + first)]:
+        for name in [n for n in layers.modules if n.endswith("." + first)]:
             parent = name.rpartition(".")[0]
-            names = [n for o in others if (n := f"{parent}.{o}") in these.modules]
-            mine = these.group_of(these.modules[name])
+            names = [n for o in others if (n := f"{parent}.{o}") in layers.modules]
+            group = layers.group_of(layers.modules[name])
             for other in names:
-                theirs = these.group_of(these.modules[other])
-                if _format(mine) != _format(theirs):
-                    yield Finding(
-                        "fused",
-                        other,
-                        (
-                            f"declared {_format(theirs)}, but {first} beside it {_format(mine)}: "
-                            "engines fuse them into one matrix"
-                        ),
-                    )
+                other_group = layers.group_of(layers.modules[other])
+                if _format(group) != _format(other_group):
+                    why = f"declared {_format(other_group)}, but {first} beside it {_format(group)}"
+                    yield Finding("fused", other, f"{why}: engines fuse them into one matrix")
 
 
 def _format(group: Group | None) -> str:
     return f"{group.words} ({group.format})" if group else "not quantized"
 
 
-def _kv_cache(these: Layers) -> Iterator[Finding]:
-    declared = these.declared
+def _kv_cache(layers: Layers) -> Iterator[Finding]:
+    declared = layers.declared
     if declared is None or declared.kv_cache is None or declared.kv_cache.dynamic:
         return
     parents = dict.fromkeys(
-        n.rpartition(".")[0] for n in these.modules if n.endswith((".k_proj", ".qkv_proj"))
+        n.rpartition(".")[0] for n in layers.modules if n.endswith((".k_proj", ".qkv_proj"))
     )
     for parent in parents:
-        owner = these.modules.get(parent, Module(parent))
+        owner = layers.modules.get(parent, Module(parent))
         for suffix in ("k_scale", "v_scale"):
             tensor = owner.tensors.get(suffix)
             if tensor is None:
                 yield Finding("missing", parent, f"has no {suffix} although a KV cache is declared")
             else:
-                yield from _scales(these.found, parent, suffix, tensor)
+                yield from _scales(layers.found, parent, suffix, tensor)

@@ -48,10 +48,10 @@ def calibrate(
     if any("messages" in document for document in chosen) and not tokenizer.chat_template:
         raise UserError(NO_TEMPLATE.format(model=model, source=source))
     rows = [_tokenize(tokenizer, document, max_tokens, source) for document in chosen]
-    kept = [row for row in rows if row]
-    if not kept:
+    nonempty = [row for row in rows if row]
+    if not nonempty:
         raise UserError(f"{source} gives no token at all: there is nothing to calibrate on")
-    return Calibration(source=source, rows=kept, seed=seed)
+    return Calibration(source=source, rows=nonempty, seed=seed)
 
 
 def check(source: str, count: int, model: Path) -> None:

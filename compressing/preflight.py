@@ -110,12 +110,12 @@ def _heads(base: Checkpoint, scheme: Scheme) -> set[str]:
 
 def _entries(base: Checkpoint, ignored: set[str]) -> list[str]:
     """Names, or patterns of them where a model of several parts has others in memory."""
-    found = []
+    entries = []
     for name in sorted(ignored):
         match = DECODER.match(name) if base.beside_text else None
         inside = match and re.escape(name[match.end() :])
-        found.append(rf"re:.*layers\.{match[2]}\.{inside}$" if match else name)
-    return found
+        entries.append(rf"re:.*layers\.{match[2]}\.{inside}$" if match else name)
+    return entries
 
 
 def _parts(base: Checkpoint) -> list[str]:
@@ -127,7 +127,7 @@ def _parts(base: Checkpoint) -> list[str]:
 
 def _ignored(base: Checkpoint, entries: Iterable[str]) -> set[str]:
     """Linear layers an ignore entry names: an exact name, its end, or `re:` and a pattern."""
-    found: set[str] = set()
+    ignored: set[str] = set()
     for entry in entries:
         matched = {layer for layer in base.linear_layers if _matches(layer, entry)}
         if not matched:
@@ -136,8 +136,8 @@ def _ignored(base: Checkpoint, entries: Iterable[str]) -> set[str]:
                 f"nothing in {base.path} is called {entry!r}, which should be left out; "
                 f"its linear layers end in {', '.join(ends)}"
             )
-        found |= matched
-    return found
+        ignored |= matched
+    return ignored
 
 
 def _matches(layer: str, entry: str) -> bool:

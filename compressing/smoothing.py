@@ -84,33 +84,33 @@ def pairs(base: Checkpoint, scheme: Scheme) -> list[tuple[str, tuple[str, ...]]]
             f"{scheme.method} moves scales between layers, and which ones it may is not known for "
             f"{kind!r} ({shown}): take a scheme without it, such as FP8-W8A8 or INT4-W4A16"
         )
-    found = dict(family.feeds)
+    feeds = dict(family.feeds)
     if Method.AWQ in scheme.methods:
         if HEAD_NORMS & norms and family.other_norms:
-            found.pop("input_layernorm", None)  # harms Gemma-3: llm-compressor issue 2522
+            feeds.pop("input_layernorm", None)  # harms Gemma-3: llm-compressor issue 2522
         gated = not {"up_proj"} & blocks or {"gate_proj"} <= blocks
-        found |= {
+        feeds |= {
             a: (b,) for a, b in CHAINS.items() if {a, b} <= blocks and (gated or a != "up_proj")
         }
-    if not found:
+    if not feeds:
         raise UserError(
             f"{scheme.method} needs norms before the layers, and {kind!r} has them behind: take a "
             "scheme without it, such as FP8-W8A8 or INT8-W8A8-RTN"
         )
-    return list(found.items())
+    return list(feeds.items())
 
 
 def _norms(base: Checkpoint) -> set[str]:
     """Last parts of the names of what has a vector of weights in decoder layers."""
-    found = set()
+    norms = set()
     for tensor in base.tensors:
         module, _, kind = tensor.name.rpartition(".")
         last = module.rpartition(".")[2]
         vector = len(tensor.shape) == 1 or last in HEAD_NORMS
         inside = (DECODER if base.several_parts else LAYER).match(tensor.name)
         if kind == "weight" and vector and inside:
-            found.add(last)
-    return found
+            norms.add(last)
+    return norms
 
 
 def _family(norms: set[str], blocks: set[str]) -> Family | None:

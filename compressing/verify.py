@@ -22,32 +22,32 @@ def verify(
     width of the base's weights.
     """
     try:
-        found = checkpoint.read(written)
-        if not found.quantization:
+        reopened = checkpoint.read(written)
+        if not reopened.quantization:
             return ["the checkpoint is not compressed: its config has no quantization_config"]
-        if found.format != scheme.storage.format:
-            return [f"declared as {found.format}, the scheme stores {scheme.storage.format}"]
-        these = truth.layers(found)
-        findings = [str(finding) for finding in truth.examine(these, layers)]
+        if reopened.format != scheme.storage.format:
+            return [f"declared as {reopened.format}, the scheme stores {scheme.storage.format}"]
+        stored = truth.layers(reopened)
+        findings = [str(finding) for finding in truth.examine(stored, layers)]
     except UserError as problem:
         return [str(problem)]
-    compressed = {name for name, module in these.modules.items() if module.compressed}
+    compressed = {name for name, module in stored.modules.items() if module.compressed}
     asked = {str(finding).partition(":")[0] for finding in findings}
     findings += [f"{layer}: not compressed" for layer in sorted(set(layers) - compressed - asked)]
     extra = sorted(compressed - set(layers) - asked)
     findings += [f"{layer}: compressed although it should not be" for layer in extra]
-    if scheme.kv_cache_bits and (these.declared is None or these.declared.kv_cache is None):
+    if scheme.kv_cache_bits and (stored.declared is None or stored.declared.kv_cache is None):
         findings.append("no KV-cache scales are declared although the scheme calibrates them")
-    return findings or _bits(these, layers, scheme, dtype_bits)
+    return findings or _bits(stored, layers, scheme, dtype_bits)
 
 
 def _bits(
-    these: truth.Layers, layers: dict[str, tuple[int, int]], scheme: Scheme, dtype_bits: int
+    stored: truth.Layers, layers: dict[str, tuple[int, int]], scheme: Scheme, dtype_bits: int
 ) -> list[str]:
     """Bits per weight on disk against what the scheme's layout must take."""
     weights = sum(rows * columns for rows, columns in layers.values())
     expected = sum(scheme.storage.bits(*shape, dtype_bits) for shape in layers.values()) / weights
-    stored = sum(these.modules[layer].nbytes for layer in layers) * 8 / weights
-    if abs(stored / expected - 1) <= BITS_TOLERANCE:
+    bits_stored = sum(stored.modules[layer].nbytes for layer in layers) * 8 / weights
+    if abs(bits_stored / expected - 1) <= BITS_TOLERANCE:
         return []
-    return [f"{stored:.3f} bits per weight on disk, the scheme should take {expected:.3f}"]
+    return [f"{bits_stored:.3f} bits per weight on disk, the scheme should take {expected:.3f}"]

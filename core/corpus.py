@@ -43,11 +43,11 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def choose(found: list[Document], count: int, seed: int, source: str) -> list[Document]:
+def choose(documents: list[Document], count: int, seed: int, source: str) -> list[Document]:
     """A seeded choice without repetition. Raises `UserError` when there are fewer than asked."""
-    if count > len(found):
-        raise UserError(f"{count} samples were asked for, {source} has {len(found)}")
-    return random.Random(seed).sample(found, count)
+    if count > len(documents):
+        raise UserError(f"{count} samples were asked for, {source} has {len(documents)}")
+    return random.Random(seed).sample(documents, count)
 
 
 def read_jsonl(path: Path) -> list[Document]:

@@ -65,8 +65,8 @@ class Machine:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; of the processor's flags only those that decide kernels."""
-        kept = sorted(f for f in self.cpu_flags if f.startswith(("avx512", "amx", "avx2")))
-        return {**asdict(self), "cpu_flags": kept}
+        flags = sorted(f for f in self.cpu_flags if f.startswith(("avx512", "amx", "avx2")))
+        return {**asdict(self), "cpu_flags": flags}
 
 
 @cache
@@ -150,18 +150,18 @@ def _visible(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     numbers = {str(gpu.index) for gpu in gpus}
     wrong = (n for n, w in enumerate(wanted) if w.lstrip("-").isdigit() and w not in numbers)
     cut = wanted[: next(wrong, None)]
-    found = [g for w in cut for g in gpus if w == str(g.index) or g.uuid.startswith(w)]
-    return tuple(found) if found or not cut else gpus
+    visible = [g for w in cut for g in gpus if w == str(g.index) or g.uuid.startswith(w)]
+    return tuple(visible) if visible or not cut else gpus
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in LIBRARIES:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _commit() -> str | None:

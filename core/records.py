@@ -141,14 +141,14 @@ def load(path: Path) -> Record:
 
 def load_all(results: Path) -> list[Record]:
     """Every record under a results folder, oldest first (not lm-eval's files beside them)."""
-    found = [load(path) for path in sorted(results.glob(f"*/{NAMES}"))]
-    return sorted(found, key=lambda record: record.ended)
+    records = [load(path) for path in sorted(results.glob(f"*/{NAMES}"))]
+    return sorted(records, key=lambda record: record.ended)
 
 
 def load_checkpoint(subject: Subject, results: Path) -> list[Record]:
     """A checkpoint's whole records, oldest first; broken files are left out."""
-    found = []
+    records = []
     for path in sorted(folder(subject, results).glob(NAMES)):
         with contextlib.suppress(UserError):
-            found.append(load(path))
-    return sorted(found, key=lambda record: record.ended)
+            records.append(load(path))
+    return sorted(records, key=lambda record: record.ended)

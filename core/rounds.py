@@ -51,5 +51,5 @@ def merge(rounds: list[Record]) -> Record:
 
 
 def _over_loads(figures: list[Figure]) -> Figure:
-    found = estimate([figure.value for figure in figures])
-    return figures[-1].model_copy(update=asdict(found))
+    over_loads = estimate([figure.value for figure in figures])
+    return figures[-1].model_copy(update=asdict(over_loads))

@@ -26,12 +26,12 @@ def text(source: str, data_dir: Path = DATA_DIR) -> str:
     path = Path(source)
     if path.is_file():
         try:
-            found = path.read_text(encoding="utf-8")
+            content = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as problem:
             raise UserError(f"{path}: not UTF-8 text ({problem})") from problem
-        if not found.strip():
+        if not content.strip():
             raise UserError(f"{path}: the file is empty")
-        return found
+        return content
     if "/" in source or path.suffix:
         raise UserError(f"{path}: there is no such file")
     corpus = plugins.load("corpora", source)

@@ -29,8 +29,8 @@ def _pages(data_dir: Path) -> list[str]:
     from datasets import load_dataset
 
     quiet_libraries()
-    found = (data_dir / FOLDER).rglob("*test*.parquet")
-    files = sorted(str(file) for file in found if CONFIGURATION in str(file))
+    candidates = (data_dir / FOLDER).rglob("*test*.parquet")
+    files = sorted(str(file) for file in candidates if CONFIGURATION in str(file))
     try:
         if files:
             rows = load_dataset("parquet", data_files=files, split="train")

@@ -20,7 +20,7 @@ def look(model: Any) -> dict[str, Any]:
         elif hasattr(layer, "quant_method"):
             kernels.setdefault(name.rpartition(".")[2], set()).add(kernel(layer))
     return {
-        "kernels": {kind: sorted(found) for kind, found in sorted(kernels.items())},
+        "kernels": {kind: sorted(names) for kind, names in sorted(kernels.items())},
         "attention": attention,
         "kv_cache_dtype": kv_cache_dtype,
         "kv_bytes_per_token": kv_bytes,
@@ -61,15 +61,15 @@ def weights_as_loaded() -> Iterator[list[int]]:
     """
     from vllm.model_executor.model_loader import base_loader
 
-    found: list[int] = []
+    sizes: list[int] = []
     original = base_loader.process_weights_after_loading
 
     def noted(model: Any, *arguments: Any, **options: Any) -> Any:
-        found.append(weights_bytes(model))
+        sizes.append(weights_bytes(model))
         return original(model, *arguments, **options)
 
     base_loader.process_weights_after_loading = noted
     try:
-        yield found
+        yield sizes
     finally:
         base_loader.process_weights_after_loading = original

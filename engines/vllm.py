@@ -22,9 +22,7 @@ from core.engine import (
 )
 from core.machine import probe
 from engines import _vllm_facts
-
-CPU_KV_CACHE_BYTES = 1 << 30
-CPU_BLOCK_TOKENS = 128
+from engines._vllm_environment import cpu_kv_cache_bytes
 
 
 class VllmEngine(Engine):
@@ -99,24 +97,14 @@ class VllmEngine(Engine):
         }
         if options.tensor_parallel_size == 1:
             arguments["distributed_executor_backend"] = "uni"
-        kv_bytes = options.kv_cache_memory_bytes or (None if _gpu() else self._cpu_kv_cache())
+        kv_bytes = options.kv_cache_memory_bytes or (
+            None if _gpu() else cpu_kv_cache_bytes(checkpoint.read(self.checkpoint), options)
+        )
         if kv_bytes is not None:
             arguments["kv_cache_memory_bytes"] = kv_bytes
         else:
             arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
         return arguments
-
-    def _cpu_kv_cache(self) -> int:
-        """Left alone vLLM takes nine tenths of the machine; a longest request must fit though."""
-        files = checkpoint.read(self.checkpoint)
-        heads = files.number("num_attention_heads", 1)
-        head_size = files.number("head_dim", files.number("hidden_size", 0) // max(heads, 1))
-        kv_heads = files.number("num_key_value_heads", heads)
-        length = self.options.max_model_len or files.context_length
-        blocks = -(-length // CPU_BLOCK_TOKENS) + 1
-        values = 2 * files.number("num_hidden_layers", 0) * kv_heads * head_size
-        bytes_each = 4 if self.options.dtype == "float32" else files.dtype_bits // 8
-        return max(CPU_KV_CACHE_BYTES, values * bytes_each * blocks * CPU_BLOCK_TOKENS)
 
     def generate(self, prompts: list[TokenIds], sampling: Sampling) -> list[Completion]:
         """Times are vLLM's own: when a token left the engine core, on the same monotonic clock.

@@ -137,21 +137,21 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
 
         Where both do not fit, the answer is shortened first, then the prompt loses its beginning.
         """
-        wanted = normalize_gen_kwargs(dict(asked))
-        until = wanted["until"]
+        settings = normalize_gen_kwargs(dict(asked))
+        until = settings["until"]
         ids = self.tok_encode(context)
-        kept, room = maybe_truncate(
-            ids, wanted["max_gen_toks"], self.max_length + 1, shrink_gen_toks=True, verbose=False
+        shortened, room = maybe_truncate(
+            ids, settings["max_gen_toks"], self.max_length + 1, shrink_gen_toks=True, verbose=False
         )
-        self.truncated += len(kept) < len(ids)
+        self.truncated += len(shortened) < len(ids)
         sampling = Sampling(
             max_new_tokens=room,
-            temperature=float(wanted["temperature"]) if wanted["do_sample"] else 0.0,
-            top_p=float(wanted.get("top_p", 1.0)),
+            temperature=float(settings["temperature"]) if settings["do_sample"] else 0.0,
+            top_p=float(settings.get("top_p", 1.0)),
             ignore_eos=False,
             stop=tuple([until] if isinstance(until, str) else until),
         )
-        return kept, sampling
+        return shortened, sampling
 
 
 def _chunks(order: list[int]) -> Iterator[list[int]]:

@@ -133,9 +133,9 @@ def _row(completion: Completion) -> list[float]:
 
 def _check_lengths(completions: Iterable[Completion], workload: Workload) -> None:
     for completion in completions:
-        made, asked = len(completion.token_ids), workload.max_new_tokens
-        if abs(made - asked) > LENGTH_TOLERANCE * asked:
-            raise InvalidLoad(f"a request gave {made} tokens where {asked} were asked for")
+        generated, wanted = len(completion.token_ids), workload.max_new_tokens
+        if abs(generated - wanted) > LENGTH_TOLERANCE * wanted:
+            raise InvalidLoad(f"a request gave {generated} tokens where {wanted} were asked for")
 
 
 def figures(raw: Raw) -> dict[str, Estimate]:
@@ -153,11 +153,11 @@ def figures(raw: Raw) -> dict[str, Estimate]:
 
 def _repeat(requests: list[dict[str, Any]]) -> dict[str, float]:
     window = max(r["last_token_s"] for r in requests) - min(r["sent_s"] for r in requests)
-    made = sum(r["output_tokens"] for r in requests)
-    read = sum(r["prompt_tokens"] for r in requests)
+    output_tokens = sum(r["output_tokens"] for r in requests)
+    prompt_tokens = sum(r["prompt_tokens"] for r in requests)
     result = {
-        "output_tokens_per_s": made / window,
-        "total_tokens_per_s": (made + read) / window,
+        "output_tokens_per_s": output_tokens / window,
+        "total_tokens_per_s": (output_tokens + prompt_tokens) / window,
         "ttft_s": statistics.median(r["first_token_s"] - r["sent_s"] for r in requests),
         "e2e_latency_s": statistics.median(r["last_token_s"] - r["sent_s"] for r in requests),
     }

@@ -78,17 +78,19 @@ def run(loaded: Loaded, settings: Divergence) -> Raw:
         raise UserError(f"{settings.text.source} is too short to compare distributions on")
     if settings.is_base:
         _write(loaded, settings, windows)
-    kept = _read(Path(settings.reference), windows)
+    reference = _read(Path(settings.reference), windows)
     rows = []
     for number, window in enumerate(windows):
-        ids, logprobs, own = (kept[f"{name}{number}"] for name in ("ids", "logprobs", "own"))
+        ids, logprobs, own_logprobs = (
+            reference[f"{name}{number}"] for name in ("ids", "logprobs", "own")
+        )
         scores = loaded.engine.score_distribution(window.ids, 1, ids)
-        rows.append(_compare(window.first - 1, logprobs, own, scores))
+        rows.append(_compare(window.first - 1, logprobs, own_logprobs, scores))
         loaded.tick()
     return {
         "kl_nanonats": [row["kl"] for row in rows],
         **{name: [row[name] for row in rows] for name in rows[0] if name != "kl"},
-        "top_k": int(kept["ids0"].shape[1]),
+        "top_k": int(reference["ids0"].shape[1]),
     }
 
 
@@ -116,16 +118,16 @@ def _read(path: Path, windows: list[_windows.Window]) -> Any:
 
     if not path.is_file():
         raise UserError(f"the base's distribution ({path}) is not there: the base comes first")
-    kept = np.load(path, allow_pickle=False)
-    same = f"tokens{len(windows)}" not in kept and all(
-        f"tokens{n}" in kept and np.array_equal(kept[f"tokens{n}"], window.ids)
+    reference = np.load(path, allow_pickle=False)
+    same = f"tokens{len(windows)}" not in reference and all(
+        f"tokens{n}" in reference and np.array_equal(reference[f"tokens{n}"], window.ids)
         for n, window in enumerate(windows)
     )
     if not same:
         raise UserError(
             f"the base read other tokens than this checkpoint ({path}): is its tokenizer another?"
         )
-    return kept
+    return reference
 
 
 def _compare(skip: int, logprobs: Any, own: Any, scores: Any) -> dict[str, Any]:
@@ -141,18 +143,18 @@ def _compare(skip: int, logprobs: Any, own: Any, scores: Any) -> dict[str, Any]:
         raise NotFinite("a log-probability is not a finite number")
     divergence = (np.exp(p) * (p - q)).sum(axis=1)
     rest_p, rest_q = (np.maximum(1 - np.exp(x).sum(axis=1), 0) for x in (p, q))
-    told = rest_p > REST
-    divergence[told] += rest_p[told] * np.log(rest_p[told] / np.maximum(rest_q[told], REST))
+    counts = rest_p > REST
+    divergence[counts] += rest_p[counts] * np.log(rest_p[counts] / np.maximum(rest_q[counts], REST))
     divergence = np.maximum(divergence, 0)
-    base, mine = own[skip:].astype("float64"), scores.logprobs[skip:].astype("float64")
-    change = np.exp(mine) - np.exp(base)
+    base, compressed = own[skip:].astype("float64"), scores.logprobs[skip:].astype("float64")
+    change = np.exp(compressed) - np.exp(base)
     return {
         "kl": " ".join(str(round(value / NANO)) for value in divergence),
         "tokens": len(divergence),
         "kl_sum": float(divergence.sum()),
         "same_top": int((scores.at_logprobs[skip:, 0] >= scores.top_logprobs[skip:, 0]).sum()),
         "delta_p_sum": float(change.sum()),
-        "nll": -float(mine.sum()),
+        "nll": -float(compressed.sum()),
         "base_nll": -float(base.sum()),
         "covered_sum": float(np.exp(p).sum()),
     }
@@ -167,7 +169,7 @@ def figures(raw: Raw) -> dict[str, Estimate]:
 
     excess = [a - b for a, b in zip(raw["nll"], raw["base_nll"], strict=True)]
     places = [[int(v) * NANO for v in text.split()] for text in raw["kl_nanonats"]]
-    found = {
+    intervals = {
         "kl_mean": mean("kl_sum"),
         "kl_p99": quantile_of_groups(places, 0.99),
         "top1_agreement": mean("same_top"),
@@ -175,7 +177,7 @@ def figures(raw: Raw) -> dict[str, Estimate]:
         "perplexity_ratio": ratio_of_sums(excess, raw["tokens"]).exp(),
         "covered_mass": mean("covered_sum"),
     }
-    return {name: estimate([v]).within(low, high) for name, (v, low, high) in found.items()}
+    return {name: estimate([v]).within(low, high) for name, (v, low, high) in intervals.items()}
 
 
 def observe(base: Values, compressed: dict[str, Values]) -> list[str]:

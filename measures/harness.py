@@ -144,9 +144,10 @@ def _documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any]
         and isinstance(value, int | float)
         and math.isfinite(value)
     }
-    told = results["higher_is_better"][name]
+    directions = results["higher_is_better"][name]
     better = {
-        metric: told.get(metric.partition(",")[0]) is not False for metric in scores | aggregated
+        metric: directions.get(metric.partition(",")[0]) is not False
+        for metric in scores | aggregated
     }
     return {
         "primary": primary(list(scores) or list(aggregated)),
@@ -191,14 +192,14 @@ def _save(
 
 def figures(raw: Raw) -> dict[str, Estimate]:
     """Every task's metrics over its documents, with the 95 % interval of a mean."""
-    found = {}
-    for task, told in raw["tasks"].items():
-        for metric, value in told["aggregated"].items():
-            scores = told["scores"].get(metric)
+    estimates = {}
+    for task, task_raw in raw["tasks"].items():
+        for metric, value in task_raw["aggregated"].items():
+            scores = task_raw["scores"].get(metric)
             mean = scores and mean_of(scores)
             same = mean and math.isclose(mean.value, value, rel_tol=1e-6, abs_tol=1e-9)
-            found[f"{task}/{metric}"] = mean if mean and same else mean_of([value])
-    return found
+            estimates[f"{task}/{metric}"] = mean if mean and same else mean_of([value])
+    return estimates
 
 
 def quantities_of(raw: Raw) -> dict[str, Quantity]:
@@ -206,10 +207,10 @@ def quantities_of(raw: Raw) -> dict[str, Quantity]:
     return {
         f"{task}/{metric}": Quantity(
             unit="fraction" if 0 <= value <= 1 else "1",
-            better="higher" if told["higher_is_better"].get(metric, True) else "lower",
+            better="higher" if task_raw["higher_is_better"].get(metric, True) else "lower",
         )
-        for task, told in raw["tasks"].items()
-        for metric, value in told["aggregated"].items()
+        for task, task_raw in raw["tasks"].items()
+        for metric, value in task_raw["aggregated"].items()
     }
 
 

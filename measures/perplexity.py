@@ -46,9 +46,9 @@ def run(loaded: Loaded, settings: Text) -> Raw:
     for start in range(0, len(windows), CHUNK):
         chunk = windows[start : start + CHUNK]
         for window, scores in zip(chunk, loaded.engine.score([w.ids for w in chunk]), strict=True):
-            told = scores.logprobs[window.first - 1 :]
-            nll.append(-float(told.sum(dtype="float64")))
-            tokens.append(len(told))
+            logprobs = scores.logprobs[window.first - 1 :]
+            nll.append(-float(logprobs.sum(dtype="float64")))
+            tokens.append(len(logprobs))
         loaded.tick()
     return {"nll": nll, "tokens": tokens, "begins_with": loaded.engine.start_ids[0]}
 

@@ -33,7 +33,7 @@ class PromptOptions:
     metric: Annotated[
         tuple[Path, ...], option("a Python file with score(generated, reference)")
     ] = ()
-    max_new_tokens: Annotated[int, option("tokens generated for each", min=1)] = 128
+    max_new_tokens: Annotated[int, option("tokens of an answer at the most", min=1)] = 128
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -181,13 +181,13 @@ def _reason(aggregate: Comparison, tasks: int, failed: list[str], margin: Margin
     if failed:
         return f"{', '.join(failed)} lost more than the margin of {margin}; mean of tasks {points}"
     each = math.ceil((aggregate.documents_needed or 0) / tasks)
-    said = {
+    sentences = {
         "pass": f"mean of tasks {points}: within the margin of {margin}",
         "fail": f"mean of tasks {points}: a larger loss than the margin of {margin}",
         "undecided": f"mean of tasks {points}: does not decide a margin of {margin}; about "
         f"{each:,} documents of each task would",
     }
-    return said[aggregate.verdict]
+    return sentences[aggregate.verdict]
 
 
 def _missing(base: list[Record], checkpoint: list[Record]) -> str:

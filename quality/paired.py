@@ -9,7 +9,7 @@ Intervals come from the paired Bayesian bootstrap: documents are reweighted at r
 of a document together. Scores of 0 and 1 begin with half a document of each outcome (Jeffreys), so
 that no flip among 50 documents is not taken for proof that there is none.
 
-Sources: McNemar 1947; Rubin, The Bayesian bootstrap, 1981; Holm 1979.
+Source: Rubin, The Bayesian bootstrap, 1981.
 """
 
 import math
@@ -17,9 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from quality.significance import holm as holm
+from quality.significance import mcnemar, sign_flips
+
 CONFIDENCE = 0.95
 POWER = 0.9
-EXACT_BELOW = 25  # discordant documents
 RESAMPLES = 4000
 FEWEST = 10  # documents of a task that say anything at all
 MARGIN = 0.01  # one point of a score between 0 and 1
@@ -29,7 +31,7 @@ Verdict = Literal["pass", "fail", "undecided"]
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What `compare` found. Differences are compressed - base, on the scale of the scores (0..1).
+    """How a checkpoint compares with its base. Differences are compressed - base, in scores (0..1).
 
     `worse` and `better` count documents whose score fell or rose (flips). `p_value` is McNemar's
     for scores of 0 and 1, a sign-flip permutation test's for others. `recovery` is the ratio of
@@ -99,14 +101,15 @@ def pooled(
     import numpy as np
 
     pairs = [(np.asarray(a, float), np.asarray(b, float)) for a, b in tasks]
-    for first, second in pairs:
-        if first.shape != second.shape or first.size == 0:
-            raise ValueError(f"{first.size} and {second.size} documents cannot be paired")
-        if not (np.isfinite(first).all() and np.isfinite(second).all()):
+    for a, b in pairs:
+        if a.shape != b.shape or a.size == 0:
+            raise ValueError(f"{a.size} and {b.size} documents cannot be paired")
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):
             raise ValueError("a score is not a finite number")
     drawn = np.mean([_draws(a, b, seed + n) for n, (a, b) in enumerate(pairs)], axis=0)
     means = np.mean([[a.mean(), b.mean()] for a, b in pairs], axis=0)
-    difference = np.concatenate([b - a for a, b in pairs])
+    differences = [b - a for a, b in pairs]
+    difference = np.concatenate(differences)
     worse, better = int((difference < 0).sum()), int((difference > 0).sum())
     binary = all(_binary(a, b) for a, b in pairs)
     low, high = _tails(drawn[:, 1] - drawn[:, 0], CONFIDENCE)
@@ -127,41 +130,17 @@ def pooled(
         recovery_high=recovered[1],
         worse=worse,
         better=better,
-        p_value=mcnemar(worse, better) if binary else _sign_flips(difference, seed),
+        p_value=mcnemar(worse, better) if binary else sign_flips(difference, seed),
         margin=margin,
         verdict=verdict,
-        documents_needed=None
-        if verdict != "undecided"
-        else needed([b - a for a, b in pairs], margin, confidence),
+        documents_needed=needed(differences, margin, confidence)
+        if verdict == "undecided"
+        else None,
     )
 
 
 def _verdict(low: float, high: float, margin: float) -> Verdict:
     return "pass" if low > -margin else "fail" if high < -margin else "undecided"
-
-
-def mcnemar(worse: int, better: int) -> float:
-    """Two-sided p-value that flips go both ways equally often; exact below 25 discordant."""
-    discordant = worse + better
-    if discordant == 0:
-        return 1.0
-    if discordant < EXACT_BELOW:
-        from scipy.special import bdtr  # scipy.stats takes two seconds to import
-
-        return min(1.0, 2 * float(bdtr(min(worse, better), discordant, 0.5)))
-    from scipy.special import chdtrc
-
-    return float(chdtrc(1, (abs(worse - better) - 1) ** 2 / discordant))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number (Holm's step-down), in the given order."""
-    order = sorted(range(len(p_values)), key=lambda n: p_values[n])
-    corrected, highest = [0.0] * len(p_values), 0.0
-    for rank, n in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * p_values[n]))
-        corrected[n] = highest
-    return corrected
 
 
 def needed(differences: Sequence[Any], margin: float, confidence: float = CONFIDENCE) -> int:
@@ -176,11 +155,12 @@ def needed(differences: Sequence[Any], margin: float, confidence: float = CONFID
     from scipy.special import ndtri
 
     z = float(ndtri((1 + confidence) / 2) + ndtri(POWER))
-    total = sum(int(each.size) for each in differences)
-    mean = float(np.mean([each.mean() for each in differences]))
+    total = sum(int(task.size) for task in differences)
+    mean = float(np.mean([task.mean() for task in differences]))
     factor = (z / max(abs(mean + margin), margin / 4) / len(differences)) ** 2
-    shares = [each.size / total for each in differences]
-    seen = factor * sum(float(np.var(e)) / s for e, s in zip(differences, shares, strict=True))
+    shares = [task.size / total for task in differences]
+    variance = sum(float(np.var(d)) / s for d, s in zip(differences, shares, strict=True))
+    seen = factor * variance
     added = factor * sum(1 / share**2 for share in shares)
     solved: float = (seen + math.sqrt(seen**2 + 4 * added)) / 2
     return max(total + 1, math.ceil(solved))
@@ -217,11 +197,11 @@ def quantile_of_groups(groups: Sequence[Sequence[float]], q: float, seed: int = 
     return Interval(value, *_tails(drawn, CONFIDENCE))
 
 
-def _binary(first: Any, second: Any) -> bool:
-    return {*first.tolist(), *second.tolist()} <= {0.0, 1.0}
+def _binary(base: Any, compressed: Any) -> bool:
+    return {*base.tolist(), *compressed.tolist()} <= {0.0, 1.0}
 
 
-def _draws(first: Any, second: Any, seed: int) -> Any:
+def _draws(base: Any, compressed: Any, seed: int) -> Any:
     """[RESAMPLES, 2]: the two means under random weights of the documents.
 
     Equal documents share their weight, so the cost does not grow with n where scores are few.
@@ -229,13 +209,13 @@ def _draws(first: Any, second: Any, seed: int) -> Any:
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    if _binary(first, second):
+    if _binary(base, compressed):
         outcomes = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-        counts = np.bincount((2 * first + second).astype(int), minlength=4) + 0.5
+        counts = np.bincount((2 * base + compressed).astype(int), minlength=4) + 0.5
     else:
-        pairs = np.stack([first, second], axis=1)
-        outcomes, seen = np.unique(pairs, axis=0, return_counts=True)
-        counts = seen.astype(float)
+        pairs = np.stack([base, compressed], axis=1)
+        outcomes, repeats = np.unique(pairs, axis=0, return_counts=True)
+        counts = repeats.astype(float)
     return rng.dirichlet(counts, size=RESAMPLES) @ outcomes
 
 
@@ -244,23 +224,3 @@ def _tails(values: Any, confidence: float) -> tuple[float, float]:
 
     low, high = np.percentile(values, [50 * (1 - confidence), 50 * (1 + confidence)])
     return float(low), float(high)
-
-
-def _sign_flips(difference: Any, seed: int) -> float:
-    """Permutation test of a zero mean, for scores that are not 0 or 1."""
-    import numpy as np
-
-    if not difference.any():
-        return 1.0
-    rng = np.random.default_rng(seed)
-    seen = abs(difference.mean()) - 1e-12
-    beyond = sum(
-        int(
-            (
-                np.abs(rng.choice([-1.0, 1.0], (100, difference.size)) @ difference)
-                >= seen * difference.size
-            ).sum()
-        )
-        for _ in range(RESAMPLES // 100)
-    )
-    return (beyond + 1) / (RESAMPLES + 1)

@@ -69,8 +69,8 @@ def local(data_dir: Path) -> Iterator[None]:
     usual = library.load_dataset
 
     def load(path: str | None = None, name: str | None = None, **options: Any) -> Any:
-        found = fetched(data_dir, path, name) or published(data_dir, path, name)
-        return usual(path=path, name=name, **options) if found is None else found
+        data = fetched(data_dir, path, name) or published(data_dir, path, name)
+        return usual(path=path, name=name, **options) if data is None else data
 
     library.load_dataset = load
     try:
@@ -106,7 +106,7 @@ def published(data_dir: Path, path: str | None, name: str | None) -> Any:
     if known is None:
         return None
     data_set, splits, convert = known
-    found = {}
+    rows_by_split = {}
     for split, called in splits.items():
         names = (
             f"{data_set}_{called}",
@@ -116,14 +116,16 @@ def published(data_dir: Path, path: str | None, name: str | None) -> Any:
         )
         file = next((f for n in names if (f := data_dir / f"{n}.jsonl").is_file()), None)
         if file is not None:
-            found[split] = _rows(file, convert)
-    if not found:
+            rows_by_split[split] = _rows(file, convert)
+    if not rows_by_split:
         return None
     from datasets import Dataset, DatasetDict
 
-    made = {split: Dataset.from_list(rows) for split, rows in found.items()}
-    empty = next(iter(made.values())).select([])  # lm-eval wants every split, used or not
-    return DatasetDict({split: made.get(split, empty) for split in splits})
+    datasets_by_split = {split: Dataset.from_list(rows) for split, rows in rows_by_split.items()}
+    empty = next(iter(datasets_by_split.values())).select(
+        []
+    )  # lm-eval wants every split, used or not
+    return DatasetDict({split: datasets_by_split.get(split, empty) for split in splits})
 
 
 def _rows(file: Path, convert: Callable[[Row], Row]) -> list[Row]:

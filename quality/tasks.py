@@ -121,8 +121,8 @@ def _build(manager: Any, name: str, settings: Tasks) -> list[Any]:
 
 
 def _why(manager: Any, name: str, problem: Exception, settings: Tasks) -> str:
-    said = str(problem).strip().splitlines()
-    reason = f"{type(problem).__name__}: {said[0] if said else 'no message'}"
+    lines = str(problem).strip().splitlines()
+    reason = f"{type(problem).__name__}: {lines[0] if lines else 'no message'}"
     if name not in manager.task_index:
         return f"{name}: its file cannot be read as an lm-eval task ({reason})"
     if isinstance(problem, ConnectionError | FileNotFoundError):
@@ -192,9 +192,9 @@ def _folders(settings: Tasks, names: set[str]) -> tuple[list[Path], set[str]]:
         if not folder.is_dir():
             raise UserError(f"--include_path {folder}: there is no such folder")
     missing = names - {name for folder in own for _, name in _mentions(folder)}
-    theirs = _mentions(_theirs()) if missing else ()
-    found = [(file.parent, name) for file, name in theirs if name in missing]
-    return [*sorted({folder for folder, _ in found}), *own], missing - {name for _, name in found}
+    mentions = _mentions(_theirs()) if missing else ()
+    places = [(file.parent, name) for file, name in mentions if name in missing]
+    return [*sorted({folder for folder, _ in places}), *own], missing - {name for _, name in places}
 
 
 def _theirs() -> Path:

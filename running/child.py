@@ -75,12 +75,12 @@ def _output_to(log: Path) -> Iterator[None]:
     """Standard output and error of the processes started in the block go to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
+    originals = [os.dup(1), os.dup(2)]
     _redirect(log)
     try:
         yield
     finally:
-        for number, descriptor in enumerate(kept, start=1):
+        for number, descriptor in enumerate(originals, start=1):
             os.dup2(descriptor, number)
             os.close(descriptor)
 

@@ -54,20 +54,20 @@ def score_all(
     bases: dict[Path, list[Record]] = {}
     scored = []
     for pair in sorted(pairs, key=lambda pair: not pair.is_base):
-        base = run.base(pair.base.path)
-        if base.path not in bases:
-            bases[base.path] = _score_base(run, pair, fitted(jobs, base, True), progress)
-            scored.append(Scored(base=bases[base.path], checkpoint=bases[base.path]))
+        base, folder = run.base(pair.base.path), pair.base.path.resolve()
+        if folder not in bases:
+            bases[folder] = _score_base(run, pair, fitted(jobs, base, True), progress)
+            scored.append(Scored(base=bases[folder], checkpoint=bases[folder]))
         if not pair.is_base:
             records = _score(run, pair.mine, fitted(jobs, base, False), progress)
-            scored.append(Scored(base=bases[base.path], checkpoint=records))
+            scored.append(Scored(base=bases[folder], checkpoint=records))
     return scored
 
 
 def _score_base(run: Run, pair: models.Pair, jobs: list[Job], progress: Progress) -> list[Record]:
-    kept = {} if pair.is_base else run.earlier(pair.base, jobs)
-    left = [job for job in jobs if job not in kept]
-    return [*kept.values(), *(_score(run, pair.base, left, progress) if left else [])]
+    earlier = {} if pair.is_base else run.earlier(pair.base, jobs)
+    left = [job for job in jobs if job not in earlier]
+    return [*earlier.values(), *(_score(run, pair.base, left, progress) if left else [])]
 
 
 def _score(

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from checkpoints.completeness import SHARING
+from checkpoints.consistency import Finding
 from tests import models
 from tests.checkpoints.test_truth import findings
 
@@ -33,9 +35,118 @@ def test_what_is_missing_is_named(
 ) -> None:
     shapes, config = whole()
     kept = {name: shape for name, shape in shapes.items() if not name.startswith(gone)}
-    found = findings(models.write_model(tmp_path / "c", kept, **{**config, **says}))
-    assert sentence in " ".join(map(str, found))
-    assert len(found) < 25
+    named = findings(models.write_model(tmp_path / "c", kept, **{**config, **says}))
+    assert sentence in " ".join(map(str, named))
+    assert len(named) < 25
+
+
+def missing(*modules: str, why: str) -> list[Finding]:
+    return [Finding("missing", module, why) for module in modules]
+
+
+def test_findings_are_of_their_kind(tmp_path: Path) -> None:
+    shapes, config = whole(4)
+    for name in [n for n in shapes if n.startswith("model.layers.1.")]:
+        del shapes[name]
+    for name in ("model.embed_tokens.weight", "model.norm.weight"):
+        del shapes[name]
+    del shapes["model.layers.2.self_attn.o_proj.weight"]
+    folder = models.write_model(tmp_path / "c", shapes, **config)
+    assert findings(folder) == [
+        *missing("model.layers.1", why="is not stored, the config says 4 layers"),
+        *missing("model.layers.2.self_attn.o_proj", why="is not stored, q_proj beside it is"),
+        *missing("model.embed_tokens", why="no embedding is stored"),
+        *missing("model.norm", why="no final norm is stored"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "named", "further"),
+    [(3, 23, 20, 0), (3, 24, 20, 1), (3, 40, 20, 17), (3, 3, 0, 0), (3, 4, 1, 0)],
+)
+def test_twenty_missing_layers_are_named_and_the_others_counted(
+    tmp_path: Path, stored: int, wanted: int, named: int, further: int
+) -> None:
+    shapes, config = whole(stored)
+    folder = models.write_model(tmp_path / "c", shapes, **{**config, "num_hidden_layers": wanted})
+    why = f"is not stored, the config says {wanted} layers"
+    expected = missing(*(f"model.layers.{stored + n}" for n in range(named)), why=why)
+    if further:
+        expected += missing(
+            "",
+            why=f"{further} further layers are not stored, the config says " + (f"{wanted} layers"),
+        )
+    assert findings(folder) == expected
+
+
+def test_a_layer_too_many_does_not_stand_for_one_that_is_missing(tmp_path: Path) -> None:
+    """Layers 0, 1 and 3 of three."""
+    shapes, config = whole(3)
+    shapes = {name.replace("layers.2.", "layers.3."): shape for name, shape in shapes.items()}
+    folder = models.write_model(tmp_path / "c", shapes, **config)
+    says = "the config says 3 layers"
+    assert findings(folder) == [
+        Finding("missing", "model.layers.2", f"is not stored, {says}"),
+        Finding("orphan", "model.layers.3", f"is one too many, {says}"),
+    ]
+
+
+def test_of_two_stacks_the_larger_is_the_decoder(tmp_path: Path) -> None:
+    shapes, config = whole(3)
+    for number in (7, 8):
+        shapes[f"layers.{number}.mlp.up_proj.weight"] = ("BF16", (8, 8))
+    folder = models.write_model(tmp_path / "c", shapes, **config)
+    assert "model.layers.2" not in " ".join(map(str, findings(folder)))
+    assert not any(f.module.startswith("layers.") for f in findings(folder))
+
+
+EMBEDDINGS = [
+    # name and shape of the table, what is said of it
+    ("model.embed_tokens.weight", ("BF16", (32, 128)), None),
+    ("model.embed_tokens.weight", ("BF16", (40, 128)), None),  # padded
+    ("model.embed_tokens.weight", ("BF16", (31, 128)), "is 31 x 128, the config says 32 x 128"),
+    ("model.embed_tokens.weight", ("BF16", (32, 256)), "is 32 x 256, the config says 32 x 128"),
+    ("model.embed_tokens.weight", ("U8", (8, 64)), None),  # packed, whose size nobody knows
+    ("model.word_embeddings.weight", ("BF16", (32, 128)), None),  # by another name
+    ("model.layers.0.embed_positions.weight", ("BF16", (32, 128)), "no embedding is stored"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "stored", "why"), EMBEDDINGS)
+def test_the_embedding(
+    tmp_path: Path, name: str, stored: tuple[str, tuple[int, ...]], why: str | None
+) -> None:
+    shapes, config = whole()
+    del shapes["model.embed_tokens.weight"]
+    shapes[name] = stored
+    named = findings(models.write_model(tmp_path / "c", shapes, **config))
+    told = [f for f in named if f.module == "model.embed_tokens" and f.kind != "not ignored"]
+    kind = "missing" if why == "no embedding is stored" else "shape"
+    assert told == ([Finding(kind, "model.embed_tokens", why)] if why else [])
+
+
+@pytest.mark.parametrize("key", ["vocab_size", "hidden_size"])
+def test_nothing_is_said_of_an_embedding_without_sizes(tmp_path: Path, key: str) -> None:
+    shapes, config = whole()
+    del shapes["model.embed_tokens.weight"]
+    assert findings(models.write_model(tmp_path / "c", shapes, **{**config, key: 0})) == []
+
+
+@pytest.mark.parametrize("key", SHARING)
+@pytest.mark.parametrize("within", ["", "text_config"])
+def test_projections_may_be_shared(tmp_path: Path, key: str, within: str) -> None:
+    shapes, config = whole()
+    del shapes["model.layers.1.self_attn.k_proj.weight"]
+    folder = models.write_model(tmp_path / "a", shapes, **config)
+    assert [f.module for f in findings(folder)] == ["model.layers.1.self_attn.k_proj"]
+    sharing = {within: {key: 2}} if within else {key: 2}
+    assert findings(models.write_model(tmp_path / "b", shapes, **{**config, **sharing})) == []
+
+
+def test_encoders_with_decoders_have_layers_of_their_own(tmp_path: Path) -> None:
+    shapes, config = whole()
+    says = {**config, "num_hidden_layers": 9, "is_encoder_decoder": True}
+    assert findings(models.write_model(tmp_path / "c", shapes, **says)) == []
 
 
 def other(name: str) -> tuple[models.Shapes, dict[str, object]]:

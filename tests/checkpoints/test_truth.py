@@ -1,7 +1,6 @@
 """The truth test: nothing on good checkpoints, and every broken one found, by layer and reason."""
 
 import copy
-import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -195,52 +194,175 @@ def test_another_size_than_the_base_has(tmp_path: Path, base: Path) -> None:
     parts.values[f"{DOWN}.weight_shape"] = struct.pack("<2q", 128, 128)
     folder = parts.write(tmp_path / "c")
     assert findings(folder) == []
-    assert any("the base's [128, 256]" in str(f) for f in findings(folder, base))
+    sizes = "outputs x inputs are [128, 128], the base's [128, 256]"
+    assert truth.Finding("shape", DOWN, sizes) in findings(folder, base)
 
 
-def shards(folder: Path, index: dict[str, str]) -> Path:
-    models.write_model(folder, {"a.weight": ("BF16", (2, 2))}, tie_word_embeddings=True)
-    models.write_safetensors(folder / "second.safetensors", {"b.weight": ("BF16", (2, 2))})
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
-    return folder
+def test_a_layer_only_the_base_has(tmp_path: Path, base: Path) -> None:
+    parts = Parts()
+    for name in [name for name in parts.shapes if name.startswith(Q)]:
+        del parts.shapes[name]
+    folder = parts.write(tmp_path / "c")
+    assert findings(folder) == []
+    why = "the base has this layer, the checkpoint has not"
+    assert findings(folder, base) == [truth.Finding("missing", Q, why)]
 
 
-RIGHT = {"a.weight": "model.safetensors", "b.weight": "second.safetensors"}
-INDEXES = [
-    (RIGHT, None),
-    ({"a.weight": "model.safetensors"}, "second.safetensors is in the folder"),
-    ({"a.weight": "second.safetensors", "b.weight": "model.safetensors"}, "the index says"),
-    ({**RIGHT, "c": "model.safetensors"}, "c: the index says it is in model.safetensors"),
-    ({"c": "model.safetensors", "d": "second.safetensors"}, "but the index does not name it"),
-]
+def test_a_head_only_the_base_has_is_tied(tmp_path: Path, base: Path) -> None:
+    parts = Parts()
+    del parts.shapes["lm_head.weight"]
+    parts.config["tie_word_embeddings"] = True
+    assert findings(parts.write(tmp_path / "c"), base) == []
 
 
-@pytest.mark.parametrize(("index", "sentence"), INDEXES)
-def test_the_index(tmp_path: Path, index: dict[str, str], sentence: str | None) -> None:
-    found = [str(f) for f in findings(shards(tmp_path / "c", index))]
-    assert any(sentence in f for f in found) if sentence else found == []
+def test_layers_and_their_declared_widths(tmp_path: Path) -> None:
+    layers = truth.layers(checkpoint.read(Parts().write(tmp_path / "c")))
+    widths = {name: layers.bits_of(module) for name, module in layers.modules.items()}
+    assert widths[DOWN] == widths[Q] == 4
+    assert widths["lm_head"] == widths["model.embed_tokens"] == 16
+    norm = "model.layers.0.input_layernorm"
+    assert widths[norm] == 16 and layers.group_of(layers.modules[norm]) is None
+
+
+@pytest.mark.parametrize(("model_type", "bits"), [("gpt2", 16), ("llama", 4)])
+def test_linear_does_not_mean_conv1d(tmp_path: Path, model_type: str, bits: int) -> None:
+    parts = Parts()
+    parts.config["model_type"] = model_type
+    parts.declared["ignore"] = []
+    layers = truth.layers(checkpoint.read(parts.write(tmp_path / "c")))
+    assert layers.bits_of(layers.modules[DOWN]) == bits
+    assert layers.bits_of(layers.modules["lm_head"]) == 4
+
+
+def shapeless(parts: Parts) -> None:
+    parts.shapes[f"{DOWN}.weight_packed"] = ("I32", (128, 32, 1))
+    del parts.shapes[f"{DOWN}.weight_shape"]
+
+
+def rows_of_another(parts: Parts) -> None:
+    parts.values[f"{DOWN}.weight_shape"] = struct.pack("<2q", 64, 256)
+
+
+def columns_of_another(parts: Parts) -> None:
+    parts.values[f"{DOWN}.weight_shape"] = struct.pack("<2q", 128, 255)
+
+
+def small_f16(parts: Parts) -> None:
+    parts.shapes[f"{DOWN}.weight_scale"] = ("F16", (128, 2))
+    parts.values[f"{DOWN}.weight_scale"] = b"\x01\0" + b"\0\x01"
+
+
+def bad_bias(parts: Parts) -> None:
+    parts.shapes[f"{Q}.bias"] = ("BF16", (128,))
+    parts.values[f"{Q}.bias"] = BF16["inf"] + BF16["nan"] * 2 + BF16["zero"] + BF16["denormal"]
+
+
+def static_cache(parts: Parts) -> None:
+    cache_without_scales(parts)
+    for suffix in ("k_scale", "v_scale"):
+        parts.shapes[f"model.layers.0.self_attn.{suffix}"] = ("BF16", (1,))
+    parts.values["model.layers.0.self_attn.v_scale"] = BF16["zero"]
+
+
+def dynamic_cache(parts: Parts) -> None:
+    cache_without_scales(parts)
+    parts.declared["kv_cache_scheme"]["dynamic"] = True
+
+
+Exact = list[tuple[str, str, str]]
+EXACT: dict[str, tuple[Callable[[Parts], None], Exact]] = {
+    "no size": (
+        shapeless,
+        [
+            ("shape", DOWN, "its tensors do not tell its size (pack-quantized)"),
+        ],
+    ),
+    "rows": (
+        rows_of_another,
+        [
+            ("shape", DOWN, "weight_packed is [128, 32], not [64, 32]"),
+            ("shape", DOWN, "weight_scale is [128, 2], not [64, 2]"),
+            ("shape", DOWN, "weight_shape says [64, 256], the tensors say otherwise"),
+        ],
+    ),
+    "columns": (columns_of_another, []),  # 255 columns take as many words as 256
+    "F16 scales": (small_f16, []),  # small weights in F16 have such scales
+    "bias": (
+        bad_bias,
+        [
+            ("values", Q, "bias: 2 of 128 values are NaN"),
+            ("values", Q, "bias: 1 of 128 values are infinite"),
+        ],
+    ),
+    "cache": (
+        static_cache,
+        [("scales", "model.layers.0.self_attn", "v_scale: 1 of 1 scales are zero")],
+    ),
+    "dynamic cache": (dynamic_cache, []),
+    "target": (misspelt_target, [("declaration", "", "the target 're:.*dwon_proj' matches no")]),
+    "zero points": (bad_zero_points, [("zero points", DOWN, "1 zero points lie outside 4 bits")]),
+    "scale": (
+        rename_scale,
+        [
+            ("missing", DOWN, "has no weight_scale"),
+            ("orphan", DOWN, "has a stray weight_scales (pack-quantized has"),
+        ],
+    ),
+    "ignored": (ignore_it, [("not ignored", DOWN, "stored as packed with weight_packed, weight_")]),
+    "fused": (
+        lambda parts: parts.declared.update(ignore=["lm_head", "re:.*k_proj$"]),
+        [
+            ("not ignored", Q.replace("q_", "k_"), "stored as packed with weight_packed"),
+            ("fused", Q.replace("q_", "k_"), "declared not quantized, but q_proj beside it W4A16"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_nothing_but_what_is_broken(tmp_path: Path, name: str) -> None:
+    breaking, wanted = EXACT[name]
+    parts = Parts()
+    breaking(parts)
+    named = [(f.kind, f.module, f.reason) for f in findings(parts.write(tmp_path / "c"))]
+    assert [finding[:2] for finding in named] == [finding[:2] for finding in wanted], named
+    for (_, _, reason), (_, _, beginning) in zip(named, wanted, strict=True):
+        assert reason.startswith(beginning)
+
+
+def declared(weights: dict[str, object], targets: object = ("Linear",)) -> dict[str, object]:
+    given = list(targets) if isinstance(targets, tuple) else targets
+    return {"config_groups": {"a": {"targets": given, "weights": weights}}}
 
 
 BAD_CONFIGS = [
-    {"config_groups": 3},
-    {"config_groups": {"a": {"targets": "Linear", "weights": {"num_bits": 4}}}},
-    {"config_groups": {"a": {"targets": ["Linear"], "weights": {"num_bits": "4"}}}},
-    {"config_groups": {"a": {"targets": ["Linear"], "weights": {"num_bits": 10**9}}}},
-    {"config_groups": {"a": {"targets": ["Linear"], "weights": {"strategy": "group"}}}},
-    {"config_groups": {"a": {"targets": ["re:(" * 50], "weights": {"num_bits": 8}}}},
-    {"config_groups": {"a": {"targets": ["re:((a{999}){999}){999}"], "weights": {}}}},
-    {"config_groups": {}, "ignore": ["re:(?:m|mo|o|od|d|de|el|.)+$^" * 20]},
-    {"quant_method": "gptq", "bits": None},
-    {"quant_method": "awq", "bits": 4, "group_size": []},
-    {"quant_method": "fp8", "weight_block_size": [1, 2, 3]},
-    {"quant_method": ["x"]},
+    ({"config_groups": 3}, "AttributeError: 'int' object has no attribute 'values'"),
+    (declared({"num_bits": 4}, "Linear"), "TypeError: a list of names is not one"),
+    (declared({"num_bits": "4"}), "ValueError: '4' bits"),
+    (declared({"num_bits": 10**9}), "ValueError: '1000000000' bits"),
+    (declared({"strategy": "group"}), "strategy 'group' without its size"),
+    (declared({"num_bits": 8}, ("re:(" * 50,)), "is not a regular expression (missing )"),
+    (declared({}, ("re:((a{999}){999}){999}",)), "repeats more than any name is long"),
+    (
+        {"config_groups": {}, "ignore": ["re:(?:m|mo|o|od|d|de|el|.)+$^" * 20]},
+        "declared as quantized, but no group of layers is",
+    ),
+    ({"config_groups": {}}, "declared as quantized, but no group of layers is"),
+    ({"quant_method": "gptq", "bits": None}, "ValueError: 'None' bits"),
+    ({"quant_method": "awq", "bits": 4, "group_size": []}, "ValueError: a group of '[]'"),
+    ({"quant_method": "fp8", "weight_block_size": [1, 2, 3]}, "ValueError: too many values"),
+    ({"quant_method": ["x"]}, "quant_method is \"['x']\", not a name"),
 ]
 
 
-@pytest.mark.parametrize("declared", BAD_CONFIGS, ids=str)
-def test_bad_declarations_are_one_sentence(tmp_path: Path, declared: dict[str, object]) -> None:
-    folder = models.write_model(tmp_path / "c", quantization_config=declared)
+@pytest.mark.parametrize(("config", "sentence"), BAD_CONFIGS, ids=str)
+def test_bad_declarations_are_one_sentence(
+    tmp_path: Path, config: dict[str, object], sentence: str
+) -> None:
+    folder = models.write_model(tmp_path / "c", quantization_config=config)
     try:
-        assert findings(folder)
+        told = [str(finding) for finding in findings(folder)]
     except UserError as problem:
-        assert "quantization_config" in str(problem) and "\n" not in str(problem)
+        assert "quantization_config" in str(problem)
+        told = [str(problem)]
+    assert any(sentence in one for one in told) and "\n" not in "".join(told), told

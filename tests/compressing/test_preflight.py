@@ -60,10 +60,18 @@ def test_tied_head_need_not_exist(tmp_path: Path) -> None:
     ("ignore", "sentence"),
     [
         (["lm_haed"], "nothing in .* is called 'lm_haed'"),
-        (["re:(.*"], "not a regular expression"),
-        (["q_proj"], "fuse them"),
-        (["up_proj"], "fuse them"),
-        (["re:.*"], "no linear layer"),
+        (["re:(.*"], "'re:\\(\\.\\*' is not a regular expression: missing \\)"),
+        (["q_proj"], r"0\.self_attn\.q_proj would be left out but .*k_proj, .*v_proj compressed"),
+        (
+            ["q_proj", "v_proj"],
+            r"q_proj, .*v_proj would be left out but [^,]*k_proj compressed: eng",
+        ),
+        (["up_proj"], r"up_proj would be left out but model\.layers\.0\.mlp\.gate_proj compressed"),
+        (["re:.*"], "has no linear layer for the scheme to compress"),
+        (
+            ["proj"],
+            r"'proj', which should be left out; its linear layers end in down_proj, gate_pr",
+        ),
     ],
 )
 def test_bad_ignore(base: Path, ignore: list[str], sentence: str) -> None:
@@ -75,18 +83,21 @@ def test_group_size_must_divide(tmp_path: Path) -> None:
     odd = models.write_model(tmp_path / "odd", models.llama_shapes(hidden=96, intermediate=200))
     with pytest.raises(UserError, match="shares scales over 128 input columns, and 7 of 7"):
         make(odd)
-    assert make(odd, "FP8-W8A8").layers
+    plan = make(odd, "FP8-W8A8")  # one scale a row, whatever the columns
+    assert len(plan.layers) == 7 and plan.layers["model.layers.0.mlp.down_proj"] == (96, 200)
 
 
 def test_compressed_input(tmp_path: Path, base: Path) -> None:
     done = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
-    with pytest.raises(UserError, match="already compressed"):
+    with pytest.raises(
+        UserError, match=r"is already compressed \(float-quantized\): compress the model it was"
+    ):
         make(done)
 
 
 def test_conv1d(tmp_path: Path) -> None:
     gpt2 = models.write_model(tmp_path / "gpt2", model_type="gpt2")
-    with pytest.raises(UserError, match="Conv1D"):
+    with pytest.raises(UserError, match="gpt2 is a gpt2 model: its layers are Conv1D"):
         make(gpt2)
 
 
@@ -169,17 +180,63 @@ def test_float32_models_have_float32_scales(tmp_path: Path) -> None:
     assert wide.bits_per_weight > 4.25
 
 
+# inputs squared, 4 bytes each: six layers of 128 inputs, and down_proj with 256
+HESSIANS = 4 * (6 * 128**2 + 256**2)
+MEMORY = [
+    # scheme, calibration tokens, bytes beside the weights
+    ("FP8-W8A8", 1000, 0),
+    ("INT8-W8A16-RTN", 1000, 0),
+    ("INT4-W4A16", 0, HESSIANS),
+    ("INT4-W4A16", 1000, HESSIANS + 1000 * 2 * 2 * 128),  # in and out, 16 bits
+    ("INT4-W4A16-AWQ", 1000, 1000 * 2 * 2 * 128),
+]
+
+
+@pytest.mark.parametrize(("scheme", "tokens", "beside"), MEMORY)
+@pytest.mark.parametrize("layers", [1, 3])
+def test_memory_is_weights_activations_and_one_layers_hessians(
+    tmp_path: Path, layers: int, scheme: str, tokens: int, beside: int
+) -> None:
+    folder = models.write_model(tmp_path / "m", models.llama_shapes(layers))
+    weights = sum(tensor.nbytes for tensor in checkpoint.read(folder).tensors)
+    assert make(folder, scheme, tokens=tokens).memory_bytes == weights + beside
+
+
 def test_too_little_memory(base: Path) -> None:
-    here = replace(machine.probe(), available_memory_bytes=1000)
-    with pytest.raises(UserError, match="GiB of memory"):
-        make(base, here=here)
+    here = machine.probe()
+    need = make(base, here=here).memory_bytes
+    assert make(base, here=replace(here, available_memory_bytes=need)).memory_bytes == need
+    sentence = (
+        r"needs at least 0\.0 GiB of memory \(weights, calibration activations\), and 0\.0 GiB"
+    )
+    with pytest.raises(UserError, match=sentence):
+        make(base, here=replace(here, available_memory_bytes=need - 1))
 
 
-def test_too_little_disk(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = type("Usage", (), {"free": 10})
+@pytest.mark.parametrize(("share", "fits"), [(1.06, True), (1.04, False)])
+def test_disk_has_a_twentieth_to_spare(
+    base: Path, monkeypatch: pytest.MonkeyPatch, share: float, fits: bool
+) -> None:
+    predicted = make(base).predicted_bytes
+    usage = type("Usage", (), {"free": int(predicted * share)})
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(UserError, match="GiB free"):
+    monkeypatch.setattr(preflight, "GIB", predicted)  # so that the sizes show
+    if fits:
+        assert make(base).predicted_bytes == predicted
+        return
+    with pytest.raises(UserError, match=f"about 1.00 GiB, and {base.parent} has 1.04 GiB free"):
         make(base)
+
+
+def test_the_plan_as_data_counts_layers_by_kind(tmp_path: Path) -> None:
+    folder = models.write_model(tmp_path / "m", models.llama_shapes(2))
+    plan = make(folder)
+    told = plan.as_json()
+    kinds = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    assert told["layers"] == dict.fromkeys(kinds, 2)
+    assert told["scheme"] == "INT4-W4A16" and told["ignored"] == ["lm_head"]
+    assert told["base_bytes"] == (folder / "model.safetensors").stat().st_size
+    assert told["serving"].keys() == {"kind", "reason"} and told["dtype_bits"] == 16
 
 
 def test_serving_is_told(base: Path) -> None:
@@ -205,3 +262,48 @@ def test_what_a_model_of_several_parts_leaves_out_is_named_whatever_stands_befor
     assert len(plan.layers) == 6
     entries = [entry for entry in plan.ignored if "down_proj" in entry]
     assert entries == [r"re:.*layers\.0\.mlp\.down_proj$"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "left"),
+    [
+        ("model.layers.0.mlp.down_proj", 6),
+        ("down_proj", 6),
+        ("mlp.down_proj", 6),
+        ("re:.*down", 6),
+        ("re:model", 0),
+        ("re:down_proj", None),  # from the beginning of the name
+        ("own_proj", None),  # whole parts of the name
+    ],
+)
+def test_what_an_ignore_entry_names(base: Path, entry: str, left: int | None) -> None:
+    if left:
+        assert len(make(base, ignore=[entry]).layers) == left
+        return
+    with pytest.raises(UserError, match="nothing in" if left is None else "no linear layer"):
+        make(base, ignore=[entry])
+
+
+def test_parts_beside_the_text_are_named_by_patterns(tmp_path: Path) -> None:
+    shapes = {f"model.language_{name}": shape for name, shape in models.llama_shapes().items()}
+    shapes["lm_head.weight"] = shapes.pop("model.language_lm_head.weight")
+    shapes["model.vision.tower.fc1.weight"] = ("BF16", (100, 100))
+    plan = make(models.write_model(tmp_path / "m", shapes, vision_config={}))
+    # the output layer is beside the text too, and left out by the same rule
+    assert plan.ignored == [r"re:(.*\.)?lm_head(\..*)?$", r"re:(.*\.)?vision(\..*)?$"]
+
+
+def test_layers_of_any_name_are_fused_or_not_together(tmp_path: Path) -> None:
+    """Without v_proj (keys are shared), q and k still go together."""
+    shapes = models.llama_shapes()
+    del shapes["model.layers.0.self_attn.v_proj.weight"]
+    folder = models.write_model(tmp_path / "m", shapes)
+    assert len(make(folder, "FP8-W8A8", ignore=["q_proj", "k_proj"]).layers) == 4
+    with pytest.raises(UserError, match="fuse"):
+        make(folder, "FP8-W8A8", ignore=["k_proj"])
+
+
+def test_what_moves_scales_says_between_which_layers(base: Path) -> None:
+    moved = make(base, "INT8-W8A8").smoothing
+    assert moved and all(before.endswith("norm") for before, _ in moved)
+    assert make(base, "INT8-W8A8-RTN").smoothing == []

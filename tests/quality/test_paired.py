@@ -1,18 +1,13 @@
 """Paired statistics: worked values, and by simulation how rarely an alarm is false."""
 
 import random
+import statistics
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from quality import paired
-
-
-@pytest.mark.parametrize(
-    ("worse", "better", "p"),
-    [(0, 0, 1.0), (5, 0, 0.0625), (3, 3, 1.0), (10, 2, 0.03857421875), (40, 20, 0.014171)],
-)
-def test_mcnemar(worse: int, better: int, p: float) -> None:
-    assert paired.mcnemar(worse, better) == pytest.approx(p, rel=1e-3)
+from quality import paired, significance
 
 
 def test_the_base_against_itself_passes() -> None:
@@ -23,9 +18,57 @@ def test_the_base_against_itself_passes() -> None:
 
 
 def test_a_collapse_fails() -> None:
-    found = paired.compare([1.0] * 150 + [0.0] * 150, [0.0] * 300)
-    assert found.verdict == "fail" and found.real
-    assert found.worse == 150 and found.recovery == 0.0
+    collapsed = paired.compare([1.0] * 150 + [0.0] * 150, [0.0] * 300)
+    assert collapsed.verdict == "fail" and collapsed.real and collapsed.documents_needed is None
+    assert (collapsed.worse, collapsed.better, collapsed.n) == (150, 0, 300)
+    assert (collapsed.base, collapsed.compressed, collapsed.difference) == (0.5, 0.0, -0.5)
+    assert collapsed.recovery == 0.0 and collapsed.margin == paired.MARGIN
+    assert collapsed.recovery_low is not None and collapsed.recovery_high is not None
+    assert 0 < collapsed.recovery_low < collapsed.recovery_high < 3
+
+
+def test_the_interval_is_that_of_the_dirichlet_weights() -> None:
+    """80 of 400 lost, 20 found; half a document more of each: mean and deviation by formula."""
+    base = [1.0] * 200 + [0.0] * 200
+    other = [0.0] * 80 + [1.0] * 120 + [1.0] * 20 + [0.0] * 180
+    flips = paired.compare(base, other, margin=0.1)
+    lost, gained = 80.5 / 402, 20.5 / 402
+    mean = gained - lost
+    deviation = ((lost + gained - mean**2) / 403) ** 0.5
+    assert flips.low == pytest.approx(mean - 1.96 * deviation, abs=0.004)
+    assert flips.high == pytest.approx(mean + 1.96 * deviation, abs=0.004)
+    assert flips.difference == pytest.approx(-0.15) and (flips.worse, flips.better) == (80, 20)
+    assert flips.recovery == pytest.approx(70)
+    assert flips.recovery_low is not None and flips.recovery_high is not None
+    assert 60 < flips.recovery_low < 70 < flips.recovery_high < 80
+    assert flips.p_value == significance.mcnemar(80, 20)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.009, 0.5, "pass"),
+        (-0.01, 0.5, "undecided"),
+        (-0.02, -0.0101, "fail"),
+        (-0.02, -0.01, "undecided"),
+        (-0.5, 0.5, "undecided"),
+    ],
+)
+def test_verdicts_at_the_margin(low: float, high: float, verdict: str) -> None:
+    assert paired._verdict(low, high, 0.01) == verdict
+
+
+@pytest.mark.parametrize(("p", "real"), [(0.049, True), (0.051, False)])
+def test_a_difference_is_real_at_five_percent(p: float, real: bool) -> None:
+    assert replace(paired.compare([1.0] * 20, [1.0] * 20), p_value=p).real is real
+
+
+def test_another_seed_draws_other_weights_and_the_same_seed_the_same() -> None:
+    rng = random.Random(5)
+    base = [rng.random() for _ in range(50)]
+    other = [score * 0.9 for score in base]
+    first, same, another = (paired.compare(base, other, seed=seed) for seed in (0, 0, 1))
+    assert first == same and first.low != another.low and first.difference == another.difference
 
 
 def test_few_documents_cannot_decide_and_say_how_many_would() -> None:
@@ -36,7 +79,7 @@ def test_few_documents_cannot_decide_and_say_how_many_would() -> None:
     assert found.documents_needed is not None and found.documents_needed > 1000
 
 
-@pytest.mark.parametrize(("base", "other"), [([], []), ([1.0], [1.0, 0.0])])
+@pytest.mark.parametrize(("base", "other"), [([], []), ([1.0], [1.0, 0.0]), ([1.0, 0.0], [])])
 def test_documents_that_cannot_be_paired(base: list[float], other: list[float]) -> None:
     with pytest.raises(ValueError, match="cannot be paired"):
         paired.compare(base, other)
@@ -112,6 +155,13 @@ def test_every_task_counts_the_same() -> None:
     assert paired.pooled([large, small]).difference == -0.5
 
 
+@pytest.mark.parametrize(("n", "verdict"), [(9, "undecided"), (10, "fail")])
+def test_ten_documents_are_the_fewest_that_decide(n: int, verdict: str) -> None:
+    assert paired.compare([1.0] * n, [0.0] * n).verdict == verdict
+    many = [1.0] * 100, [0.0] * 100
+    assert paired.pooled([many, ([1.0] * n, [0.0] * n)]).verdict == verdict
+
+
 def test_too_few_documents_decide_nothing() -> None:
     assert paired.compare([1.0] * 5, [0.0] * 5).verdict == "undecided"
     assert paired.compare([0.5], [0.4]).verdict == "undecided"
@@ -127,26 +177,86 @@ def test_tasks_of_unequal_size_need_documents_where_they_are_few() -> None:
     assert grown > 2 and again.verdict != "undecided"
 
 
-def test_holm() -> None:
-    assert paired.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+NEEDED = [
+    # differences of each task, margin
+    ([[0.0] * 50], 0.01),
+    ([[-1.0] * 3 + [1.0] * 2 + [0.0] * 95], 0.01),
+    ([[-1.0] * 12 + [1.0] * 2 + [0.0] * 86], 0.01),
+    ([[0.0] * 100, [-1.0] * 3 + [0.0] * 17], 0.02),
+]
+
+
+@pytest.mark.parametrize(("differences", "margin"), NEEDED)
+@pytest.mark.parametrize("confidence", [0.95, 0.99])
+def test_documents_needed_solve_their_equation(
+    differences: list[list[float]], margin: float, confidence: float
+) -> None:
+    from scipy.stats import norm
+
+    arrays = [np.array(task) for task in differences]
+    n = paired.needed(arrays, margin, confidence)
+    z = norm.ppf((1 + confidence) / 2) + norm.ppf(0.9)
+    mean = float(np.mean([task.mean() for task in arrays]))
+    distance = max(abs(mean + margin), margin / 4)
+    total = sum(task.size for task in arrays)
+
+    def left(n: float) -> float:
+        sizes = [task.size / total * n for task in arrays]
+        spread = sum(t.var() / m + 1 / m**2 for t, m in zip(arrays, sizes, strict=True))
+        return float((z / distance / len(arrays)) ** 2 * spread)
+
+    assert left(n) <= 1 < left(n - 1)
+
+
+def test_documents_needed_are_more_than_there_were() -> None:
+    assert paired.needed([np.full(60, -0.5)], 0.01) == 61
 
 
 def test_ratio_of_sums_is_weighted_and_covers() -> None:
-    found = paired.ratio_of_sums([2.0, 30.0, 4.0], [1, 10, 2])
-    assert found.value == pytest.approx(36 / 13)
-    assert found.low is not None and found.high is not None
-    assert 2.0 <= found.low < found.value < found.high <= 3.0
+    mean = paired.ratio_of_sums([2.0, 30.0, 4.0], [1, 10, 2])
+    assert mean.value == pytest.approx(36 / 13)
+    assert mean.low is not None and mean.high is not None
+    assert 2.0 <= mean.low < mean.value < mean.high <= 3.0
     assert paired.ratio_of_sums([3.0], [2]) == (1.5, None, None)
-    with pytest.raises(ValueError, match="no mean"):
-        paired.ratio_of_sums([float("nan"), 1.0], [1, 1])
+    assert paired.ratio_of_sums([0.25, 0.25], [0.5, 0.25]).value == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "weights"), [([float("nan"), 1.0], [1, 1]), ([], []), ([1.0], [0]), ([1.0], [-1])]
+)
+def test_no_mean_is_made_of_nothing(values: list[float], weights: list[float]) -> None:
+    with pytest.raises(ValueError, match="no mean can be made of"):
+        paired.ratio_of_sums(values, weights)
+
+
+def test_the_interval_of_a_mean_is_that_of_its_groups() -> None:
+    """100 groups of one value each: about two standard errors to each side."""
+    rng = random.Random(3)
+    values = [rng.gauss(5, 1) for _ in range(100)]
+    mean = paired.ratio_of_sums(values, [1.0] * 100)
+    error = statistics.pstdev(values) / 10
+    assert mean.low == pytest.approx(mean.value - 1.96 * error, abs=0.02)
+    assert mean.high == pytest.approx(mean.value + 1.96 * error, abs=0.02)
 
 
 def test_quantile_of_groups() -> None:
-    found = paired.quantile_of_groups([list(range(100)), list(range(100, 200))], 0.5)
-    assert found.value == pytest.approx(99.5)
-    assert found.low is not None and found.high is not None and found.low < 99.5 < found.high
+    median = paired.quantile_of_groups([list(range(100)), list(range(100, 200))], 0.5)
+    assert median.value == pytest.approx(99.5)
+    assert (median.low, median.high) == (pytest.approx(49.5), pytest.approx(149.5))
+    assert paired.quantile_of_groups([[1.0, 2.0, 3.0]], 0.5) == (2.0, None, None)
+    groups = [[float(n)] for n in range(200)]
+    tail = paired.quantile_of_groups(groups, 0.9)
+    assert tail.value == pytest.approx(179.1)
+    assert tail.low is not None and tail.high is not None
+    assert 168 < tail.low < 174 and 184 < tail.high < 190
+
+
+def test_the_power_of_an_interval() -> None:
+    assert paired.Interval(0.0, None, 1.0).exp() == (1.0, None, pytest.approx(2.718281828))
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a finite number"):
-        paired.compare([1.0, float("nan")], [1.0, 1.0])
+    for broken in (float("nan"), float("inf")):
+        for scores in ([[1.0, broken], [1.0, 1.0]], [[1.0, 1.0], [broken, 1.0]]):
+            with pytest.raises(ValueError, match="a score is not a finite number"):
+                paired.compare(*scores)

@@ -1,0 +1,203 @@
+"""The words of a comparison, the confidence of each task, and which records are compared."""
+
+import re
+from typing import Any
+
+import pytest
+
+from core.records import Record
+from quality import documents
+from quality.comparison import Margin, latest, parse_margins, quality
+from quality.paired import compare
+from tests.quality_records import harness, record
+
+RIGHT = [1.0] * 800 + [0.0] * 200
+
+
+def scored(*drops: int) -> tuple[list[Record], list[Record]]:
+    """A base and a checkpoint that lost so many of 800 right answers, a task each."""
+    base = {f"task{n}": RIGHT for n in range(len(drops))}
+    mine = {f"task{n}": [1.0] * (800 - drop) + [0.0] * (200 + drop) for n, drop in enumerate(drops)}
+    return [harness("BASE", base)], [harness("INT8-W8A8", mine)]
+
+
+REASONS: list[tuple[tuple[int, ...], float, str, str]] = [
+    ((0,), 1, "pass", "mean of tasks {}: within the margin of 1 point"),
+    ((0, 100), 9, "pass", "mean of tasks {}: within the margin of 9 points"),
+    ((100,), 5, "fail", "task0 lost more than the margin of 5 points; mean of tasks {}"),
+    (
+        (0, 90, 90),
+        5,
+        "fail",
+        "task1, task2 lost more than the margin of 5 points; mean of tasks {}",
+    ),
+    # no task by itself is shown to have lost too much, their mean is
+    ((18, 18, 18, 18), 1, "fail", "mean of tasks {}: a larger loss than the margin of 1 point"),
+]
+
+
+@pytest.mark.parametrize(("drops", "points", "verdict", "sentence"), REASONS)
+def test_the_reason(drops: tuple[int, ...], points: float, verdict: str, sentence: str) -> None:
+    found = quality(*scored(*drops), Margin(points=points))
+    assert found.verdict == verdict and found.aggregate is not None
+    numbers = re.search(r"(\S+) points \[(\S+), (\S+)\]", found.reason)
+    assert numbers is not None
+    assert found.reason == sentence.format(numbers[0])
+    mean = -100 * sum(drops) / len(drops) / 1000
+    assert float(numbers[1]) == pytest.approx(mean, abs=0.006)
+    told = float(numbers[2]), float(numbers[3])
+    interval = 100 * found.aggregate.low, 100 * found.aggregate.high
+    assert told == pytest.approx(interval, abs=0.006) and numbers[1][0] in "+-"
+
+
+def test_an_open_verdict_says_how_many_documents_of_each_task() -> None:
+    found = quality(*scored(10, 10), Margin())
+    assert found.verdict == "undecided" and found.aggregate is not None
+    needed = found.aggregate.documents_needed
+    assert needed is not None
+    each = f"{-(-needed // 2):,} documents of each task would"
+    assert found.reason.endswith(f": does not decide a margin of 1 point; about {each}")
+
+
+def test_every_task_is_judged_at_a_confidence_for_all_of_them() -> None:
+    """Bonferroni: of four tasks each at 98.75 %."""
+    drops = (0, 0, 0, 18)
+    base, mine = scored(*drops)
+    found = quality(base, mine)
+    wanted = compare(RIGHT, [1.0] * 782 + [0.0] * 218, 0.01, confidence=1 - 0.05 / 4)
+    assert found.tasks["task3"] == wanted
+    assert found.p_values["task3"] == pytest.approx(min(1.0, 4 * wanted.p_value))
+
+
+def test_what_else_was_measured_is_compared_whatever_became_of_the_tasks() -> None:
+    raw = {"documents": ["a"], "generated": ["yes"]}
+    base, mine = [record("references", raw=raw)], [record("references", "X", raw)]
+    assert quality(base, mine).paired["same_answers"] == 1.0
+    tasks, others = scored(0)
+    assert quality([*tasks, *base], [*others, *mine]).paired["same_answers"] == 1.0
+    unpaired = harness("X", {"task0": RIGHT}, {"task0": [f"{n:012d}" for n in range(1000)]})
+    found = quality([*tasks, *base], [unpaired, *mine])
+    assert found.unpaired and found.paired["same_answers"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("margin", "base", "size", "words"),
+    [
+        (Margin(), 0.5, 0.01, "1 point"),
+        (Margin(points=2.5), 0.5, 0.025, "2.5 points"),
+        (Margin(points=None, recovery=99.0), 0.5, 0.005, "99 % recovery"),
+        (Margin(points=None, recovery=98.5), -0.4, 0.006, "98.5 % recovery"),
+    ],
+)
+def test_a_margin(margin: Margin, base: float, size: float, words: str) -> None:
+    assert margin.of(base) == pytest.approx(size) and str(margin) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "margins"),
+    [
+        ("1", {"": Margin(points=1.0)}),
+        ("100", {"": Margin(points=100.0)}),
+        ("50%", {"": Margin(points=None, recovery=50.0)}),
+        ("FP8-W8A8=2", {"": Margin(), "FP8-W8A8": Margin(points=2.0)}),
+        ("0.5, fp8_w8a8=99%", {
+            "": Margin(points=0.5), "FP8-W8A8": Margin(points=None, recovery=99.0)}),
+    ],
+)  # fmt: skip
+def test_margins_as_they_are_spelt(text: str, margins: dict[str, Margin]) -> None:
+    assert parse_margins(text) == margins
+
+
+FAILED = record("harness", "X", status="failed", reason="out of memory")
+SILENT = record("harness", "X", status="failed", reason=None)
+OTHER = record("perplexity", "X", status="failed", reason="another measure")
+DONE = harness("X", {"a": RIGHT})
+MISSING: list[tuple[list[Record], list[Record], str]] = [
+    ([DONE], [], "no task was scored on the checkpoint"),
+    ([], [DONE], "no task was scored on the base"),
+    ([], [], "no task was scored on the checkpoint"),
+    ([DONE], [FAILED], "out of memory"),
+    ([FAILED], [DONE], "out of memory"),
+    ([DONE], [SILENT], "it failed"),
+    ([DONE], [FAILED, SILENT], "it failed"),  # the last one counts
+    ([DONE], [OTHER], "no task was scored on the checkpoint"),
+]
+
+
+@pytest.mark.parametrize(("base", "mine", "reason"), MISSING)
+def test_why_nothing_is_compared(base: list[Record], mine: list[Record], reason: str) -> None:
+    found = quality(base, mine)
+    assert (found.verdict, found.reason, found.tasks, found.unpaired) == (None, reason, {}, False)
+
+
+def at(minute: int, measure: str = "harness", **changes: Any) -> Record:
+    return record(measure, ended=f"2026-01-01T00:{minute:02d}:00+00:00", **changes)
+
+
+def test_the_newest_finished_record_counts() -> None:
+    old, new, broken = at(1), at(5), at(9, status="failed")
+    for records in ([old, new, broken], [broken, new, old]):
+        assert latest(records, "harness") is new
+    assert latest([at(3, "perplexity"), broken], "harness") is None
+
+
+WINDOWS = {"nll": [100.0, 300.0], "tokens": [50, 50]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "others", "raw", "paired"),
+    [
+        ({"window": 8, "stride": 4}, {"stride": 4, "window": 8}, WINDOWS, True),  # in any order
+        ({"window": 8, "stride": 4}, {"window": 8}, WINDOWS, False),
+        ({"window": 8}, {"window": 8}, {**WINDOWS, "tokens": [50, 49]}, False),
+        ({"window": 8}, {"window": 8}, None, False),
+    ],
+)
+def test_perplexities_of_the_same_windows_are_paired(
+    settings: Any, others: Any, raw: Any, paired: bool
+) -> None:
+    base = record("perplexity", raw=WINDOWS, settings=settings)
+    mine = record("perplexity", "X", raw, settings=others)
+    assert ("perplexity_ratio" in quality([base], [mine]).paired) is paired
+
+
+@pytest.mark.parametrize(
+    ("raw", "same"),
+    [
+        ({"documents": ["a", "b"], "generated": ["yes", "no"]}, 1.0),
+        ({"documents": ["a", "b"], "generated": ["yes", "No"]}, 0.5),
+        ({"documents": ["a", "c"], "generated": ["yes", "no"]}, None),
+        (None, None),
+    ],
+)
+def test_answers_that_are_the_bases(raw: Any, same: float | None) -> None:
+    base = record("references", raw={"documents": ["a", "b"], "generated": ["yes", "no"]})
+    assert quality([base], [record("references", "X", raw)]).paired.get("same_answers") == same
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "judged"),
+    [
+        ([0.0, 1.0], [1.0, 0.5], True),
+        ([0.0, 1.5], [1.0, 0.5], False),
+        ([0.0, 1.0], [1.0, -0.5], False),
+        ([-0.1, 1.0], [1.0, 0.5], False),
+        ([0.0, 1.0], [1.0, 1.1], False),
+    ],
+)
+def test_only_scores_between_0_and_1_are_judged(
+    base: list[float], mine: list[float], judged: bool
+) -> None:
+    pairs = documents.paired_scores(
+        harness("BASE", {"a": base}).raw or {}, harness("X", {"a": mine}).raw or {}
+    )
+    assert pairs == ({"a": (base, mine)} if judged else {})
+
+
+def test_a_group_is_of_the_tasks_that_both_were_asked() -> None:
+    base = harness("BASE", {"a": [1.0, 0.0]})
+    mine = harness("X", {"a": [0.0, 0.0], "b": [1.0, 1.0], "c": [1.0, 1.0]})
+    assert mine.raw is not None
+    mine.raw["groups"] = {"both": ["a", "b"]}
+    assert documents.asked_tasks(mine.raw) == {"both": ["a", "b"], "c": ["c"]}
+    assert documents.paired_scores(base.raw or {}, mine.raw) == {"both": ([1.0, 0.0], [0.0, 0.0])}

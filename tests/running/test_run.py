@@ -1,0 +1,128 @@
+"""A run: jobs become records, and records may stand for jobs again."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkpoints import models as places
+from core.measure import Job, Workload
+from core.records import Record, load_all, save
+from measures.perplexity import PerplexityOptions
+from running import jobs
+from running.run import Run, completed, figures_of
+from tests import models
+from tests.quality_records import record
+
+RAW = {"nll": [20.0, 40.0], "tokens": [10, 20], "begins_with": None}
+SMALL = Workload(prompt_tokens=4, max_new_tokens=4, requests=1, batch_size=2, repeats=2)
+
+
+@pytest.fixture
+def scored(run: Run, base: Path, tmp_path: Path) -> tuple[Record, Job]:
+    """A record of a perplexity, saved, and its job."""
+    (tmp_path / "text.txt").write_text("Some text to be read by the fake engine. " * 20)
+    asked = {"perplexity": PerplexityOptions(text=str(tmp_path / "text.txt"), window=64)}
+    (job,) = jobs.plan(asked, run.base(base))
+    (scored,) = run.measure(places.identify("tiny"), [job], lambda step: None)
+    assert scored.status == "ok", scored.reason
+    return scored, job
+
+
+def test_jobs_become_saved_records(run: Run, base: Path) -> None:
+    steps: list[str] = []
+    wanted = [Job("sequential", SMALL), Job("batch", SMALL)]
+    records = run.measure(places.identify("tiny"), wanted, steps.append, 2)
+    assert [(r.measure, r.status, r.round) for r in records] == [
+        ("sequential", "ok", 2),
+        ("batch", "ok", 2),
+    ]
+    assert steps == ["loading", "sequential", "batch"]
+    assert records[1].settings["batch_size"] == 2 and records[1].kind == "performance"
+    assert {r.run_id for r in load_all(run.results)} == {run.id}
+    assert len(load_all(run.results)) == 2 and not run.eval_results.exists()
+
+
+def test_one_job_that_fails_spoils_no_other(run: Run, base: Path) -> None:
+    huge = replace(SMALL, batch_size=10_000)
+    records = run.measure(
+        places.identify("tiny"), [Job("batch", huge), Job("batch", SMALL)], lambda step: None
+    )
+    assert [r.status for r in records] == ["failed", "ok"]
+    assert records[0].reason is not None and "the KV cache holds" in records[0].reason
+    assert records[0].served is not None and records[0].raw is None
+
+
+def test_figures_that_cannot_be_made_fail_the_record_and_keep_the_values() -> None:
+    blank = record("load")
+    job = Job("perplexity", SMALL)
+    done = completed(blank, job, raw=RAW)
+    assert done.status == "ok" and done.figures["perplexity"].value == pytest.approx(2.718281828**2)
+    assert done.figures["perplexity"].better == "lower" and done.kind == "quality"
+    broken = completed(blank, job, raw={**RAW, "nll": [float("nan"), 1.0]})
+    assert broken.status == "failed" and not broken.figures
+    assert broken.reason is not None and broken.reason.startswith("no figures could be made")
+    assert broken.raw is not None and broken.raw["tokens"] == [10, 20]
+
+
+def test_figures_have_their_units() -> None:
+    figure = figures_of("perplexity", RAW)["scored_tokens"]
+    assert (figure.value, figure.unit, figure.better) == (30.0, "tokens", "none")
+
+
+def test_what_was_given_up_is_a_failed_record_a_job(run: Run, tmp_path: Path) -> None:
+    place = places.Place(model_id="tiny", scheme="FP8-W8A8", path=tmp_path / "tiny-FP8-W8A8")
+    (given_up,) = run.give_up(place, [Job("load", SMALL)], "not compressed: why")
+    assert (given_up.status, given_up.reason) == ("failed", "not compressed: why")
+    assert given_up.subject.path == "tiny-FP8-W8A8" and given_up.subject.fingerprint == ""
+    assert [r.reason for r in load_all(run.results)] == ["not compressed: why"]
+
+
+def test_a_record_may_be_used_again(run: Run, scored: tuple[Record, Job]) -> None:
+    saved, job = scored
+    again = run.earlier(places.identify("tiny"), [job])
+    assert again.keys() == {job} and again[job].ended == saved.ended
+
+
+def other_machine(saved: Record) -> dict[str, Any]:
+    return {"machine": {**saved.machine, "cpu": "another"}}
+
+
+CHANGES: list[Any] = [
+    lambda saved: {"status": "failed"},
+    lambda saved: {"engine": "vllm"},
+    lambda saved: {"options": {**saved.options, "dtype": "float16"}},
+    lambda saved: {"settings": {**saved.settings, "window": 32}},
+    lambda saved: {"subject": saved.subject.model_copy(update={"fingerprint": "0" * 16})},
+    lambda saved: {"machine": {**saved.machine, "libraries": {}}},
+    other_machine,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_record_of_something_else_may_not(
+    run: Run, scored: tuple[Record, Job], tmp_path: Path, change: Any
+) -> None:
+    saved, job = scored
+    elsewhere = replace(run, eval_results=tmp_path / "elsewhere")
+    save(saved.model_copy(update=change(saved)), elsewhere.eval_results)
+    assert elsewhere.earlier(places.identify("tiny"), [job]) == {}
+
+
+def test_a_measure_decides_whether_its_record_may_be_used_again(
+    run: Run, scored: tuple[Record, Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from measures import perplexity
+
+    _, job = scored
+    never = replace(perplexity.MEASURE, reusable=lambda settings: False)
+    monkeypatch.setattr(perplexity, "MEASURE", never)
+    assert run.earlier(places.identify("tiny"), [job]) == {}
+
+
+def test_the_base_of_a_run_has_its_context(run: Run, base: Path, tmp_path: Path) -> None:
+    served = run.base(base)
+    assert served.context_length == 256 and served.fingerprint
+    longest = replace(run, options=replace(run.options, max_model_len=None))
+    assert longest.base(base).context_length == models.CONFIG["max_position_embeddings"]
