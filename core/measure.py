@@ -22,10 +22,11 @@ class Quantity:
     """What one figure of a measure is, and how reports show it.
 
     `better` says which direction is. `title` heads its column in tables (empty: it stands among a
-    scheme's details alone), `shown_in` is the unit it has there ("ms", "%"; empty: its own), and
-    `in_summary` puts it into the one table that commands print. `chart` is the title of its panel
-    in charts (empty: none), whose bars begin at 0 unless `from_zero` is off. `says_of_base` is off
-    for figures that compare with the base, which say nothing of the base itself.
+    scheme's details alone), and `shown_in` is the unit it has everywhere ("ms", "%"; empty: its
+    own). `in_summary` puts it into the one table that commands print; with `of_base` a column of
+    its share of the base's follows. `chart` is the title of its panel in charts, which may hold the
+    load ("{}"; empty: none), and whose bars begin at 0 unless `from_zero` is off. `says_of_base` is
+    off for figures that compare with the base: it gets no bar.
 
     `change` says how its values in two runs are compared: "timed" ones by their repeats, "counted"
     ones as they are, "single" ones (one value a run) by what earlier runs differ, "shown" ones are
@@ -37,6 +38,7 @@ class Quantity:
     title: str = ""
     shown_in: str = ""
     in_summary: bool = False
+    of_base: bool = False
     chart: str = ""
     from_zero: bool = True
     says_of_base: bool = True
@@ -123,6 +125,7 @@ class ServedBase:
     options: Options
 
 
+Values = dict[str, float]  # figures of one scheme by name
 Paired = float | tuple[float, float | None, float | None]  # a value, or with its interval's ends
 Scores = dict[str, tuple[list[float], list[float]]]  # task: the base's and a checkpoint's
 
@@ -140,15 +143,25 @@ class Measure:
     named by what was measured get theirs from `quantities_of`. `modules` are imported once for all
     checkpoints, before the first is loaded. `when` is its place on a load among those of its kind.
 
-    Reports order measures by `place` and call them `title`; `note` is a line below its table, given
-    the machine of the records. `variant` tells jobs of one measure apart (a batch's size).
-    Where `load` is given, this is speed at a load, in words that may hold the variant ("{} users");
-    of two schemes the `headline` figure is compared, which history calls `headline_title`.
+    Reports order measures by `place` and call them `title`; measures of one title share its
+    heading and charts, and quality measures without one share a table. `note` makes a line below
+    its table of the machine and the figures of each scheme. `variant` tells jobs of one measure
+    apart (a batch's size). Where `load` is given, this is speed at a load, in words that may hold
+    the variant ("{} users"), and `step` names the seconds of one step of the model there. Of two
+    schemes the `headline` figure is compared, which history calls `headline_title` (may hold the
+    load, "{}"). `derive` makes figures that follow from settings and others, for tables.
     `own_columns` gives figures that `quantities` does not know a column too.
 
+    `observe` says in sentences what figures of the base and of each compressed scheme show.
+    `warnings` are what a reader must know of raw values, `answers` are generated texts to show
+    beside the base's, `available` the documents there are of each task, `dataset` the public data
+    that settings name, for which model cards carry the headline figure (empty: none).
+
     `compare` pairs raw values with the base's: figures of `paired`. `scores` gives scores between 0
-    and 1 of the same documents, by which quality is judged; both raise `UserError` where the two
-    cannot be paired. `reusable` tells whether a record with these settings may be used again.
+    and 1 of the same documents, by which quality is judged; figures of such a measure are called
+    `TASK/METRIC`. Both raise `UserError` where the two cannot be paired. `raw_types` are the types
+    of raw lists by name, all of one length: records with others are refused when they are read.
+    `reusable` tells whether a record with these settings may be used again.
     """
 
     summary: str
@@ -164,13 +177,21 @@ class Measure:
     when: Literal["first", "between", "last"] = "between"
     place: int = 100
     title: str = ""
-    note: Callable[[dict[str, Any]], str] = lambda machine: ""
+    note: Callable[[dict[str, Any], list[Values]], str] = lambda machine, figures: ""
     variant: Callable[[dict[str, Any]], int | None] = lambda settings: None
     load: str = ""
+    step: str = ""
     headline: str = ""
     headline_title: str = ""
+    derive: Callable[[dict[str, Any], Values], Values] = lambda settings, figures: {}
     own_columns: bool = False
+    observe: Callable[[Values, dict[str, Values]], list[str]] = lambda base, compressed: []
+    warnings: Callable[[Raw], list[str]] = lambda raw: []
+    answers: Callable[[Raw], list[str]] | None = None
+    available: Callable[[Raw], dict[str, int]] = lambda raw: {}
+    dataset: Callable[[dict[str, Any]], str] = lambda settings: ""
     paired: dict[str, Quantity] = field(default_factory=dict)
     compare: Callable[[Raw, Raw], dict[str, Paired]] = lambda base, compressed: {}
     scores: Callable[[Raw, Raw], Scores] | None = None
+    raw_types: dict[str, Any] = field(default_factory=dict)
     reusable: Callable[[Any], bool] = lambda settings: True

@@ -1,8 +1,8 @@
 """Plug-ins found by file name: `schemes/int4_w4a16.py` is the scheme `INT4-W4A16`.
 
 A room is a folder of plug-in files. Each file exports one constant named after the room's
-singular (`SCHEME`, `ENGINE`, `MEASURE`, `CORPUS`). Listing names imports nothing; a plug-in is
-imported when it is loaded. Files that start with `_` are shared code, not plug-ins.
+singular (`SCHEME`, `ENGINE`, `MEASURE`, `CORPUS`, `FORMAT`). Listing names imports nothing; a
+plug-in is imported when it is loaded. Files that start with `_` are shared code, not plug-ins.
 """
 
 import difflib
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from core.measure import Measure
     from core.scheme import Scheme
 
-Room = Literal["schemes", "engines", "measures", "corpora"]
+Room = Literal["schemes", "engines", "measures", "corpora", "reporting/formats"]
 ROOT = Path(__file__).resolve().parent.parent
 CONSTANT: dict[Room, str] = {
     "schemes": "SCHEME",
     "engines": "ENGINE",
     "measures": "MEASURE",
     "corpora": "CORPUS",
+    "reporting/formats": "FORMAT",
 }
 
 
@@ -63,9 +64,11 @@ def load(room: Literal["engines"], name: str) -> "type[Engine]": ...
 def load(room: Literal["measures"], name: str) -> "Measure": ...
 @overload
 def load(room: Literal["corpora"], name: str) -> "Corpus": ...
+@overload
+def load(room: Literal["reporting/formats"], name: str) -> Any: ...  # rooms below know no format
 def load(room: Room, name: str) -> Any:
     """The constant a plug-in file exports; import errors in the file are not hidden."""
-    module = importlib.import_module(f"{room}.{find(room, name)}")
+    module = importlib.import_module(f"{room.replace('/', '.')}.{find(room, name)}")
     return getattr(module, CONSTANT[room])
 
 

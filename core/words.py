@@ -1,21 +1,27 @@
-"""Numbers as people read them: sizes, times, ratios, intervals, lists."""
+"""Numbers as people read them: sizes, times, rates, ratios, intervals, lists.
+
+Every output writes a figure with these functions, so that it looks the same wherever it stands.
+"""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from core.errors import UserError
-from core.records import Figure
 from core.stats import Ratio
+
+if TYPE_CHECKING:
+    from core.records import Figure
 
 KIB = 1024
 SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+CONVERSIONS = {("s", "ms"): 1000.0, ("share", "%"): 100.0, ("fraction", "%"): 100.0}
+UNNAMED = ("", "1", "x", "share", "fraction")  # units that are not written behind a number
 
 
 def size(number: float) -> str:
     """Bytes with the unit that leaves 1 to 1023: `3.95 MiB`."""
-    step = 0
-    while abs(number) >= KIB and step < len(SIZES) - 1:
-        number, step = number / KIB, step + 1
-    return f"{significant(number)} {SIZES[step]}" if step else f"{number:.0f} B"
+    factor, unit = scale(number, "bytes")
+    return f"{_number(number * factor, unit)} {unit}"
 
 
 def budget_text(number: int) -> str:
@@ -37,25 +43,74 @@ def significant(number: float) -> str:
     return f"{number:,.{digits}f}"
 
 
-def with_unit(value: float, unit: str) -> str:
-    """A figure's value as text: bytes scaled, seconds as ms below one, shares in percent."""
+def percent(share: float) -> str:
+    """A share of one without decimals: `43 %`."""
+    return f"{100 * share:.0f} %"
+
+
+def scale(value: float, unit: str, shown_in: str = "") -> tuple[float, str]:
+    """By what a figure is multiplied to be shown, and the unit it has then.
+
+    Bytes get the unit that suits `value`. Of others `shown_in` is the unit asked for (see
+    `core.measure.Quantity`), their own where there is no conversion to it.
+    """
     if unit == "bytes":
-        return size(value)
-    if unit == "s":
-        return f"{significant(value)} s" if value >= 1 else f"{significant(value * 1000)} ms"
-    if unit in ("share", "fraction"):
-        return f"{100 * value:.1f} %"
-    return significant(value) if unit in ("1", "") else f"{significant(value)} {unit}"
+        step = 0
+        while abs(value) / KIB**step >= KIB and step < len(SIZES) - 1:
+            step += 1
+        return 1 / KIB**step, SIZES[step]
+    factor = CONVERSIONS.get((unit, shown_in))
+    return (1.0, unit) if factor is None else (factor, shown_in)
 
 
-def figure_text(figure: Figure | None, factor: float = 1.0) -> str:
-    """The value and half of its 95 % interval where it has one; `-` for an absent figure."""
-    if figure is None:
-        return "-"
-    text = significant(figure.value * factor)
-    if figure.low is None or figure.high is None or figure.high == figure.low:
+def _number(number: float, unit: str) -> str:
+    return f"{number:.0f}" if unit == "B" else significant(number)
+
+
+def value_text(value: float, unit: str, shown_in: str = "") -> str:
+    """A figure's value with its unit: `220 ms`, `9.75 MiB`, `3,515 tokens/s`."""
+    factor, unit = scale(value, unit, shown_in)
+    return with_unit(_number(value * factor, unit), unit)
+
+
+def with_unit(text: str, unit: str) -> str:
+    """A number and its unit, where that has a name."""
+    return text if unit in UNNAMED else f"{text} {unit}"
+
+
+def figure_text(figure: "Figure", shown_in: str = "") -> str:
+    """The value and half of its 95 % interval where it has one, without unit: `220 ±72.0`.
+
+    Bytes have their unit: `9.75 MiB`.
+    """
+    factor, unit = scale(figure.value, figure.unit, shown_in)
+    text = _number(figure.value * factor, unit)
+    if figure.low is not None and figure.high is not None and figure.high != figure.low:
+        text += f" ±{_number((figure.high - figure.low) / 2 * factor, unit)}"
+    return with_unit(text, unit) if figure.unit == "bytes" else text
+
+
+def full_text(figure: "Figure", shown_in: str = "") -> str:
+    """A figure with its interval and unit, for where no heading names the unit: `220 ±72.0 ms`."""
+    text = figure_text(figure, shown_in)
+    if figure.unit == "bytes":
         return text
-    return f"{text} ±{significant((figure.high - figure.low) / 2 * factor)}"
+    return with_unit(text, scale(figure.value, figure.unit, shown_in)[1])
+
+
+def heading(title: str, unit: str, shown_in: str = "") -> str:
+    """A column's heading: its title, and the unit where neither title nor cells name it."""
+    unit = scale(1.0, unit, shown_in)[1]
+    named = unit in (*UNNAMED, *SIZES) or unit in title.split()
+    return title if named else f"{title} {unit}"
+
+
+def span_text(value: float, low: float | None, high: float | None, digits: int = 1) -> str:
+    """`98.2 (96.9 to 99.6)`: a value with the ends of its interval where it has one."""
+    text = f"{value:.{digits}f}"
+    if low is None or high is None:
+        return text
+    return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def ratio_text(ratio: Ratio) -> str:
@@ -91,12 +146,6 @@ def more_of(rounds: list[int]) -> str:
 def join(names: list[str], last: str = "and") -> str:
     """`A`, `A and B`, `A, B and C`."""
     return f" {last} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
-
-
-def users(measure: str) -> str:
-    """A measure's load in words: `one user`, `32 users`."""
-    number = measure.removeprefix("batch").strip()
-    return f"{number} users" if measure.startswith("batch") and number else "one user"
 
 
 def parse_size(text: str) -> int:

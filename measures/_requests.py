@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from core import texts
 from core.engine import Completion, TokenIds
 from core.errors import UserError
-from core.measure import Loaded, Quantity, Raw, ServedBase, Workload
+from core.measure import Loaded, Quantity, Raw, ServedBase, Values, Workload
 from core.options import Seed, option
 from core.stats import Estimate, estimate
 
@@ -21,7 +21,9 @@ QUANTITIES = {
     "tpot_s": Quantity(unit="s", better="lower", title="time per token", shown_in="ms"),
     "ttft_s": Quantity(unit="s", better="lower", title="first token", shown_in="ms"),
     "e2e_latency_s": Quantity(unit="s", better="lower", title="latency", shown_in="ms"),
+    "total_s": Quantity(unit="s", better="lower", title="total time"),
 }
+STEP = "tpot_s"
 LENGTH_TOLERANCE = 0.05
 
 
@@ -165,3 +167,14 @@ def _repeat(requests: list[dict[str, Any]]) -> dict[str, float]:
         if r["output_tokens"] > 1
     ]
     return result | ({"tpot_s": statistics.median(gaps)} if gaps else {})
+
+
+def total(requests: str) -> Callable[[dict[str, Any], Values], Values]:
+    """Seconds one repeat took: all its tokens over its throughput; `requests` is the setting."""
+
+    def derive(settings: dict[str, Any], figures: Values) -> Values:
+        rate = figures.get("output_tokens_per_s")
+        count, tokens = settings.get(requests), settings.get("max_new_tokens")
+        return {"total_s": count * tokens / rate} if rate and count and tokens else {}
+
+    return derive

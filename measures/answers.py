@@ -51,4 +51,5 @@ MEASURE = Measure(
     quantities={},
     run=run,
     figures=figures,
+    answers=lambda raw: [answer["text"] for answer in raw["answers"]],
 )

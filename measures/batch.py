@@ -40,10 +40,12 @@ MEASURE = Measure(
     figures=_requests.figures,
     options=_requests.LoadOptions,
     plan=plan,
-    place=4,
+    place=2,
     title="Speed",
     variant=lambda settings: settings["batch_size"],
     load="{} users",
+    step=_requests.STEP,
+    derive=_requests.total("batch_size"),
     headline="output_tokens_per_s",
     headline_title="throughput, {}",
 )

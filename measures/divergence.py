@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from core.errors import UserError
-from core.measure import Loaded, Measure, Quantity, Raw, ServedBase
+from core.measure import Loaded, Measure, Quantity, Raw, ServedBase, Values
 from core.options import option
 from core.stats import Estimate, estimate
 from core.texts import digest
+from core.words import significant
 from measures import _windows
 from measures._answers import NotFinite
 from measures._windows import Text
@@ -179,6 +180,18 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     return {name: estimate([v]).within(low, high) for name, (v, low, high) in intervals.items()}
 
 
+def observe(base: Values, compressed: dict[str, Values]) -> list[str]:
+    """Which scheme's predictions are nearest to the base's, and which farthest."""
+    kl = {scheme: v["kl_mean"] for scheme, v in compressed.items() if "kl_mean" in v}
+    if len(kl) < 2:
+        return []
+    near, far = min(kl, key=kl.__getitem__), max(kl, key=kl.__getitem__)
+    return [
+        f"{near} stays nearest to the base's predictions (KL {significant(kl[near])} nats per "
+        f"token), {far} goes farthest ({significant(kl[far])})."
+    ]
+
+
 MEASURE = Measure(
     summary="divergence of the next-token distributions from the base's",
     kind="quality",
@@ -213,5 +226,6 @@ MEASURE = Measure(
     place=12,
     headline="kl_mean",
     headline_title="KL mean",
+    observe=observe,
     reusable=lambda settings: Path(settings.reference).exists(),
 )

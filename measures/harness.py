@@ -21,7 +21,7 @@ from core.texts import digest
 from measures._answers import refuse_empty
 from measures._windows import AddBosToken
 from quality import tasks
-from quality.documents import paired_scores
+from quality.documents import asked_tasks, paired_scores
 from quality.tasks import Tasks, primary
 
 BOOTSTRAP = 1000  # for the standard errors in lm-eval's own files
@@ -214,6 +214,22 @@ def quantities_of(raw: Raw) -> dict[str, Quantity]:
     }
 
 
+def warnings(raw: Raw) -> list[str]:
+    """Prompts that were cut."""
+    cut = raw.get("truncated")
+    return [f"{cut} prompts did not fit the context and lost their beginning"] if cut else []
+
+
+def available(raw: Raw) -> dict[str, int]:
+    """Documents there are of each task that was asked for, as far as they were counted."""
+    counts = {name: task.get("available") for name, task in raw["tasks"].items()}
+    return {
+        name: sum(counts[leaf] for leaf in leaves)
+        for name, leaves in asked_tasks(raw).items()
+        if all(counts.get(leaf) is not None for leaf in leaves)
+    }
+
+
 MEASURE = Measure(
     summary="lm-eval tasks, one score per document",
     kind="quality",
@@ -225,5 +241,7 @@ MEASURE = Measure(
     options=TaskOptions,
     plan=plan,
     place=14,
+    warnings=warnings,
+    available=available,
     scores=paired_scores,
 )

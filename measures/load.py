@@ -9,11 +9,13 @@ the cache of an earlier load and 0 where it was compiled.
 
 from typing import Any
 
-from core.measure import Loaded, Measure, Quantity, Raw, Workload
+from core.measure import Loaded, Measure, Quantity, Raw, Values, Workload
 from core.stats import Estimate, estimate
+from core.words import percent
 from measures import _requests
 
 PHASES = ("weights_s", "compile_s", "graph_capture_s", "rest_s")
+UNLIKE = 0.5  # shares in the page cache that differ by more make load times incomparable
 
 
 def run(loaded: Loaded, workload: Workload) -> Raw:
@@ -33,6 +35,24 @@ def figures(raw: Raw) -> dict[str, Estimate]:
     return {name: estimate([value]) for name, value in values.items() if value is not None}
 
 
+def note(machine: dict[str, Any], figures: list[Values]) -> str:
+    """What load times leave out, and how much was in memory before: a cold start is slower."""
+    cached = [values["page_cache"] for values in figures if "page_cache" in values]
+    warm = f"; at least {percent(min(cached))} of each checkpoint was in the page cache"
+    return f"a fresh server pays the imports on top{warm if cached else ''}"
+
+
+def observe(base: Values, compressed: dict[str, Values]) -> list[str]:
+    """Loads from the page cache beside loads from disk."""
+    cached = [v["page_cache"] for v in (base, *compressed.values()) if "page_cache" in v]
+    if not cached or max(cached) - min(cached) <= UNLIKE:
+        return []
+    return [
+        f"Load times are not alike: {percent(min(cached))} to {percent(max(cached))} of the "
+        "checkpoints was in the page cache before loading."
+    ]
+
+
 def _seconds(title: str = "", **shown: Any) -> Quantity:
     return Quantity(unit="s", better="lower", title=title, **shown)
 
@@ -49,17 +69,18 @@ MEASURE = Measure(
         "import_s": _seconds("imports"),
         "first_request_ttft_s": _seconds("first request", shown_in="ms"),
         "engine_s": _seconds(),
-        "page_cache": Quantity(unit="share", better="none"),
-        "compile_cache": Quantity(unit="share", better="none"),
+        "page_cache": Quantity(unit="share", better="none", shown_in="%"),
+        "compile_cache": Quantity(unit="share", better="none", shown_in="%"),
     },
     run=run,
     figures=figures,
     options=_requests.LoadOptions,
     plan=_requests.plan,
     when="first",
-    place=1,
+    place=4,
     title="Loading",
-    note=lambda machine: "a fresh server pays the imports on top",
+    note=note,
+    observe=observe,
     headline="load_s",
     headline_title="load",
 )

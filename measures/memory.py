@@ -7,9 +7,12 @@ a scheme; the tokens that fit in what the weights leave free do.
 from dataclasses import asdict
 from typing import Any
 
-from core.measure import Loaded, Measure, Quantity, Raw, Workload
+from core.measure import Loaded, Measure, Quantity, Raw, Values, Workload
 from core.stats import Estimate, estimate
+from core.words import percent, size
 from measures import _requests
+
+SMALL_CHANGE = 0.05
 
 
 def run(loaded: Loaded, workload: Workload) -> Raw:
@@ -43,7 +46,34 @@ def _bytes(title: str, **shown: Any) -> Quantity:
     return Quantity(unit="bytes", better="lower", title=title, **shown)
 
 
-def note(machine: dict[str, Any]) -> str:
+def observe(base: Values, compressed: dict[str, Values]) -> list[str]:
+    """Weights that shrank while the peak stayed, and the tokens that fit instead."""
+    shares = {
+        scheme: {name: v / base[name] for name, v in values.items() if base.get(name)}
+        for scheme, values in compressed.items()
+    }
+    stayed = {
+        scheme: share
+        for scheme, share in shares.items()
+        if share.get("weights_bytes", 1) < 1 - SMALL_CHANGE < share.get("peak_bytes", 0)
+    }
+    sentences = []
+    if stayed and "kv_cache_bytes" in base:
+        scheme, share = min(stayed.items(), key=lambda item: item[1]["weights_bytes"])
+        sentences.append(
+            f"Peak memory hardly moves although weights shrink ({scheme}: weights to "
+            f"{percent(share['weights_bytes'])}, peak to {percent(share['peak_bytes'])} of BASE): "
+            f"the KV cache alone is given {size(base['kv_cache_bytes'])}, whatever the scheme. "
+            "Compare weights and KV tokens instead."
+        )
+    return sentences + [
+        f"{scheme} leaves room for {share['kv_cache_tokens']:.2f}x the KV-cache tokens of BASE."
+        for scheme, share in shares.items()
+        if share.get("kv_cache_tokens", 0) > 1 + SMALL_CHANGE
+    ]
+
+
+def note(machine: dict[str, Any], figures: list[Values]) -> str:
     """What peaks mean: on a GPU hardly anything."""
     if machine.get("gpus"):
         return (
@@ -57,7 +87,9 @@ MEASURE = Measure(
     summary="checkpoint on disk, weights, KV cache, peak",
     kind="performance",
     quantities={
-        "checkpoint_bytes": _bytes("on disk", in_summary=True, chart="on disk", change="counted"),
+        "checkpoint_bytes": _bytes(
+            "on disk", in_summary=True, of_base=True, chart="on disk", change="counted"
+        ),
         "weights_bytes": _bytes(
             "weights", in_summary=True, chart="weights in memory", change="counted"
         ),
@@ -75,9 +107,10 @@ MEASURE = Measure(
     options=_requests.LoadOptions,
     plan=_requests.plan,
     when="last",
-    place=2,
+    place=3,
     title="Memory",
     note=note,
+    observe=observe,
     headline="weights_bytes",
     headline_title="weights",
 )

@@ -97,6 +97,8 @@ MEASURE = Measure(
     place=11,
     headline="perplexity",
     headline_title="perplexity",
-    paired={"perplexity_ratio": Quantity(unit="1", better="lower", title="times BASE")},
+    dataset=lambda settings: str(settings.get("source") or "text"),
+    paired={"perplexity_ratio": Quantity(unit="x", better="lower", title="times BASE")},
     compare=compare,
+    raw_types={"nll": list[float], "tokens": list[float]},
 )

@@ -210,10 +210,12 @@ MEASURE = Measure(
     headline="rouge_l",
     headline_title="ROUGE-L",
     own_columns=True,
+    answers=lambda raw: raw["generated"],
     paired={
         "same_answers": Quantity(
             unit="fraction", better="higher", title="answers as BASE", shown_in="%"
         )
     },
     compare=compare,
+    raw_types={"documents": list[str], "generated": list[str]},
 )

@@ -24,14 +24,20 @@ MEASURE = Measure(
     summary="requests one at a time: what a single user waits",
     kind="performance",
     quantities=_requests.QUANTITIES
-    | {"e2e_latency_s": replace(_requests.QUANTITIES["e2e_latency_s"], change="timed")},
+    | {
+        "tpot_s": replace(_requests.QUANTITIES["tpot_s"], in_summary=True),
+        "ttft_s": replace(_requests.QUANTITIES["ttft_s"], in_summary=True),
+        "e2e_latency_s": replace(_requests.QUANTITIES["e2e_latency_s"], change="timed"),
+    },
     run=run,
     figures=_requests.figures,
     options=_requests.LoadOptions,
     plan=_requests.plan,
-    place=3,
+    place=1,
     title="Speed",
     load="one user",
+    step=_requests.STEP,
+    derive=_requests.total("requests"),
     headline="e2e_latency_s",
     headline_title="latency, {}",
 )

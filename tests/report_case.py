@@ -25,6 +25,7 @@ KERNELS = {
     "INT8-W8A8": "X/CPUInt8ScaledMMLinearKernel",
     "INT4-W4A16": "X/CPUWNA16LinearKernel",
 }
+EVIL = "<img src=x onerror=alert(1)>|`*_$x^2$"
 TASKS = ("demo_arc_easy", "demo_hellaswag")
 GPU = {
     "index": 0,

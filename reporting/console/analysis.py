@@ -7,11 +7,12 @@ from rich.markup import escape
 
 from checkpoints.consistency import Finding
 from core import cli
+from core.words import size
 from inspection.data import Inspection
 from inspection.overview import LayerKind, Overview
 from reporting.console import analysis_sections
 from reporting.console.analysis_lines import line, row, table
-from reporting.console.quantities import count, size
+from reporting.console.quantities import count
 
 MOST_REASONS = 12  # of findings
 

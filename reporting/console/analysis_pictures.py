@@ -7,9 +7,9 @@ from typing import Any
 from core.errors import UserError
 from inspection.data import Inspection
 from inspection.numeric import LayerError
-from reporting.console.quantities import MIB
 from reporting.contents import checkpoints
 
+MIB = 1 << 20
 WIDTH, DPI = 9.0, 144  # inches, dots per inch
 SPAN_DB = 6.0  # at least one bit from bottom to top, or noise would look like a difference
 

@@ -8,12 +8,12 @@ from typing import Any
 from rich.markup import escape
 
 from core import cli
+from core.words import size
 from inspection.data import EngineRun, Inspection
 from inspection.numeric import WeightErrors
 from inspection.sensitivity import Sensitivity
 from inspection.target import Answer
 from reporting.console.analysis_lines import line, row, table
-from reporting.console.quantities import size
 
 MOST_ROWS = 8  # of a table
 

@@ -5,16 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from core import cli, machine, plugins
-
-MIB = 1 << 20
-
-
-def _bytes(number: int) -> str:
-    return (
-        f"{number / MIB:,.1f} MiB"
-        if number < 10 * 1024 * MIB
-        else f"{number / MIB / 1024:,.1f} GiB"
-    )
+from core.words import percent, size
 
 
 def scheme_rows() -> list[dict[str, Any]]:
@@ -89,8 +80,8 @@ def print_plan(plan: Any, settings: Any, as_json: bool) -> None:
     cli.say(f"{plan.scheme}: {len(plan.layers)} layers ({kinds})")
     cli.say(f"  left out: {', '.join(plan.ignored) or 'nothing'}")
     cli.say(
-        f"  {plan.bits_per_weight:.2f} bits per weight, {_bytes(plan.base_bytes)} -> "
-        f"{_bytes(plan.predicted_bytes)} ({ratio:.0%}), at least {_bytes(plan.memory_bytes)} "
+        f"  {plan.bits_per_weight:.2f} bits per weight, {size(plan.base_bytes)} -> "
+        f"{size(plan.predicted_bytes)} ({percent(ratio)}), at least {size(plan.memory_bytes)} "
         "of memory"
     )
     served = SERVED[plan.serving.kind]
@@ -120,7 +111,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 def print_result(made: dict[str, Any], as_json: bool) -> None:
     """Where the checkpoint is and what it cost."""
     phases = ", ".join(f"{name.removesuffix('_s')} {s:.1f} s" for name, s in made["phases"].items())
-    peak = _bytes(made["peak_memory_bytes"]["main"])
+    peak = size(made["peak_memory_bytes"]["main"])
     cli.say(f"verified; {made['wall_s']:.1f} s ({phases}), peak memory {peak}")
     if as_json:
         return cli.print_json(made)

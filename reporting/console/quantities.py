@@ -1,15 +1,4 @@
-"""Bytes and numbers of weights as people say them."""
-
-MIB = 1 << 20
-
-
-def size(number: int) -> str:
-    """Bytes for people."""
-    if 0 < number < MIB // 10:
-        return f"{number / 1024:,.2f} KiB"
-    if number < 10 * 1024 * MIB:
-        return f"{number / MIB:,.2f} MiB" if number < 100 * MIB else f"{number / MIB:,.0f} MiB"
-    return f"{number / MIB / 1024:,.1f} GiB"
+"""Numbers of weights as people say them."""
 
 
 def count(number: int) -> str:

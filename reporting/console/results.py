@@ -1,7 +1,97 @@
-"""What benchmark.py, score.py and pipeline.py print at their end."""
+"""What commands print at their end: the report's tables, of the records they just made."""
 
-from reporting.console.outcome import show as show_run
-from reporting.console.performance import show as show_performance
-from reporting.console.quality import show as show_quality
+from pathlib import Path
 
-__all__ = ["show_performance", "show_quality", "show_run"]
+from core import cli
+from core.errors import UserError
+from core.records import Record
+from quality.comparison import Margin, Quality, Scored, parse_margins, quality
+from reporting.contents import quality_tables
+from reporting.contents.document import Report, Request
+from reporting.contents.summary import summary
+from reporting.deciding import study
+from reporting.deciding.study import Study
+from reporting.formats import json as json_format
+from reporting.formats import terminal
+from reporting.reading import results as reading
+
+
+def show_performance(records: list[Record], results: Path, as_json: bool) -> None:
+    """Print one checkpoint's records: as JSON, or as a table with where they were saved."""
+    if as_json:
+        return cli.print_json([record.model_dump(mode="json") for record in records])
+    terminal.show_tables([summary(study.of_records(records))])
+    return cli.say(f"{len(records)} records in {results}/")
+
+
+def show_quality(
+    scored: list[Scored], margins: dict[str, Margin], results: Path, as_json: bool
+) -> list[Quality]:
+    """Print what was scored, as JSON or as tables with where the records are, and return it."""
+    compared = [_compare(each, margins) for each in scored]
+    if as_json:
+        cli.print_json([_as_json(*pair) for pair in zip(scored, compared, strict=True)])
+        return compared
+    for pairs in _by_base(scored, compared):
+        made = study.of_scored(pairs, margins)
+        _show_quality(made, [*quality_tables.reasons(made), *quality_tables.remarks(made)])
+    cli.say(f"{sum(len(each.checkpoint) for each in scored)} records in {results}/")
+    return compared
+
+
+def show_run(
+    records: list[Record], model: str, folders: list[Path], margin: str, as_json: bool
+) -> None:
+    """Print the records of a run and what all records of the model in `folders` decide.
+
+    As JSON everything is one document, its `report` that of `report.py --json`.
+    """
+    report: Report | None = None
+    problem = None
+    try:
+        known = reading.read([folder for folder in dict.fromkeys(folders) if folder.is_dir()])
+        report = Request(records_read=known, model=model, margin=margin).report
+    except UserError as reason:
+        problem = str(reason)
+    if as_json:
+        dumped = [record.model_dump(mode="json") for record in records]
+        plain = json_format.as_json(report) if report else None
+        return cli.print_json({"records": dumped, "report": plain, "no_report": problem})
+    made = study.of_records(records, parse_margins(margin))
+    terminal.show_tables([summary(made)])
+    _show_quality(made, quality_tables.remarks(made))
+    if report is None:
+        return cli.say(f"no decision: {problem}", "yellow")
+    cli.out.print()
+    terminal.show_decision(report)
+    return cli.say("`python report.py` shows everything; `--format html` makes a page of it")
+
+
+def _compare(each: Scored, margins: dict[str, Margin]) -> Quality:
+    """A checkpoint beside its base, by its scheme's own margin or the default one."""
+    margin = margins.get(each.checkpoint[0].subject.scheme, margins[""])
+    return quality(each.base, each.checkpoint, margin)
+
+
+def _as_json(each: Scored, compared: Quality) -> dict[str, object]:
+    subject = each.checkpoint[0].subject
+    return {
+        "model": subject.model,
+        "scheme": subject.scheme,
+        "quality": compared.as_json(),
+        "records": [record.model_dump(mode="json") for record in each.checkpoint],
+    }
+
+
+def _by_base(scored: list[Scored], compared: list[Quality]) -> list[list[tuple[Scored, Quality]]]:
+    """Checkpoints with what was said of them, those of one base together."""
+    groups: dict[int, list[tuple[Scored, Quality]]] = {}
+    for each, said in zip(scored, compared, strict=True):
+        groups.setdefault(id(each.base), []).append((each, said))
+    return list(groups.values())
+
+
+def _show_quality(made: Study, notes: list[str]) -> None:
+    """Quality and tasks, as far as they were scored, and below them what they do not say."""
+    terminal.show_tables([table for table in quality_tables.both(made) if table.rows])
+    terminal.show_notes(notes)

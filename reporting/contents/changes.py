@@ -1,25 +1,36 @@
 """Comparisons of runs as tables: what changed between two, and figures over all."""
 
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.records import Figure
-from core.words import ratio_text, users, with_unit
-from reporting.contents.tables import EMPTY, Cell, Table, Tone
-from reporting.deciding.context import measure_order
+from core.words import full_text, ratio_text
+from reporting.contents.cells import EMPTY, Cell, Table, Tone
+from reporting.deciding.candidate import BASE
 from reporting.deciding.history import Change
 from reporting.deciding.runs import Run
+from reporting.reading import measures
 
 TONES: dict[str, Tone] = {"regression": "bad", "improvement": "good"}
-HEADLINES = {
-    "load": ("load_s", "load"),
-    "memory": ("weights_bytes", "weights"),
-    "sequential": ("e2e_latency_s", "latency, one user"),
-    "batch": ("output_tokens_per_s", "throughput, {}"),
-    "perplexity": ("perplexity", "perplexity"),
-    "divergence": ("kl_mean", "KL mean"),
-    "references": ("rouge_l", "ROUGE-L"),
-}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Runs against each other before they have a form: tables, and what changed.
+
+    `runs` are those of a history, oldest first; of a comparison of two there are none.
+    """
+
+    model: str
+    tables: list[Table]
+    changes: list[Change]
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def regressions(self) -> list[Change]:
+        """What got worse."""
+        return [change for change in self.changes if change.called == "regression"]
 
 
 def change_table(changes: list[Change], before: str, after: str) -> Table:
@@ -30,8 +41,8 @@ def change_table(changes: list[Change], before: str, after: str) -> Table:
             Cell(c.scheme),
             Cell(c.measure),
             Cell(c.figure or "-"),
-            interval(c.before),
-            interval(c.after),
+            _cell(c.measure, c.figure, c.before),
+            _cell(c.measure, c.figure, c.after),
             Cell(ratio_text(c.ratio), c.ratio.value) if c.ratio else EMPTY,
             Cell(
                 f"{c.called} ({c.reason})" if c.reason else c.called, None, TONES.get(c.called, "")
@@ -46,41 +57,47 @@ def change_table(changes: list[Change], before: str, after: str) -> Table:
     return Table("changes", "Changes", columns, rows, notes)
 
 
-def interval(figure: Figure | None) -> Cell:
+def _cell(measure: str, name: str, figure: Figure | None) -> Cell:
     """A figure with its unit, and half of its interval where it has one."""
     if figure is None:
         return EMPTY
-    text = with_unit(figure.value, figure.unit)
-    if figure.low is not None and figure.high is not None and figure.high > figure.low:
-        text += f" ±{100 * (figure.high - figure.low) / 2 / abs(figure.value or 1):.1f} %"
-    return Cell(text, figure.value)
+    return Cell(full_text(figure, measures.shown_in(measure, name)), figure.value)
 
 
 def history_tables(known: list[Run]) -> list[Table]:
     """One table a scheme: a row a run, oldest first, a column a headline figure."""
     schemes = dict.fromkeys(scheme for run in known for scheme, _ in run.stored)
-    ordered = sorted(schemes, key=lambda s: (s != "BASE", s))
+    ordered = sorted(schemes, key=lambda scheme: (scheme != BASE, scheme))
     return [table for scheme in ordered if (table := _of_scheme(known, scheme)).rows]
 
 
 def _of_scheme(known: list[Run], scheme: str) -> Table:
-    measures = sorted(
-        {measure for run in known for owner, measure in run.stored if owner == scheme},
-        key=measure_order,
-    )
-    shown = [(m, *HEADLINES[kind]) for m in measures if (kind := m.partition(" ")[0]) in HEADLINES]
+    keys = headlined({key for run in known for owner, key in run.stored if owner == scheme})
     rows = []
     for run in known:
-        mine = {m: run.stored[scheme, m].record for m, *_ in shown if (scheme, m) in run.stored}
-        if any(name in mine[m].figures for m, name, _ in shown if m in mine):
-            newest = max(mine.values(), key=lambda r: r.ended)
+        records = {k: run.stored[scheme, k].record for k in keys if (scheme, k) in run.stored}
+        figures = {k: r.figures.get(measures.headline(k)) for k, r in records.items()}
+        if any(figures.values()):
+            newest = max(records.values(), key=lambda r: r.ended)
             commit = str(newest.machine.get("git_commit") or "-")
-            cells = [interval(mine[m].figures.get(n)) if m in mine else EMPTY for m, n, _ in shown]
-            rows.append(
-                [Cell(run.name), Cell(newest.ended[:16].replace("T", " ")), Cell(commit), *cells]
-            )
-    columns = ["run", "ended (UTC)", "commit", *(title.format(users(m)) for m, _, title in shown)]
+            ended = newest.ended[:16].replace("T", " ")
+            cells = [_cell(key, measures.headline(key), figures.get(key)) for key in keys]
+            rows.append([Cell(run.name), Cell(ended), Cell(commit), *cells])
+    columns = ["run", "ended (UTC)", "commit", *map(measures.headline_title, keys)]
     return Table(f"history-{scheme}", scheme, columns, rows)
+
+
+def headlined(keys: Iterable[str]) -> list[str]:
+    """The measures that have a headline figure, as reports order them."""
+    return [key for key in measures.ordered(keys) if measures.headline(key)]
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """What changed, and how much of it for the worse, as plain data."""
+    return {
+        "changes": [change_json(change) for change in comparison.changes],
+        "regressions": len(comparison.regressions),
+    }
 
 
 def change_json(change: Change) -> dict[str, Any]:

@@ -1,28 +1,36 @@
 """The charts as data: what is drawn, before matplotlib or plotly draws it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.records import Figure
-from core.words import users
-from reporting.contents import labels
-from reporting.contents.labels import Kind, Point
-from reporting.deciding.study import Candidate, Study
+from core import plugins
+from core.measure import Quantity
+from core.words import UNNAMED, full_text, scale, value_text, with_unit
+from reporting.contents.cells import EMPTY
+from reporting.contents.labels import Kind
+from reporting.contents.quality_tables import recovery_cell
+from reporting.deciding.candidate import Candidate
+from reporting.deciding.ranking import metric
+from reporting.deciding.study import Study
+from reporting.reading import measures
 from reporting.reading.results import Stored
 
-METRICS = ("tradeoff", "speed", "memory", "quality", "latency")
-MIB = 1 << 20
+TRADEOFF, LATENCY, QUALITY = "tradeoff", "latency", "quality"
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One scheme's value with its interval; `kind` marks the base and failed quality."""
+    """One scheme's value with its interval; `kind` marks the base and failed quality.
+
+    `text` is the value in words, as tables have it, `full` with interval and unit.
+    """
 
     scheme: str
     value: float
     low: float | None
     high: float | None
     kind: Kind
+    text: str
+    full: str
 
 
 @dataclass(frozen=True)
@@ -37,16 +45,6 @@ class Panel:
     better: str
     bars: list[Bar]
     from_zero: bool = True
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """The trade-off: right and down is better."""
-
-    title: str
-    x_title: str
-    y_title: str
-    points: list[Point]
 
 
 @dataclass(frozen=True)
@@ -68,150 +66,81 @@ def kind(candidate: Candidate) -> Kind:
     )
 
 
-def panels(study: Study, metric: str) -> list[Panel]:
-    """The bar panels of speed, memory or quality that somebody can fill."""
-    made = {"speed": _speed, "memory": _memory, "quality": _quality}[metric](study)
-    return [panel for panel in made if panel.bars]
+def group(key: str) -> str:
+    """The metric whose panels a measure's figures are: `speed`, `memory`, `quality`."""
+    return measures.title(key).lower()
 
 
-def _panel(
-    study: Study,
-    title: str,
-    unit: str,
-    pick: Callable[[Candidate], Figure | None],
-    factor: float = 1.0,
-    from_zero: bool = True,
-) -> Panel:
-    bars: list[Bar] = []
-    better = "none"
-    for candidate in study.candidates:
-        figure = pick(candidate)
-        if figure is not None:
-            low, high = (None if e is None else e * factor for e in (figure.low, figure.high))
-            better = figure.better
-            bars.append(Bar(candidate.scheme, figure.value * factor, low, high, kind(candidate)))
-    return Panel(title, unit, better, bars, from_zero)
-
-
-def _pick(measure: str, name: str) -> Callable[[Candidate], Figure | None]:
-    return lambda candidate: candidate.figure(measure, name)
-
-
-def _speed(study: Study) -> list[Panel]:
-    loads = ["sequential", *study.batches()]
-    return [
-        _panel(study, users(measure), "tokens/s", _pick(measure, "output_tokens_per_s"))
-        for measure in loads
+def metrics() -> list[str]:
+    """Every metric there can be a picture of."""
+    charted = [
+        name
+        for name in measures.ordered(plugins.names("measures"))
+        if any(q.chart for q in measures.declared(name).values())
     ]
+    return list(dict.fromkeys([TRADEOFF, *map(group, charted), LATENCY]))
 
 
-def _memory(study: Study) -> list[Panel]:
-    names = {
-        "checkpoint_bytes": "on disk",
-        "weights_bytes": "weights in memory",
-        "loading_peak_bytes": "peak while loading",
-        "inference_peak_bytes": "peak while answering",
-    }
-    return [
-        _panel(study, title, "MiB", _pick("memory", name), 1 / MIB) for name, title in names.items()
-    ]
+def panels(study: Study) -> dict[str, list[Panel]]:
+    """The bar panels of every metric that somebody can fill, in the order of tables."""
+    grouped: dict[str, list[Panel]] = {}
+    for key in study.finished:
+        if group(key) == QUALITY and QUALITY not in grouped:
+            grouped[QUALITY] = [_recovery(study)]
+        for name, quantity in measures.declared(key).items():
+            if quantity.chart:
+                grouped.setdefault(group(key), []).append(_panel(study, key, name, quantity))
+    filled = {metric: [p for p in drawn if p.bars] for metric, drawn in grouped.items()}
+    return {metric: drawn for metric, drawn in filled.items() if drawn}
 
 
-def _quality(study: Study) -> list[Panel]:
-    recovery = Panel(
-        "recovery of the tasks' mean",
-        "%",
-        "higher",
-        [
-            Bar(c.scheme, mean.recovery, mean.recovery_low, mean.recovery_high, kind(c))
-            for c in study.compressed
-            if (mean := c.compared and c.compared.aggregate) and mean.recovery is not None
-        ],
-        from_zero=False,
+def _panel(study: Study, key: str, name: str, quantity: Quantity) -> Panel:
+    candidates = study.candidates if quantity.says_of_base else study.compressed
+    figures = [(c, f) for c in candidates if (f := c.figure(key, name))]
+    largest = max((figure.value for _, figure in figures), default=0.0)
+    factor, unit = scale(largest, quantity.unit, quantity.shown_in)
+    bars = []
+    for candidate, figure in figures:
+        low, high = (None if end is None else end * factor for end in (figure.low, figure.high))
+        text = value_text(figure.value, figure.unit, quantity.shown_in)
+        full = full_text(figure, quantity.shown_in)
+        mark = kind(candidate)
+        bars.append(Bar(candidate.scheme, figure.value * factor, low, high, mark, text, full))
+    return Panel(
+        quantity.chart.format(measures.load(key)),
+        "" if unit in UNNAMED else unit,
+        quantity.better,
+        bars,
+        quantity.from_zero,
     )
-    return [
-        recovery,
-        _panel(
-            study,
-            "KL divergence from BASE",
-            "nats per token",
-            lambda c: None if c.is_base else c.figure("divergence", "kl_mean"),
-        ),
-        _panel(study, "perplexity", "", _pick("perplexity", "perplexity"), from_zero=False),
-        _panel(study, "ROUGE-L", "", _pick("references", "rouge_l"), from_zero=False),
-        _panel(study, "BLEU", "", _pick("references", "bleu"), from_zero=False),
-    ]
 
 
-def tradeoff(study: Study) -> Scatter | None:
-    """Speed-up at the largest load against the loss of quality, the front marked.
-
-    Where quality was not measured, against the weights' share of the base's memory. None without
-    a base or with nothing to set against it.
-    """
-    measure = (study.batches() or ["sequential"])[-1]
-    for title, label, loss in LOSSES:
-        points = [p for c in study.candidates if (p := _point(study, c, measure, loss))]
-        if len(points) > 1:
-            x_title = f"speed-up over BASE, {users(measure)}"
-            return Scatter(title, x_title, label, labels.placed(_with_front(points)))
-    return None
-
-
-Loss = tuple[float, float | None, float | None]
-LossOf = Callable[[Study, Candidate], Loss | None]
-
-
-def _task_loss(study: Study, candidate: Candidate) -> Loss | None:
-    """Points of the tasks' mean lost against the base."""
-    mean = candidate.compared.aggregate if candidate.compared else None
-    return (-100 * mean.difference, -100 * mean.high, -100 * mean.low) if mean else None
-
-
-def _kl(study: Study, candidate: Candidate) -> Loss | None:
-    figure = candidate.figure("divergence", "kl_mean")
-    return (figure.value, figure.low, figure.high) if figure else None
-
-
-def _weights(study: Study, candidate: Candidate) -> Loss | None:
-    mine = candidate.figure("memory", "weights_bytes")
-    base = study.base.figure("memory", "weights_bytes") if study.base else None
-    return (100 * mine.value / base.value, None, None) if mine and base else None
-
-
-LOSSES: list[tuple[str, str, LossOf]] = [
-    ("Speed-up against quality loss", "points of the tasks' mean lost", _task_loss),
-    ("Speed-up against quality loss", "KL divergence from BASE, nats per token", _kl),
-    ("Speed-up against memory (quality was not measured)", "weights, % of BASE", _weights),
-]
-
-
-def _point(study: Study, candidate: Candidate, measure: str, loss: LossOf) -> Point | None:
-    if candidate.is_base:
-        whole = 100.0 if loss is _weights else 0.0
-        return Point(candidate.scheme, 1.0, None, None, whole, None, None, "base")
-    ratio = study.speed_up(candidate, measure)
-    lost = loss(study, candidate)
-    if ratio is None or lost is None:
-        return None
-    return Point(candidate.scheme, ratio.value, ratio.low, ratio.high, *lost, kind(candidate))
-
-
-def _with_front(points: list[Point]) -> list[Point]:
-    """Mark those that no other point beats in both directions; failed quality never counts."""
-    fit = [p for p in points if p.kind != "failed"]
-
-    def beaten(one: Point) -> bool:
-        return any(o.x >= one.x and o.y <= one.y and (o.x > one.x or o.y < one.y) for o in fit)
-
-    return [Point(**{**vars(p), "front": p in fit and not beaten(p)}) for p in points]
+def _recovery(study: Study) -> Panel:
+    bars = []
+    for candidate in study.compressed:
+        mean = candidate.compared.aggregate if candidate.compared else None
+        cell = recovery_cell(mean) if mean else EMPTY
+        if mean and cell.value is not None:
+            bars.append(
+                Bar(
+                    candidate.scheme,
+                    cell.value,
+                    mean.recovery_low,
+                    mean.recovery_high,
+                    kind(candidate),
+                    cell.text.partition(" ")[0],
+                    with_unit(cell.text, "%"),
+                )
+            )
+    return Panel("recovery of the tasks' mean", "%", "higher", bars, from_zero=False)
 
 
 def latency(study: Study) -> Distribution | None:
     """Every measured request's latency with one user, from the raw values."""
-    found = Distribution("Latency of single requests, one user", "ms")
+    key, _ = metric(study, "latency")
+    found = Distribution(f"Latency of single requests, {measures.load(key)}", "ms")
     for candidate in study.candidates:
-        stored = candidate.performance.get("sequential")
+        stored = candidate.performance.get(key)
         if stored and stored.record.status == "ok":
             values = request_latencies(stored)
             if values:

@@ -8,9 +8,12 @@ import statistics
 from typing import Any
 
 from core.words import size
-from reporting.contents.tables import EMPTY, Cell, Column, Table, one_per_scheme
-from reporting.deciding.study import Candidate, Study
+from reporting.contents.cells import EMPTY, Cell, Column, Table
+from reporting.contents.tables import one_per_scheme
+from reporting.deciding.candidate import Candidate
+from reporting.deciding.study import Study
 
+TITLE = "Checkpoints"
 SMALL_SHARE = 0.01  # dtypes below this share of every checkpoint are put together
 
 
@@ -30,7 +33,7 @@ def table(study: Study) -> Table:
         ("median SQNR dB", lambda c: _median(found[c.scheme])),
         ("worst layer", lambda c: _worst(found[c.scheme])),
     ]
-    return one_per_scheme(study, "checkpoints", "Checkpoints", columns)
+    return one_per_scheme(study, "checkpoints", TITLE, columns)
 
 
 def verdict(result: dict[str, Any]) -> str:
@@ -102,9 +105,9 @@ def chart_data(study: Study) -> dict[str, Any]:
     """`dtypes`: MiB of each dtype by scheme, stacked; `sqnr`: dB over depth, a line a kind."""
     found = {c.scheme: result for c in study.candidates if (result := inside(c))}
     sizes = {
-        scheme: told
+        scheme: of_dtype
         for scheme, result in found.items()
-        if (told := (result.get("overview") or {}).get("bytes_by_dtype"))
+        if (of_dtype := (result.get("overview") or {}).get("bytes_by_dtype"))
     }
     data: dict[str, Any] = {}
     if sizes:
@@ -115,9 +118,9 @@ def chart_data(study: Study) -> dict[str, Any]:
         data["dtypes"] = {"title": "Bytes by dtype", "names": list(sizes), "series": series}
     lines = {scheme: by_kind(layers(result)) for scheme, result in found.items()}
     drawn = [
-        {"title": f"SQNR over depth, {scheme}", "lines": told}
-        for scheme, told in lines.items()
-        if told
+        {"title": f"SQNR over depth, {scheme}", "lines": of_kind}
+        for scheme, of_kind in lines.items()
+        if of_kind
     ]
     return {**data, "sqnr": drawn} if drawn else data
 

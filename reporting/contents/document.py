@@ -1,19 +1,24 @@
 """A report before it has a form: decision, tables, observations, notes. Formats draw this."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from core.words import budget_text
+from quality.comparison import parse_margins
 from reporting.contents import checkpoints, quality_tables, tables
-from reporting.contents.tables import Table
+from reporting.contents.cells import Table
+from reporting.contents.environment import environment
 from reporting.deciding import observations
 from reporting.deciding.decision import Outcome, decide
 from reporting.deciding.ranking import USE_CASES, UseCase
 from reporting.deciding.study import Study
+from reporting.deciding.study import build as build_study
+from reporting.reading.results import Found, Stored
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything a reader is told about one model; `study` has the records it comes from."""
+    """Everything a report says of one model; `study` has the records it comes from."""
 
     study: Study
     outcomes: list[Outcome]
@@ -28,6 +33,32 @@ class Report:
         return f"Which scheme for {self.study.model}?"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a report is asked of: records, and what to make of them; nothing is reckoned before.
+
+    `margin` is the accepted loss of quality as `--margin` spells it, `budget` bytes of memory.
+    """
+
+    records_read: Found
+    model: str | None = None
+    margin: str = "1"
+    run: str | None = None
+    use_case: UseCase | None = None
+    budget: int | None = None
+
+    @property
+    def records(self) -> list[Stored]:
+        """Every record of the model, whatever the report uses of them."""
+        return self.records_read.of_model(self.model)
+
+    @cached_property
+    def report(self) -> Report:
+        """The report. Raises `UserError` as `deciding.study.build` does."""
+        study = build_study(self.records_read, self.model, parse_margins(self.margin), self.run)
+        return build(study, self.use_case, self.budget)
+
+
 def build(study: Study, use_case: UseCase | None = None, budget: int | None = None) -> Report:
     """The report of a study: all use cases, or the one asked for."""
     wanted = USE_CASES if use_case is None else (use_case,)
@@ -36,7 +67,7 @@ def build(study: Study, use_case: UseCase | None = None, budget: int | None = No
         outcomes=[decide(study, case, budget) for case in wanted],
         tables=_tables(study),
         observations=observations.observations(study),
-        environment=tables.environment(study),
+        environment=environment(study),
         notes=_notes(study, budget),
     )
 
@@ -44,7 +75,7 @@ def build(study: Study, use_case: UseCase | None = None, budget: int | None = No
 def _tables(study: Study) -> list[Table]:
     """Every table there is something to say in, in the order of reading."""
     made = [
-        *tables.speed_and_memory(study),
+        *tables.of_measures(study),
         *quality_tables.both(study),
         checkpoints.table(study),
         tables.missing(study),

@@ -16,7 +16,8 @@ Box = tuple[float, float, float, float]  # left, right, bottom, top in character
 class Point:
     """A scheme in the trade-off; `front` when no other is better in both directions.
 
-    `label` and `narrow` say where its name stands, on a wide picture and on a phone.
+    `label` and `narrow` say where its name stands, on a wide picture and on a phone; `text` has
+    both values in words.
     """
 
     scheme: str
@@ -30,6 +31,7 @@ class Point:
     front: bool = False
     label: str = "top right"
     narrow: str = "top right"
+    text: str = ""
 
 
 def placed(points: list[Point]) -> list[Point]:

@@ -1,64 +1,59 @@
 """The tables of quality: a row a scheme, and a row a scheme and task, with verdicts."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from core.records import Figure
-from core.words import figure_text
+from core.words import full_text, span_text, value_text
+from quality.paired import CONFIDENCE
 from quality.tasks import primary
-from reporting.contents.tables import EMPTY, Cell, Column, Table, Tone, figure_cell, one_per_scheme
-from reporting.deciding.study import Candidate, Study
+from reporting.contents.cells import (
+    EMPTY,
+    Cell,
+    Column,
+    Table,
+    Tone,
+    columns_of,
+    filled,
+    measure_notes,
+    rows_of,
+)
+from reporting.deciding.candidate import Candidate
+from reporting.deciding.study import Study
+from reporting.reading import measures
+from reporting.reading.measures import QUALITY
 
 if TYPE_CHECKING:
     from quality.paired import Comparison
 
 VERDICT_TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "undecided": "open"}
+TASK_COLUMNS = ["scheme", "task", "score", "recovery %", "worse", "better", "p", "verdict"]
+
+
+def both(study: Study) -> list[Table]:
+    """Schemes, then schemes and tasks."""
+    return [quality(study), tasks(study)]
 
 
 def quality(study: Study) -> Table:
-    """Perplexity, divergence from the base, generated text, the mean of the tasks, the verdict."""
-    columns: list[Column] = [
-        ("verdict", _verdict),
-        ("tasks, recovery %", _recovery),
-        ("perplexity", figure_cell("perplexity", "perplexity")),
-        ("times BASE", _perplexity_ratio),
-        ("KL mean", figure_cell("divergence", "kl_mean")),
-        ("KL p99", figure_cell("divergence", "kl_p99")),
-        ("top-1 agreement %", figure_cell("divergence", "top1_agreement", 100)),
-        ("ROUGE-L", figure_cell("references", "rouge_l")),
-        ("BLEU", figure_cell("references", "bleu")),
-        ("chrF", figure_cell("references", "chrf")),
-        *((name, figure_cell("references", name)) for name in _custom_metrics(study)),
-        ("answers as BASE %", _same_answers),
+    """The verdict, the mean of the tasks, and the figures of every measure without a table."""
+    keys = [key for key in study.finished if measures.title(key) == QUALITY]
+    columns = [
+        *VERDICT_COLUMNS,
+        ("tasks, mean %", lambda candidate: _mean(study, candidate)),
+        *(column for key in keys for column in columns_of(study, key)),
     ]
+    names, rows = filled(columns, rows_of(study, columns))
     notes = [
         f"verdict: pass when the loss is below the margin ({_margins(study)}) with 95 % "
-        "confidence, fail when it or a task's is above, else undecided; paired by document"
+        "confidence, fail when it or a task's is above, else undecided; paired by document",
+        *(note for key in keys for note in measure_notes(study, key)),
     ]
-    return one_per_scheme(study, "quality", "Quality", columns, notes)
+    return Table("quality", QUALITY, names, rows, notes, QUALITY, measured=True)
 
 
 def _margins(study: Study) -> str:
     return ", ".join(f"{scheme}: {m}" if scheme else str(m) for scheme, m in study.margins.items())
-
-
-def _perplexity_ratio(candidate: Candidate) -> Cell:
-    """Own over the base's perplexity, paired by windows of text."""
-    found: Any = candidate.compared.paired.get("perplexity_ratio") if candidate.compared else None
-    if found is None:
-        return EMPTY
-    ends = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
-    return Cell(f"{found.value:.3f}{ends}", found.value)
-
-
-def _same_answers(candidate: Candidate) -> Cell:
-    same: Any = candidate.compared.paired.get("same_answers") if candidate.compared else None
-    return EMPTY if same is None else Cell(f"{100 * same:.1f}", same)
-
-
-def _custom_metrics(study: Study) -> list[str]:
-    known = ("rouge_l", "bleu", "chrf")
-    records = [c.record("references") for c in study.candidates]
-    return list(dict.fromkeys(n for r in records if r for n in r.figures if n not in known))
 
 
 def _verdict(candidate: Candidate) -> Cell:
@@ -68,17 +63,25 @@ def _verdict(candidate: Candidate) -> Cell:
 
 def _recovery(candidate: Candidate) -> Cell:
     aggregate = candidate.compared.aggregate if candidate.compared else None
-    if aggregate is None or aggregate.recovery is None:
-        return EMPTY
-    return Cell(recovery_text(aggregate), aggregate.recovery)
+    return recovery_cell(aggregate) if aggregate else EMPTY
 
 
-def recovery_text(comparison: "Comparison") -> str:
-    """`98.2 (96.9 to 99.6)`: percent of the base's score, with its interval."""
-    text = f"{comparison.recovery:.1f}"
-    if comparison.recovery_low is None:
-        return text
-    return f"{text} ({comparison.recovery_low:.1f} to {comparison.recovery_high:.1f})"
+VERDICT_COLUMNS: list[Column] = [("verdict", _verdict), ("tasks, recovery %", _recovery)]
+
+
+def recovery_cell(comparison: "Comparison") -> Cell:
+    """Percent of the base's score, with its interval."""
+    share, low, high = (comparison.recovery, comparison.recovery_low, comparison.recovery_high)
+    return EMPTY if share is None else Cell(span_text(share, low, high), share)
+
+
+def _mean(study: Study, candidate: Candidate) -> Cell:
+    """The mean of the tasks' scores; the base's is the one the others are compared with."""
+    compared = [c.compared.aggregate for c in study.compressed if c.compared]
+    base = next((mean.base for mean in compared if mean), None)
+    aggregate = candidate.compared.aggregate if candidate.compared else None
+    mean = base if candidate.is_base else aggregate.compressed if aggregate else None
+    return EMPTY if mean is None else Cell(f"{100 * mean:.2f}", mean)
 
 
 def tasks(study: Study) -> Table:
@@ -86,42 +89,51 @@ def tasks(study: Study) -> Table:
 
     Scores without samples (lm-eval's averages alone) have no recovery and no verdict.
     """
-    columns = ["scheme", "task", "score", "recovery %", "worse", "better", "p", "verdict"]
-    rows = [row for c in study.candidates for row in _task_rows(c)]
+    rows = [row for c in study.candidates for row in _task_rows(study, c)]
     notes = [
-        "worse, better: documents whose score fell or rose; p: that both happen equally often, "
-        "corrected for the number of tasks",
+        "worse, better: documents whose score fell or rose against BASE; p: that both happen "
+        "equally often, corrected for the number of tasks",
         "a checkpoint is judged by the mean of its tasks; single ones rarely decide alone",
     ]
-    return Table("tasks", "Tasks", columns, rows, notes)
+    return Table("tasks", "Tasks", TASK_COLUMNS, rows, notes, QUALITY, measured=True)
 
 
-def _task_rows(candidate: Candidate) -> list[list[Cell]]:
-    record = candidate.record("harness")
-    if record is None:
+def _task_rows(study: Study, candidate: Candidate) -> list[list[Cell]]:
+    """Tasks, then groups of them, which have no figure of their own."""
+    scored = scores_of(candidate)
+    if not scored:
         return []
-    paired = candidate.compared.tasks if candidate.compared else {}
+    compared = candidate.compared.tasks if candidate.compared else {}
     p_values = candidate.compared.p_values if candidate.compared else {}
     rows = []
-    for task, (metric, figure) in scores(record.figures).items():
-        cells = [
-            Cell(candidate.scheme),
-            Cell(f"{task} ({metric})"),
-            Cell(figure_text(figure, 100), figure.value),
-        ]
-        rows.append(cells + _paired(paired.get(task), p_values.get(task)))
+    for task, (metric, figure) in scored.items():
+        score = Cell(full_text(figure, "%"), figure.value)
+        cells = [Cell(candidate.scheme), Cell(f"{task} ({metric})" if metric else task), score]
+        rows.append(cells + _paired(compared.get(task), p_values.get(task)))
+    for task, mean in _groups(study, candidate, scored).items():
+        cell = Cell(value_text(mean, "fraction", "%"), mean)
+        paired = _paired(compared.get(task), p_values.get(task))
+        rows.append([Cell(candidate.scheme), Cell(task), cell, *paired])
     return rows
+
+
+def _groups(study: Study, candidate: Candidate, scored: Iterable[str]) -> dict[str, float]:
+    """The mean scores of groups of tasks: what was compared beside single tasks."""
+    if candidate.is_base:
+        others = [c.compared.tasks for c in study.compressed if c.compared]
+        means = {name: task.base for tasks in others for name, task in tasks.items()}
+    else:
+        compared = candidate.compared.tasks if candidate.compared else {}
+        means = {name: task.compressed for name, task in compared.items()}
+    return {name: mean for name, mean in means.items() if name not in scored}
 
 
 def _paired(comparison: "Comparison | None", p_value: float | None) -> list[Cell]:
     if comparison is None:
         return [EMPTY] * 5
-    recovery = EMPTY
-    if comparison.recovery is not None:
-        recovery = Cell(recovery_text(comparison), comparison.recovery)
     verdict = comparison.verdict
     return [
-        recovery,
+        recovery_cell(comparison),
         Cell(str(comparison.worse), comparison.worse),
         Cell(str(comparison.better), comparison.better),
         EMPTY if p_value is None else Cell(f"{p_value:.3f}", p_value),
@@ -129,20 +141,56 @@ def _paired(comparison: "Comparison | None", p_value: float | None) -> list[Cell
     ]
 
 
-def scores(figures: dict[str, Figure]) -> dict[str, tuple[str, Figure]]:
-    """Task to its headline metric and figure, of a harness record's figures."""
+def scores_of(candidate: Candidate) -> dict[str, tuple[str, Figure]]:
+    """Task to its headline metric and figure, of every measure that scores documents."""
     by_task: dict[str, dict[str, Figure]] = {}
-    for name, figure in figures.items():
-        task, _, metric = name.partition("/")
-        by_task.setdefault(task, {})[metric] = figure
-    found = {}
-    for task, metrics in by_task.items():
-        chosen = primary(list(metrics))
-        if chosen is not None:
-            found[task] = (chosen.removesuffix(",none"), metrics[chosen])
-    return found
+    for key in candidate.quality:
+        record = candidate.record(key)
+        for name, figure in record.figures.items() if record and measures.judges(key) else ():
+            if measures.quantity(key, name) is None:
+                task, _, metric = name.partition("/")
+                by_task.setdefault(task, {})[metric] = figure
+    chosen = {task: (primary(list(metrics)) or "", metrics) for task, metrics in by_task.items()}
+    return {
+        task: (metric.removesuffix(",none"), metrics[metric])
+        for task, (metric, metrics) in chosen.items()
+    }
 
 
-def both(study: Study) -> list[Table]:
-    """Schemes, then schemes and tasks."""
-    return [quality(study), tasks(study)]
+def reasons(study: Study) -> list[str]:
+    """Why measures have no result, once a scheme."""
+    return [
+        f"{candidate.scheme}: {reason.removeprefix(f'{candidate.scheme} is ')}"
+        for candidate in study.candidates
+        for reason in dict.fromkeys(filter(None, map(candidate.problem, candidate.stored)))
+    ]
+
+
+def remarks(study: Study) -> list[str]:
+    """What the tables do not say: warnings, why a verdict is what it is, real differences."""
+    lines = []
+    for candidate in study.candidates:
+        judged = [k for k in candidate.quality if measures.judges(k) and candidate.record(k)]
+        lines += [f"{candidate.scheme}: {text}" for k in judged for text in _warnings(candidate, k)]
+        if judged and candidate.compared:
+            lines += [f"{candidate.scheme}: {candidate.compared.reason}", *_differences(candidate)]
+    return lines
+
+
+def _warnings(candidate: Candidate, key: str) -> list[str]:
+    measure = measures.of_key(key)
+    return measure.warnings(candidate.quality[key].raw()) if measure else []
+
+
+def _differences(candidate: Candidate) -> list[str]:
+    """Tasks whose difference is real at the 5 % level after correction for their number."""
+    compared = candidate.compared
+    if compared is None:
+        return []
+    return [
+        f"{candidate.scheme}: {task} differs from the base ({100 * comparison.difference:+.1f} "
+        f"points, McNemar p = {compared.p_values[task]:.2g} corrected for "
+        f"{len(compared.tasks)} tasks)"
+        for task, comparison in compared.tasks.items()
+        if compared.p_values[task] < 1 - CONFIDENCE
+    ]

@@ -4,21 +4,7 @@ import hashlib
 
 from core.records import Record
 
-PLACES = ("load", "memory", "sequential", "batch")
 LOAD_SETTINGS = ("prompt_tokens", "max_new_tokens", "temperature", "top_p")
-
-
-def measure_order(key: str) -> tuple[int, int]:
-    """Load, memory, one user, then batches by size."""
-    name, _, size = key.partition(" ")
-    place = PLACES.index(name) if name in PLACES else len(PLACES)
-    return place, int(size or 0)
-
-
-def key_of(record: Record) -> str:
-    """A measure's name in a report: batches are told apart by their size."""
-    size = record.settings.get("batch_size")
-    return f"batch {size}" if record.measure == "batch" else record.measure
 
 
 def conditions(record: Record) -> dict[str, str]:
@@ -46,11 +32,11 @@ def context(record: Record) -> dict[str, str]:
     return {**conditions(record), "engine version": str(libraries.get(record.engine, "-"))}
 
 
-def differences(one: dict[str, str], other: dict[str, str]) -> list[str]:
+def differences(first: dict[str, str], second: dict[str, str]) -> list[str]:
     """What differs between two contexts, in words."""
-    names = [*one, *(name for name in other if name not in one)]
+    names = [*first, *(name for name in second if name not in first)]
     return [
-        f"{name} {one.get(name, '-')} and {other.get(name, '-')}"
+        f"{name} {first.get(name, '-')} and {second.get(name, '-')}"
         for name in names
-        if one.get(name, "-") != other.get(name, "-")
+        if first.get(name, "-") != second.get(name, "-")
     ]

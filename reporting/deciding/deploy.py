@@ -6,7 +6,7 @@ from typing import Any
 from checkpoints.models import DEMO, DEMO_PATH
 from core.plugins import ROOT
 from core.records import Record
-from reporting.deciding.study import BASE, Candidate
+from reporting.deciding.candidate import BASE, Candidate
 
 DEFAULTS: dict[str, Any] = {
     "dtype": "auto",

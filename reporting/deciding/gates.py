@@ -1,7 +1,9 @@
 """Gates: what rules a scheme out before its speed is looked at, and what keeps it from winning."""
 
 from core.words import budget_text, size
-from reporting.deciding.study import Candidate, Study
+from reporting.deciding import rule
+from reporting.deciding.candidate import Candidate
+from reporting.deciding.study import Study
 
 
 def gate(candidate: Candidate, budget: int | None) -> str | None:
@@ -9,8 +11,8 @@ def gate(candidate: Candidate, budget: int | None) -> str | None:
     problems = [candidate.problem(key) for key in candidate.performance]
     if candidate.performance and all(problems):
         why = str(problems[0]).removeprefix(f"{candidate.scheme} is ")
-        told = why.startswith(("not served", "not compressed"))
-        return why if told else f"not served: {why}"
+        whole = why.startswith(("not served", "not compressed"))
+        return why if whole else f"not served: {why}"
     if not candidate.performance:
         return "its speed and memory were not measured"
     kernels = wrong_kernels(candidate)
@@ -56,9 +58,9 @@ def wrong_kernels(candidate: Candidate) -> str | None:
 
 def memory_needed(candidate: Candidate) -> float | None:
     """Bytes of the weights in memory and of the KV cache of one request of full length."""
-    weights = candidate.figure("memory", "weights_bytes")
-    cache = candidate.figure("memory", "kv_cache_bytes")
-    requests = candidate.figure("memory", "max_concurrency")
+    weights, cache, requests = (
+        candidate.figure(*known) for known in (rule.MEMORY, rule.CACHE, rule.REQUESTS)
+    )
     if weights is None:
         return None
     return weights.value + (cache.value / requests.value if cache and requests else 0)

@@ -8,7 +8,7 @@ are tested (Bonferroni). Sizes are counted: they may move by 1 %.
 
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -16,16 +16,14 @@ from core.errors import UserError
 from core.records import Figure, Record
 from core.stats import CONFIDENCE, STABLE, Ratio
 from reporting.deciding import pairing
-from reporting.deciding.context import differences, measure_order
+from reporting.deciding.candidate import BASE
+from reporting.deciding.context import differences
 from reporting.deciding.runs import Key, Run
+from reporting.reading import measures
 
 if TYPE_CHECKING:
     from quality.paired import Comparison
 
-TIMED = {"sequential": ("e2e_latency_s",), "batch": ("output_tokens_per_s",)}
-COUNTED = {"memory": ("checkpoint_bytes", "weights_bytes", "kv_cache_tokens")}
-SINGLE = {"load": ("load_s",), "memory": ("peak_bytes",)}  # one value a run: needs earlier runs
-SHOWN = ("perplexity", "divergence", "references")
 EXACT = 0.01
 ENOUGH_RUNS = 3
 PRIOR_RUNS = 10
@@ -65,19 +63,32 @@ def compare(before: Run, after: Run, earlier: list[Run] | None = None) -> list[C
         for key in sorted(before.stored, key=_order)
         if key in after.stored
     ]
-    tested = sum(len(_timed(key[1])) for key, _, _ in pairs)
+    tested = sum(len(_names(key[1], "timed")) for key, _, _ in pairs)
     changes: list[Change] = []
     for key, old, new in pairs:
         changes += _of_pair(key, old.record, new.record, same, max(1, tested))
     return changes + list(_quality(before, after))
 
 
-def _order(key: Key) -> tuple[bool, str, tuple[int, int]]:
-    return key[0] != "BASE", key[0], measure_order(key[1])
+def _order(key: Key) -> tuple[bool, str, tuple[int, str, int]]:
+    return key[0] != BASE, key[0], measures.order(key[1])
 
 
-def _timed(measure: str) -> tuple[str, ...]:
-    return TIMED.get(measure.partition(" ")[0], ())
+def _names(measure: str, change: str) -> list[str]:
+    """The figures of a measure that are compared in one of the ways `Quantity.change` names."""
+    known = measures.of_key(measure)
+    quantities = known.quantities if known else {}
+    return [name for name, quantity in quantities.items() if quantity.change == change]
+
+
+def _ways(measure: str, figures: Iterable[str]) -> dict[str, str]:
+    """How each figure is compared; those of one's own metrics are shown."""
+    known = measures.of_key(measure)
+    if known is None:
+        return {}
+    ways: dict[str, str] = {name: q.change for name, q in known.quantities.items()}
+    own = {name: "shown" for name in figures if name not in ways} if known.own_columns else {}
+    return {name: way for name, way in (ways | own).items() if way != "none"}
 
 
 def _of_pair(
@@ -95,32 +106,36 @@ def _of_pair(
             called="regression",
             reason=f"failed: {new.reason}",
         )
-    kind = measure.partition(" ")[0]
-    names = (*_timed(measure), *COUNTED.get(kind, ()), *SINGLE.get(kind, ()))
-    for name in names or (old.figures if kind in SHOWN else ()):
-        first, second = old.figures.get(name), new.figures.get(name)
-        if first is None or second is None or min(*first.values, *second.values) <= 0:
+    for name, way in _ways(measure, old.figures).items():
+        before, after = old.figures.get(name), new.figures.get(name)
+        if before is None or after is None or min(*before.values, *after.values) <= 0:
             continue
-        history = [
-            run.stored[key].record.figures[name]
-            for run in earlier
-            if key in run.stored and name in run.stored[key].record.figures
-        ]
-        called: Called = "not tested"
-        ratio = None
-        if name in COUNTED.get(kind, ()):
-            called, ratio = counted(first, second)
-        elif kind not in SHOWN:
-            called, ratio = timed(first, second, history, tested)
+        called, ratio = _compared(way, before, after, _history(earlier, key, name), tested)
         yield Change(
             scheme=scheme,
             measure=measure,
             figure=name,
-            before=first,
-            after=second,
+            before=before,
+            after=after,
             ratio=ratio,
             called=called,
         )
+
+
+def _history(earlier: list[Run], key: Key, name: str) -> list[Figure]:
+    """A figure in earlier runs, as far as they have it."""
+    records = [run.stored[key].record for run in earlier if key in run.stored]
+    return [record.figures[name] for record in records if name in record.figures]
+
+
+def _compared(
+    way: str, before: Figure, after: Figure, history: list[Figure], tested: int
+) -> tuple[Called, Ratio | None]:
+    if way == "shown":
+        return "not tested", None
+    if way == "counted":
+        return counted(before, after)
+    return timed(before, after, history, tested)
 
 
 def counted(old: Figure, new: Figure) -> tuple[Called, Ratio]:
@@ -194,12 +209,16 @@ def _quality(before: Run, after: Run) -> Iterator[Change]:
             ]
             for run in (before, after)
         )
-        found = pairing.compare(old, new)
-        for task, paired in found.tasks.items():
-            yield _task_change(scheme, task, paired, found.p_values[task])
+        judging = dict.fromkeys(s.record.measure for s in new if measures.judges(s.record.measure))
+        compared = pairing.compare(old, new)
+        for task, paired in compared.tasks.items():
+            name = ", ".join(judging)
+            yield _task_change(scheme, name, task, paired, compared.p_values[task])
 
 
-def _task_change(scheme: str, task: str, paired: "Comparison", p_value: float) -> Change:
+def _task_change(
+    scheme: str, measure: str, task: str, paired: "Comparison", p_value: float
+) -> Change:
     value = paired.compressed / paired.base if paired.base else None
     ratio = (
         None
@@ -214,7 +233,7 @@ def _task_change(scheme: str, task: str, paired: "Comparison", p_value: float) -
     worse = paired.verdict == "fail" or (paired.high < 0 and real)
     return Change(
         scheme=scheme,
-        measure="harness",
+        measure=measure,
         figure=task,
         before=None,
         after=None,

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from core import plugins
 from core.scheme import Scheme
 from core.stats import Ratio
-from core.words import join, more_of, ratio_inside, significant, size, users
-from reporting.deciding.study import Candidate, Study, headline
+from core.words import join, more_of, percent, ratio_inside, significant, size, value_text
+from reporting.deciding import rule
+from reporting.deciding.candidate import Candidate
+from reporting.deciding.study import Study
+from reporting.reading import measures
+from reporting.reading.measures import load
 
 # Memory is read at least this fast, in bytes per second: one channel of DDR4-2666 and an NVIDIA T4
 # (320 GB/s). Far slower traffic means that reading weights is not what a step waits for.
@@ -19,14 +23,22 @@ EMULATED = {
     "Marlin": "unpacks the weights to 16 bits",
     "Dequant": "unpacks the weights to 16 bits",
 }
-SMALL_CHANGE = 0.05
 LONGER = 1.3
 
 
 def observations(study: Study) -> list[str]:
     """Sentences in the order of use; none where there is nothing to say."""
-    said = [*_speed(study), *_memory(study), *_loading(study), *_quality(study), *_noise(study)]
-    return list(dict.fromkeys(said))
+    sentences = [*_speed(study), *_of_measures(study), *_verdicts(study), *_noise(study)]
+    return list(dict.fromkeys(sentences))
+
+
+def _of_measures(study: Study) -> Iterator[str]:
+    """What each measure says of its own figures."""
+    for key in study.finished:
+        measure = measures.of_key(key)
+        if measure is not None and study.base is not None:
+            compressed = {c.scheme: c.values(key) for c in study.compressed}
+            yield from measure.observe(study.base.values(key), compressed)
 
 
 def _speed(study: Study) -> Iterator[str]:
@@ -50,20 +62,19 @@ def why_not_faster(study: Study, candidate: Candidate) -> str | None:
         return None
     parts = []
     if slower:
-        told = [f"{users(m)} ({ratio_inside(r)})" for m, r in slower.items()]
-        parts.append(f"slower than BASE with {join(told)}")
+        loads = [f"{load(key)} ({ratio_inside(r)})" for key, r in slower.items()]
+        parts.append(f"slower than BASE with {join(loads)}")
     if level:
         whom = "it" if slower else "BASE"
-        parts.append(f"not told from {whom} with {join([users(m) for m in level])}")
+        parts.append(f"indistinguishable from {whom} with {join([load(key) for key in level])}")
     causes = _causes(study, candidate, slower or level)
     because = f" {' '.join(causes)}" if causes else ""
     return f"{candidate.scheme} is {' and '.join(parts)}.{because}"
 
 
 def _ratios(study: Study, candidate: Candidate) -> dict[str, Ratio]:
-    loads = ["sequential", *study.batches()]
-    found = {m: study.speed_up(candidate, m) for m in loads}
-    return {measure: ratio for measure, ratio in found.items() if ratio is not None}
+    ratios = {key: study.speed_up(candidate, key) for key in study.loads()}
+    return {key: ratio for key, ratio in ratios.items() if ratio is not None}
 
 
 def _causes(study: Study, candidate: Candidate, where: dict[str, Ratio]) -> list[str]:
@@ -96,16 +107,21 @@ def _causes(study: Study, candidate: Candidate, where: dict[str, Ratio]) -> list
 
 
 def _with_load(study: Study, where: dict[str, Ratio]) -> str:
-    """How much longer a step of the base takes at the largest load it loses, where that tells."""
-    batches = [m for m in where if m.startswith("batch")]
-    one = study.base.figure("sequential", "tpot_s") if study.base else None
-    many = study.base.figure(batches[-1], "tpot_s") if study.base and batches else None
-    if one is None or many is None or many.value < LONGER * one.value:
+    """How much longer a step of the base takes at the largest load it loses, if it does."""
+    key = list(where)[-1]
+    one, many = _step_s(study, rule.LATENCY), _step_s(study, key)
+    if not one or not many or many < LONGER * one:
         return ""
     return (
-        f" (with {users(batches[-1])} a step of BASE takes {many.value / one.value:.1f}x as long "
+        f" (with {load(key)} a step of BASE takes {many / one:.1f}x as long "
         "as with one: arithmetic is what takes the time there)"
     )
+
+
+def _step_s(study: Study, key: str) -> float | None:
+    """Seconds of one step of the base at a load."""
+    measure = measures.of_key(key)
+    return study.base.values(key).get(measure.step) if measure and study.base else None
 
 
 def kernels_of(candidate: Candidate) -> list[str]:
@@ -133,20 +149,19 @@ def _fallback(candidate: Candidate, scheme: Scheme) -> str | None:
 def _too_small(study: Study) -> Iterator[str]:
     """Weights read per second by the base with one user, against what any memory delivers."""
     assert study.base is not None
-    weights = study.base.figure("memory", "weights_bytes")
-    step = study.base.figure("sequential", "tpot_s")
-    if weights is None or step is None or step.value <= 0:
+    weights, step = study.base.figure(*rule.MEMORY), _step_s(study, rule.LATENCY)
+    if weights is None or not step or step < 0:
         return
-    rate = weights.value / step.value
+    rate = weights.value / step
     slowest = SLOWEST_GPU if study.base.newest.machine.get("gpus") else SLOWEST_CPU
     if rate < slowest / 2:
         saved = rate / slowest
         yield (
             f"The model is too small for compression to pay: a step of BASE takes "
-            f"{significant(step.value * 1000)} ms and reads {size(weights.value)} of weights, "
+            f"{value_text(step, 's', 'ms')} and reads {size(weights.value)} of weights, "
             f"{significant(rate / 1e9)} GB/s, where even slow memory delivers "
-            f"{slowest / 1e9:.0f} GB/s. Reading weights is at most {saved:.0%} of the step, so no "
-            "compression can save more than that; the rest is the cost of starting kernels."
+            f"{slowest / 1e9:.0f} GB/s. Reading weights is at most {percent(saved)} of the step, "
+            "so no compression can save more than that; the rest is the cost of starting kernels."
         )
 
 
@@ -165,53 +180,16 @@ def _regimes(study: Study, candidate: Candidate) -> Iterator[str]:
     wins = [m for m, r in ratios.items() if r.value > 1]
     losses = [m for m, r in ratios.items() if r.value < 1]
     if wins and losses:
+        won, lost = (join([load(key) for key in keys]) for keys in (wins, losses))
         yield (
-            f"{candidate.scheme} wins with {join([users(m) for m in wins])} "
-            f"({ratio_inside(ratios[wins[-1]])}) and loses with {join([users(m) for m in losses])} "
-            f"({ratio_inside(ratios[losses[-1]])}): which one counts depends on the load you serve."
+            f"{candidate.scheme} wins with {won} ({ratio_inside(ratios[wins[-1]])}) and loses with "
+            f"{lost} ({ratio_inside(ratios[losses[-1]])}): which one counts depends on the load "
+            "you serve."
         )
 
 
-def _memory(study: Study) -> Iterator[str]:
-    """Weights that shrank while the peak stayed, and the tokens that fit instead."""
-    if study.base is None:
-        return
-    stayed = []
-    for candidate in study.compressed:
-        weights, peak = (_share(study, candidate, n) for n in ("weights_bytes", "peak_bytes"))
-        if weights and peak and weights < 1 - SMALL_CHANGE < peak:
-            stayed.append((candidate.scheme, weights, peak))
-    cache = study.base.figure("memory", "kv_cache_bytes")
-    if stayed and cache:
-        smallest = min(stayed, key=lambda s: s[1])
-        yield (
-            f"Peak memory hardly moves although weights shrink ({smallest[0]}: weights to "
-            f"{smallest[1]:.0%}, peak to {smallest[2]:.0%} of BASE): the KV cache alone is given "
-            f"{size(cache.value)}, whatever the scheme. Compare weights and KV tokens instead."
-        )
-    for candidate in study.compressed:
-        tokens = _share(study, candidate, "kv_cache_tokens")
-        if tokens and tokens > 1 + SMALL_CHANGE:
-            yield f"{candidate.scheme} leaves room for {tokens:.2f}x the KV-cache tokens of BASE."
-
-
-def _share(study: Study, candidate: Candidate, name: str) -> float | None:
-    assert study.base is not None
-    mine, base = candidate.figure("memory", name), study.base.figure("memory", name)
-    return mine.value / base.value if mine and base and base.value else None
-
-
-def _loading(study: Study) -> Iterator[str]:
-    caches = [f.value for c in study.candidates if (f := c.figure("load", "page_cache"))]
-    if caches and max(caches) - min(caches) > 0.5:
-        yield (
-            f"Load times are not alike: {min(caches):.0%} to {max(caches):.0%} of the checkpoints "
-            "was in the page cache before loading."
-        )
-
-
-def _quality(study: Study) -> Iterator[str]:
-    """What the tasks and the divergence say, and where they disagree."""
+def _verdicts(study: Study) -> Iterator[str]:
+    """Where tasks were lost, and where they leave it open."""
     for candidate in study.compressed:
         tasks = candidate.compared.tasks if candidate.compared else {}
         failed = [task for task, c in tasks.items() if c.verdict == "fail"]
@@ -219,22 +197,15 @@ def _quality(study: Study) -> Iterator[str]:
             yield f"{candidate.scheme} loses more than the margin on {join(failed)}."
         elif candidate.compared and candidate.compared.verdict == "undecided":
             yield f"{candidate.scheme}, quality undecided: {candidate.compared.reason}."
-    kl = {c.scheme: f.value for c in study.compressed if (f := c.figure("divergence", "kl_mean"))}
-    if len(kl) > 1:
-        near, far = min(kl, key=kl.__getitem__), max(kl, key=kl.__getitem__)
-        yield (
-            f"{near} stays nearest to the base's predictions (KL {significant(kl[near])} nats per "
-            f"token), {far} goes farthest ({significant(kl[far])})."
-        )
 
 
 def _noise(study: Study) -> Iterator[str]:
     unstable = sorted(
         {
-            f"{c.scheme} {users(m)}"
+            f"{c.scheme} {load(key)}"
             for c in study.candidates
-            for m in ("sequential", *study.batches())
-            if (f := c.figure(m, headline(m))) and f.stability == "unstable"
+            for key in study.loads()
+            if (f := c.figure(key, measures.headline(key))) and f.stability == "unstable"
         }
     )
     if unstable:

@@ -5,15 +5,19 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserError
 from core.records import Record
+from reporting.reading import measures
 from reporting.reading.results import ANALYSIS, Stored
 
 if TYPE_CHECKING:
     from quality.comparison import Margin, Quality
 
+UNREADABLE = (ArithmeticError, ValueError, LookupError, TypeError, AttributeError)
 AVERAGES = "lm-eval's averages cannot be paired by document: run it with --log_samples"
 
 
-def compare(base: list[Stored], mine: list[Stored], margin: "Margin | None" = None) -> "Quality":
+def compare(
+    base: list[Stored], checkpoint: list[Stored], margin: "Margin | None" = None
+) -> "Quality":
     """What `quality.comparison.quality` says of finished records, read with their raw values.
 
     Records it cannot reckon with become a comparison without a verdict that says why.
@@ -21,13 +25,13 @@ def compare(base: list[Stored], mine: list[Stored], margin: "Margin | None" = No
     from quality import comparison
 
     try:
-        theirs, ours = _whole(base), _whole(mine)
-        found = comparison.quality(_scored(theirs), _scored(ours), margin)
-    except (UserError, ArithmeticError, ValueError, KeyError, TypeError) as problem:
+        both = _whole(base), _whole(checkpoint)
+        compared = comparison.quality(*both, margin)
+    except (UserError, *UNREADABLE) as problem:
         why = f"its records cannot be compared ({problem})"
         return comparison.Quality(tasks={}, p_values={}, aggregate=None, verdict=None, reason=why)
-    averages = len(_scored(theirs)) + len(_scored(ours)) < len(theirs) + len(ours)
-    return replace(found, reason=AVERAGES) if averages and found.verdict is None else found
+    averages = any(not r.raw for records in both for r in records if measures.judges(r.measure))
+    return replace(compared, reason=AVERAGES) if averages and not compared.verdict else compared
 
 
 def _whole(stored: list[Stored]) -> list[Record]:
@@ -36,8 +40,3 @@ def _whole(stored: list[Stored]) -> list[Record]:
         for one in stored
         if one.record.status == "ok" and one.record.measure != ANALYSIS
     ]
-
-
-def _scored(records: list[Record]) -> list[Record]:
-    """Without task scores that have no documents."""
-    return [r for r in records if r.measure != "harness" or (r.raw or {}).get("tasks")]

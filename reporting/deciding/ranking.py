@@ -1,4 +1,4 @@
-"""The best of several schemes for a use case: told apart by intervals, ties broken by loss."""
+"""The best of several schemes for a use case: separated by intervals, ties broken by loss."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +8,10 @@ from core import plugins
 from core.records import Figure
 from core.scheme import Method
 from core.stats import NOISY
-from reporting.deciding.study import Candidate, Study, advantage, headline
+from reporting.deciding import rule
+from reporting.deciding.candidate import Candidate, advantage
+from reporting.deciding.study import Study
+from reporting.reading import measures
 
 UseCase = Literal["latency", "throughput", "memory"]
 USE_CASES: tuple[UseCase, ...] = ("latency", "throughput", "memory")
@@ -34,15 +37,17 @@ class Rated:
 def metric(study: Study, use_case: UseCase) -> tuple[str, str]:
     """The measure and figure a use case is judged by: throughput at the largest batch."""
     if use_case == "memory":
-        return "memory", "weights_bytes"
-    measure = "sequential" if use_case == "latency" else (study.batches() or ["batch"])[-1]
-    return measure, headline(measure)
+        return rule.MEMORY
+    throughput = [key for key in study.finished if measures.split(key)[0] == rule.THROUGHPUT]
+    key = rule.LATENCY if use_case == "latency" else (throughput or [rule.THROUGHPUT])[-1]
+    return key, measures.headline(key)
 
 
 def winner(rated: list[Rated], use_case: UseCase) -> tuple[Rated, list[Rated]]:
-    """The best, or of those not told from it the least lossy, then the simplest; and all tied.
+    """The best, or of those that tie with it the least lossy, then the simplest; and all tied.
 
-    Where the best is told from the base, only schemes that are told from it too tie with the best.
+    Indistinguishable schemes tie. Where the best differs from the base beyond noise, only schemes
+    that do so too tie with the best.
     """
     sign = 1 if rated[0].figure.better == "lower" else -1
     best = min(rated, key=lambda one: sign * one.figure.value)
@@ -75,7 +80,7 @@ def separated(one: Rated, other: Rated, use_case: UseCase) -> bool:
 
 
 def unrepeated(one: Rated, other: Rated, use_case: UseCase) -> bool:
-    """Whether it is the lack of repeats, not their spread, that keeps two from being told apart."""
+    """Whether it is the lack of repeats, not their spread, that keeps two from being separated."""
     single = len(one.figure.values) < 2 or len(other.figure.values) < 2
     return use_case != "memory" and single and one.figure.value != other.figure.value
 
@@ -85,10 +90,10 @@ def finer(one: Rated, other: Rated) -> str:
     if one.candidate.is_base:
         return "is the uncompressed model"
     for paired in (_all_paired([one, other]), False):
-        mine, theirs = (_preference(o, paired_tokens=paired) for o in (one, other))
-        if mine < theirs:
+        first, second = (_preference(o, paired_tokens=paired) for o in (one, other))
+        if first < second:
             differ = [
-                a != b for a, b in zip(mine[1:3] + mine[3], theirs[1:3] + theirs[3], strict=True)
+                a != b for a, b in zip(first[1:3] + first[3], second[1:3] + second[3], strict=True)
             ]
             nearer = NEARER if paired else MORE_BITS
             return ("loses less on the tasks", nearer, *SIMPLER)[differ.index(True)]
@@ -120,7 +125,7 @@ def _cut(one: Rated) -> bool:
 
 
 def _kl(one: Rated) -> float | None:
-    figure = one.candidate.figure("divergence", "kl_mean")
+    figure = one.candidate.figure(*rule.LOSS)
     return figure.value if figure else None
 
 

@@ -4,11 +4,13 @@ import math
 import shlex
 
 from core.stats import NOISY, Ratio
-from core.words import join, more_of, ratio_text, users, with_unit
+from core.words import join, more_of, percent, ratio_text, value_text
+from reporting.deciding.candidate import Candidate, advantage
 from reporting.deciding.deploy import folder
 from reporting.deciding.gates import accepted, quality_state
 from reporting.deciding.ranking import Rated, UseCase, drowned, finer, metric, separated, unrepeated
-from reporting.deciding.study import Candidate, Study, advantage
+from reporting.deciding.study import Study
+from reporting.reading import measures
 
 GOALS = {
     "latency": "one user's latency",
@@ -28,16 +30,18 @@ def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCas
     """Why `lead` comes first, in one sentence with its figure against the base's."""
     measure, name = metric(study, use_case)
     scheme = lead.candidate.scheme
-    value = with_unit(lead.figure.value, lead.figure.unit)
+    shown_in = measures.shown_in(measure, name)
+    value = value_text(lead.figure.value, lead.figure.unit, shown_in)
     ratio = study.speed_up(lead.candidate, measure, name)
     figure = f"{value} {_load(measure, use_case)}{_times(ratio, use_case)}"
     others = [one.candidate.scheme for one in tied if one is not lead]
     if lead.candidate.is_base:
-        alike = f"; {join(others)} cannot be told from it" if others else ""
+        verb = "is" if len(others) == 1 else "are"
+        alike = f"; {join(others)} {verb} indistinguishable from it" if others else ""
         return f"No scheme beats {scheme} in {GOALS[use_case]}: {figure}{alike}."
     kept = f" Its quality {quality_state(lead.candidate)}." if accepted(lead.candidate) else ""
     if ratio is not None and use_case != "memory" and not ratio.separated:
-        kept = f" The measurements do not tell it from the base.{kept}"
+        kept = f" It is indistinguishable from the base in that.{kept}"
     if not others:
         return f"{scheme} has the {BEST[use_case]}: {figure}.{kept}"
     why = dict.fromkeys(finer(lead, one) for one in tied if one is not lead)
@@ -51,7 +55,7 @@ def _times(ratio: Ratio | None, use_case: UseCase) -> str:
     if ratio is None:
         return ""
     if use_case == "memory":
-        return f", {1 / ratio.value:.0%} of the base's"
+        return f", {percent(1 / ratio.value)} of the base's"
     if not ratio.separated:
         return ""
     than = " as fast as the base" if use_case == "latency" else " the base's"
@@ -59,7 +63,7 @@ def _times(ratio: Ratio | None, use_case: UseCase) -> str:
 
 
 def _load(measure: str, use_case: UseCase) -> str:
-    return "of weights" if use_case == "memory" else f"with {users(measure)}"
+    return "of weights" if use_case == "memory" else f"with {measures.load(measure)}"
 
 
 def lost_reason(
@@ -73,8 +77,8 @@ def lost_reason(
     ratio = advantage(one.figure, winner.figure)
     if not separated(one, winner, use_case):
         unstable = [o for o in (one, winner) if (o.figure.cv or 0) > NOISY]
-        noise = "; they vary by more than 8 %, more repeats may tell" if unstable else ""
-        return f"not told from {scheme}, {_preferred(winner, one)}{noise}"
+        noise = "; they vary by more than 8 %, more repeats may separate them" if unstable else ""
+        return f"indistinguishable from {scheme}, {_preferred(winner, one)}{noise}"
     if ratio is None:
         return f"not as good as {scheme}"
     if ratio.value <= 1:
@@ -106,12 +110,12 @@ def undecided_sentence(
     open_ = [sentence]
     if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):
         names = join([one.candidate.scheme for one in tied])
-        open_ = [f"{names} cannot be told apart: a single repeat has no interval."]
+        open_ = [f"{names} cannot be ranked: a single repeat has no interval."]
     noisy = drowned(lead, tied, use_case)
     if noisy is not None:
         open_.append(
             f"{noisy.candidate.scheme} looks better than {lead.candidate.scheme}, but the "
-            "measurements vary by more than 8 %, too much to tell."
+            "measurements vary by more than 8 %, too much to rank them."
         )
     if not accepted(lead.candidate):
         open_.append(f"But its quality {quality_state(lead.candidate)}.")
@@ -135,16 +139,30 @@ def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -
 
 def too_few_documents(candidate: Candidate) -> list[str]:
     """A sentence where the tasks have fewer documents than the verdict needs; else nothing."""
-    found, stored = candidate.compared, candidate.quality.get("harness")
-    needed = found.aggregate.documents_needed if found and found.aggregate else None
-    told = stored.raw().get("tasks", {}) if found and stored and needed else {}
-    numbers = [told[task].get("available") for task in found.tasks] if found and told else []
-    if not needed or not numbers or None in numbers or needed <= sum(numbers):
+    compared = candidate.compared
+    needed = compared.aggregate.documents_needed if compared and compared.aggregate else None
+    if compared is None or not needed:
+        return []
+    counts = _available(candidate)
+    numbers = [counts.get(task) for task in compared.tasks]
+    known = [number for number in numbers if number is not None]
+    if not known or len(known) < len(numbers) or needed <= sum(known):
         return []
     return [
-        f"These tasks have only {sum(numbers):,} documents: they cannot decide it. Add tasks "
+        f"These tasks have only {sum(known):,} documents: they cannot decide it. Add tasks "
         "(score.py --tasks) or state a wider --margin."
     ]
+
+
+def _available(candidate: Candidate) -> dict[str, int]:
+    """Documents there are of each task, as far as records say."""
+    counts: dict[str, int] = {}
+    for key, stored in candidate.quality.items():
+        measure = measures.of_key(key)
+        raw = stored.raw() if measure and measure.scores and candidate.record(key) else {}
+        if measure and raw:
+            counts |= measure.available(raw)
+    return counts
 
 
 def measure_command(study: Study, base: bool = False) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.records import Record
-from reporting.deciding.context import conditions, differences, key_of
+from reporting.deciding.context import conditions, differences
 from reporting.reading import results as reading
+from reporting.reading.measures import key_of
 from reporting.reading.results import ANALYSIS, Found, Stored
 
 Key = tuple[str, str]  # scheme and measure

@@ -7,71 +7,22 @@ record counts, even when it failed. What is left out is said in `notes`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from core import rounds
 from core.errors import UserError
-from core.records import Figure, Record
-from core.stats import Ratio, ratio
+from core.records import Record
+from core.stats import Ratio
 from reporting.deciding import pairing
-from reporting.deciding.context import context, differences, key_of, measure_order
+from reporting.deciding.candidate import BASE, Candidate, advantage, same_weights
+from reporting.deciding.context import context, differences
+from reporting.reading import measures
+from reporting.reading.measures import key_of
 from reporting.reading.results import ANALYSIS, Found, Stored
 
 if TYPE_CHECKING:
-    from quality.comparison import Margin, Quality
-
-BASE = "BASE"
-MARGIN = "1"  # a point of a hundred
-
-
-@dataclass
-class Candidate:
-    """One scheme of the model and the records of it that are used.
-
-    `performance` is keyed by measure, batches by size too (`batch 8`); `quality` by measure.
-    `analysis` is what was found inside the checkpoint. `compared` is `quality.comparison.Quality`
-    against the base, None without a base.
-    """
-
-    scheme: str
-    performance: dict[str, Stored] = field(default_factory=dict)
-    quality: dict[str, Stored] = field(default_factory=dict)
-    analysis: Stored | None = None
-    compared: "Quality | None" = None
-
-    @property
-    def is_base(self) -> bool:
-        """Whether this is the uncompressed model."""
-        return self.scheme == BASE
-
-    @property
-    def newest(self) -> Record:
-        """The newest of its records, performance first: it says which checkpoint this is."""
-        group = self.performance or self.quality
-        return max(
-            (s.record for s in group.values()), key=lambda r: (r.served is not None, r.ended)
-        )
-
-    @property
-    def served(self) -> dict[str, Any]:
-        """What the engine really served, empty when it never loaded."""
-        return self.newest.served or {}
-
-    def record(self, measure: str) -> Record | None:
-        """Its record of a measure where that finished."""
-        stored = self.performance.get(measure) or self.quality.get(measure)
-        return stored.record if stored and stored.record.status == "ok" else None
-
-    def figure(self, measure: str, name: str) -> Figure | None:
-        """One figure, None where the measure did not finish or the hardware cannot tell."""
-        record = self.record(measure)
-        return record.figures.get(name) if record else None
-
-    def problem(self, measure: str) -> str | None:
-        """Why a measure of it has no result, None when it has one or was not asked for."""
-        stored = self.performance.get(measure) or self.quality.get(measure)
-        if stored is None or stored.record.status == "ok":
-            return None
-        return stored.record.reason or stored.record.status
+    from quality.comparison import Margin, Quality, Scored
 
 
 @dataclass
@@ -95,14 +46,14 @@ class Study:
         """Every other candidate."""
         return [c for c in self.candidates if not c.is_base]
 
-    def measures(self) -> list[str]:
-        """The performance measures somebody finished: sequential, then batches by size."""
-        keys = {key for c in self.candidates for key in c.performance if c.record(key)}
-        return sorted(keys, key=measure_order)
+    @property
+    def finished(self) -> list[str]:
+        """The measures somebody finished, by key, as reports order them."""
+        return measures.ordered(k for c in self.candidates for k in c.stored if c.record(k))
 
-    def batches(self) -> list[str]:
-        """`batch 8`, `batch 32`, ... as far as measured, small first."""
-        return [key for key in self.measures() if key.startswith("batch")]
+    def loads(self) -> list[str]:
+        """The measures of speed at a load that somebody finished."""
+        return [key for key in self.finished if measures.load(key)]
 
     @property
     def rounds(self) -> list[int]:
@@ -113,42 +64,29 @@ class Study:
         timed = (s.record for c in self.candidates for s in c.performance.values())
         return sorted({record.round for record in timed if record.status == "ok"})
 
-    def speed_up(self, candidate: Candidate, measure: str, name: str = "") -> Ratio | None:
+    def speed_up(self, candidate: Candidate, key: str, name: str = "") -> Ratio | None:
         """How many times better than the base a figure is: above 1 is better, whatever its unit.
 
-        Without `name` it is the measure's `headline`.
+        Without `name` it is the measure's headline figure.
         """
         if self.base is None or candidate.is_base:
             return None
-        name = name or headline(measure)
-        return advantage(candidate.figure(measure, name), self.base.figure(measure, name))
-
-
-def headline(measure: str) -> str:
-    """The figure that says how fast a scheme is at a load: latency of one, throughput of many."""
-    return "e2e_latency_s" if measure == "sequential" else "output_tokens_per_s"
-
-
-def advantage(mine: Figure | None, other: Figure | None) -> Ratio | None:
-    """`mine` over `other`, turned round for figures where less is better; None without both."""
-    if mine is None or other is None or min(*mine.values, *other.values) <= 0:
-        return None
-    if mine.better == "lower":
-        return ratio(other.values, mine.values)
-    return ratio(mine.values, other.values)
+        name = name or measures.headline(key)
+        return advantage(candidate.figure(key, name), self.base.figure(key, name))
 
 
 def build(
-    found: Found, model: str | None = None, margin: str = MARGIN, run: str | None = None
+    found: Found,
+    model: str | None = None,
+    margins: "dict[str, Margin] | None" = None,
+    run: str | None = None,
 ) -> Study:
-    """The study of one model; `margin` is the accepted loss of quality as `--margin` spells it.
+    """The study of one model; `margins` are accepted losses as `parse_margins` gives them.
 
     Raises `UserError` when there are no records, several models and none was named, or the named
     model or run has none.
     """
-    from quality.comparison import parse_margins
-
-    margins = parse_margins(margin)
+    margins = _margins(margins)
     stored = _of_run(found.of_model(model), run)
     name = stored[-1].record.subject.model
     speed = [s for s in stored if s.record.kind == "performance"]
@@ -173,15 +111,45 @@ def build(
     return study
 
 
+def of_records(records: Iterable[Record], margins: "dict[str, Margin] | None" = None) -> Study:
+    """The study of one model's records that were just made, raw values included."""
+    stored = [Stored(record, Path()) for record in rounds.merged(records)]
+    return build(Found(stored=stored), margins=margins)
+
+
+def of_scored(
+    scored: "list[tuple[Scored, Quality]]", margins: "dict[str, Margin] | None" = None
+) -> Study:
+    """The study of one base and of checkpoints scored against it, with what that says of each."""
+    candidates = []
+    for each, compared in scored:
+        candidate = Candidate(each.checkpoint[0].subject.scheme)
+        candidate.quality = {key_of(r): Stored(r, Path()) for r in each.checkpoint}
+        candidate.compared = None if each.is_base else compared
+        candidates.append(candidate)
+    return Study(
+        model=candidates[0].newest.subject.model,
+        candidates=sorted(candidates, key=lambda candidate: not candidate.is_base),
+        context={},
+        margins=_margins(margins),
+    )
+
+
+def _margins(margins: "dict[str, Margin] | None") -> "dict[str, Margin]":
+    from quality.comparison import Margin
+
+    return {"": Margin()} if margins is None else margins
+
+
 def _of_run(stored: list[Stored], run: str | None) -> list[Stored]:
     """Performance of that run only; quality stays, it does not depend on when."""
     if run is None:
         return stored
-    mine = [s for s in stored if s.record.run_id.startswith(run)]
-    if not mine:
+    of_run = [s for s in stored if s.record.run_id.startswith(run)]
+    if not of_run:
         raise UserError(f"there is no run {run!r}; the newest is {stored[-1].record.run_id}")
-    quality = [s for s in stored if s.record.kind == "quality" and s not in mine]
-    return [*quality, *mine]
+    quality = [s for s in stored if s.record.kind == "quality" and s not in of_run]
+    return [*quality, *of_run]
 
 
 def _comparable(stored: list[Stored]) -> tuple[list[Stored], list[str]]:
@@ -217,11 +185,11 @@ def _add_quality(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> 
     left: dict[str, int] = {}
     for one in stored:
         candidate = candidates.get(one.record.subject.scheme)
-        if candidate and candidate.performance and not _same_weights(candidate.newest, one.record):
+        if candidate and candidate.performance and not same_weights(candidate.newest, one.record):
             left[candidate.scheme] = left.get(candidate.scheme, 0) + 1
             continue
         if one.record.measure != ANALYSIS:
-            _of(candidates, one).quality[one.record.measure] = one
+            _of(candidates, one).quality[key_of(one.record)] = one
     return [
         f"{scheme}: {count} quality records are left out, they are of other weights than were timed"
         for scheme, count in left.items()
@@ -233,17 +201,8 @@ def _add_analyses(candidates: dict[str, Candidate], stored: Iterable[Stored]) ->
     for one in stored:
         candidate = candidates.get(one.record.subject.scheme)
         analysed = one.record.measure == ANALYSIS
-        if analysed and candidate and _same_weights(candidate.newest, one.record):
+        if analysed and candidate and same_weights(candidate.newest, one.record):
             candidate.analysis = one
-
-
-def _same_weights(one: Record, other: Record) -> bool:
-    """Whether two records are of one checkpoint. lm-eval's own files do not name their weights.
-
-    A record without weights that failed is of a checkpoint that could not be made: of none.
-    """
-    mine, theirs = one.subject.fingerprint, other.subject.fingerprint
-    return mine == theirs or not theirs or (not mine and one.status == "ok")
 
 
 def _compare_quality(study: Study) -> None:

@@ -1,15 +1,16 @@
 """The page's drill-down: everything known about one scheme, opened when asked for."""
 
+from functools import partial
 from typing import Any
 
 from core.records import Record
-from core.words import size, with_unit
+from core.words import size, value_text
 from reporting.contents import checkpoints
-from reporting.deciding.context import key_of
+from reporting.deciding.candidate import BASE, Candidate
 from reporting.deciding.deploy import folder, serve_command
-from reporting.deciding.study import Candidate, Study
+from reporting.deciding.study import Study
 from reporting.formats._markup import Markup, element
-from reporting.reading.results import Stored
+from reporting.reading import measures
 
 MOST_REQUESTS = 60  # rows of raw requests shown per measure
 MOST_ANSWERS = 5
@@ -68,14 +69,14 @@ def _compression(record: Record) -> dict[str, Any]:
     """The manifest's facts that say how; paths of the machine it was made on are left out."""
     manifest = record.subject.manifest
     base = manifest.get("base")
-    told = {
+    facts = {
         name: manifest.get(name)
         for name in ("recipe", "settings", "calibration", "phases", "layers", "ignored", "wall_s")
     }
     if isinstance(base, dict):
-        told["base fingerprint"] = base.get("fingerprint")
+        facts["base fingerprint"] = base.get("fingerprint")
     peak = (manifest.get("peak_memory_bytes") or {}).get("main")
-    return {**told, "peak memory": size(peak) if peak else None}
+    return {**facts, "peak memory": size(peak) if peak else None}
 
 
 def _served(candidate: Candidate) -> dict[str, Any]:
@@ -91,8 +92,8 @@ def _served(candidate: Candidate) -> dict[str, Any]:
         "arguments",
         "process",
     )
-    told = {name: candidate.served.get(name) for name in kept}
-    return {**told, "command": serve_command(candidate)} if candidate.served else {}
+    facts = {name: candidate.served.get(name) for name in kept}
+    return {**facts, "command": serve_command(candidate)} if candidate.served else {}
 
 
 def _inside(candidate: Candidate) -> list[Markup]:
@@ -127,9 +128,8 @@ def _findings(result: dict[str, Any]) -> Markup:
 
 def _settings(candidate: Candidate) -> list[Markup]:
     """Each measure's own settings, folded: they differ from measure to measure."""
-    stored = [*candidate.performance.values(), *candidate.quality.values()]
-    told = [(key_of(one.record), _pairs(one.record.settings)) for one in stored]
-    return [_fold(key, pairs) for key, pairs in told if pairs]
+    settings = {key: _pairs(stored.record.settings) for key, stored in candidate.stored.items()}
+    return [_fold(key, pairs) for key, pairs in settings.items() if pairs]
 
 
 def _pairs(facts: dict[str, Any]) -> Markup:
@@ -166,23 +166,13 @@ def _code(text: str) -> Markup:
 def _figures(candidate: Candidate) -> Markup:
     heads = ("measure", "figure", "median", "95 % interval", "stability", "values")
     rows = []
-    for stored in [*candidate.performance.values(), *candidate.quality.values()]:
+    for key, stored in candidate.stored.items():
         for name, figure in stored.record.figures.items():
-            ends = [
-                with_unit(end, figure.unit) for end in (figure.low, figure.high) if end is not None
-            ]
-            repeats = [with_unit(v, figure.unit) for v in figure.values]
-            median = with_unit(figure.value, figure.unit)
-            rows.append(
-                [
-                    key_of(stored.record),
-                    name,
-                    median,
-                    " to ".join(ends),
-                    figure.stability or "",
-                    ", ".join(repeats),
-                ]
-            )
+            words = partial(value_text, unit=figure.unit, shown_in=measures.shown_in(key, name))
+            ends = [words(end) for end in (figure.low, figure.high) if end is not None]
+            repeats = ", ".join(words(value) for value in figure.values)
+            interval, stability = " to ".join(ends), figure.stability or ""
+            rows.append([key, name, words(figure.value), interval, stability, repeats])
     return _table(f"Figures of {candidate.scheme}", heads, rows)
 
 
@@ -227,16 +217,24 @@ def _fold(title: str, *children: Markup) -> Markup:
 
 
 def _answers(study: Study, candidate: Candidate) -> list[Markup]:
-    """The first generated texts, the base's beside them."""
-    mine = _generated(candidate.quality.get("references"))
+    """The first generated texts of each measure that has any, the base's beside them."""
     base = study.base if not candidate.is_base else None
-    theirs = _generated(base.quality.get("references")) if base else []
-    rows = [[str(n + 1), text, *theirs[n : n + 1]] for n, text in enumerate(mine[:MOST_ANSWERS])]
-    heads = ("document", candidate.scheme, "BASE")[: len(rows[0])] if rows else ()
-    return [_table(f"Answers of {candidate.scheme}", heads, rows)] if rows else []
+    drawn = []
+    for key in candidate.quality:
+        texts, others = _generated(candidate, key), _generated(base, key) if base else []
+        rows = [
+            [str(n + 1), text, *others[n : n + 1]] for n, text in enumerate(texts[:MOST_ANSWERS])
+        ]
+        heads = ("document", candidate.scheme, BASE)[: len(rows[0])] if rows else ()
+        drawn += [_table(f"Answers of {candidate.scheme}", heads, rows)] if rows else []
+    return drawn
 
 
-def _generated(stored: Stored | None) -> list[str]:
-    if stored is None or stored.record.status != "ok":
+def _generated(candidate: Candidate, key: str) -> list[str]:
+    measure, stored = measures.of_key(key), candidate.quality.get(key)
+    if measure is None or measure.answers is None or not stored or not candidate.record(key):
         return []
-    return [str(text) for text in stored.raw().get("generated", [])]
+    try:
+        return [str(text) for text in measure.answers(stored.raw())]
+    except (KeyError, TypeError):  # raw values that are not this measure's
+        return []

@@ -2,52 +2,56 @@
 
 from typing import Any
 
+from core.measure import Quantity
 from core.records import Figure, Record
-from core.words import users
-from reporting.contents.changes import HEADLINES
-from reporting.contents.charts import MIB
-from reporting.contents.tables import Table
-from reporting.deciding.context import measure_order
+from core.words import UNNAMED, full_text, scale
+from reporting.contents.changes import Comparison, headlined
 from reporting.deciding.runs import Run
-from reporting.formats import html as page
+from reporting.formats import _page as page
+from reporting.reading import measures
 
 
-def html(model: str, known: list[Run], tables: list[Table]) -> str:
+def html(history: Comparison) -> str:
     """The whole page of a model's runs, oldest first, with the tables of the other formats."""
-    data = {"history": charts(known)}
-    parts = [page.section("figures", "From run to run", page.chart("history", data))]
-    parts += [page.section(one.key, one.title, page.table(one)) for one in tables if one.rows]
-    where = f"{len(known)} runs, {known[0].ended[:10]} to {known[-1].ended[:10]}"
-    return page.whole(f"How {model} went", where, parts, data)
+    runs = history.runs
+    data = {"history": charts(runs)}
+    parts = [page.section("figures", "From run to run", page.chart("history", data["history"]))]
+    parts += [page.section(one.key, one.title, page.table(one)) for one in history.tables]
+    where = f"{len(runs)} runs, {runs[0].ended[:10]} to {runs[-1].ended[:10]}"
+    return page.whole(f"How {history.model} went", where, [part for part in parts if part], data)
 
 
 def charts(known: list[Run]) -> list[dict[str, Any]]:
     """One chart a headline figure, a line a scheme; points have run, end, value and interval."""
-    measures = sorted({measure for run in known for _, measure in run.stored}, key=measure_order)
-    shown = [m for m in measures if m.partition(" ")[0] in HEADLINES]
-    return [made for measure in shown if (made := _chart(known, measure))["lines"]]
+    keys = headlined(key for run in known for _, key in run.stored)
+    return [made for key in keys if (made := _chart(known, key))["lines"]]
 
 
-def _chart(known: list[Run], measure: str) -> dict[str, Any]:
-    name, title = HEADLINES[measure.partition(" ")[0]]
+def _chart(known: list[Run], key: str) -> dict[str, Any]:
+    name = measures.headline(key)
+    quantity = measures.declared(key)[name]
+    found = [
+        (run, scheme, stored.record, stored.record.figures[name])
+        for run in known
+        for (scheme, of), stored in run.stored.items()
+        if of == key and name in stored.record.figures
+    ]
+    largest = max((figure.value for *_, figure in found), default=0.0)
+    factor, unit = scale(largest, quantity.unit, quantity.shown_in)
     lines: dict[str, list[dict[str, Any]]] = {}
-    unit, better = "", "none"
-    for run in known:
-        for (scheme, of), stored in run.stored.items():
-            figure = stored.record.figures.get(name)
-            if of == measure and figure is not None:
-                unit, better = figure.unit, figure.better
-                lines.setdefault(scheme, []).append(_point(run, stored.record, figure))
+    for run, scheme, record, figure in found:
+        lines.setdefault(scheme, []).append(_point(run, record, figure, quantity, factor))
     return {
-        "title": title.format(users(measure)),
-        "unit": "MiB" if unit == "bytes" else unit,
-        "better": better,
+        "title": measures.headline_title(key),
+        "unit": "" if unit in UNNAMED else unit,
+        "better": quantity.better,
         "lines": lines,
     }
 
 
-def _point(run: Run, record: Record, figure: Figure) -> dict[str, Any]:
-    factor = 1 / MIB if figure.unit == "bytes" else 1
+def _point(
+    run: Run, record: Record, figure: Figure, quantity: Quantity, factor: float
+) -> dict[str, Any]:
     low, high = (None if end is None else end * factor for end in (figure.low, figure.high))
     return {
         "run": run.name,
@@ -55,4 +59,5 @@ def _point(run: Run, record: Record, figure: Figure) -> dict[str, Any]:
         "value": figure.value * factor,
         "low": low,
         "high": high,
+        "full": full_text(figure, quantity.shown_in),
     }

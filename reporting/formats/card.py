@@ -6,23 +6,25 @@ Source of the format: https://huggingface.co/docs/hub/model-cards and huggingfac
 `ModelCardData`, which builds and reads back what is written.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from checkpoints import checkpoint, models
 from core.errors import UserError
 from reporting.contents import quality_tables
-from reporting.contents.document import Report
-from reporting.contents.tables import Table
+from reporting.contents.cells import Table
+from reporting.contents.document import Report, Request
+from reporting.deciding.candidate import BASE, Candidate
 from reporting.deciding.deploy import serve_command
 from reporting.deciding.gates import quality_state
 from reporting.deciding.reasons import GOALS
-from reporting.deciding.study import Candidate
 from reporting.formats import md as markdown
+from reporting.formats._format import Format, write_text
 from reporting.formats.md import escape
+from reporting.reading import measures
 
 START, END = "<!-- report.py: start -->", "<!-- report.py: end -->"
-SHARED_TABLES = ("sequential", "batch", "memory", "quality", "tasks")
 DIGITS = 4
 
 
@@ -62,8 +64,9 @@ def write(report: Report, folder: Path) -> Path:
 def section(report: Report, candidate: Candidate) -> str:
     """The marked section: what it is, how to serve it, what it costs and gains, on what."""
     scheme = candidate.scheme
-    told = dict(report.environment)
-    where = f"{told.get('hardware', '')}, {told.get('engine', '')} {told.get('vllm', '')}".strip()
+    facts = dict(report.environment)
+    engine = f"{facts.get('engine', '')} {facts.get('vllm', '')}"
+    where = f"{facts.get('hardware', '')}, {engine}".strip()
     parts = [
         START,
         f"## {escape(scheme)}, measured",
@@ -72,9 +75,9 @@ def section(report: Report, candidate: Candidate) -> str:
         *(
             markdown.table(_rows(table, scheme), "###")
             for table in report.tables
-            if table.key.startswith(SHARED_TABLES) and _rows(table, scheme).rows
+            if table.measured and _rows(table, scheme).rows
         ),
-        f"Measured on {escape(where)}, {escape(told.get('measured', ''))}.",
+        f"Measured on {escape(where)}, {escape(facts.get('measured', ''))}.",
         END,
     ]
     return "\n\n".join(parts)
@@ -92,9 +95,9 @@ def _summary(report: Report, candidate: Candidate) -> str:
 
 def _rows(table: Table, scheme: str) -> Table:
     """The rows of a scheme and of the base."""
-    kept = [row for row in table.rows if row[0].text in (scheme, "BASE")]
-    mine = any(row[0].text == scheme for row in kept)
-    return Table(table.key, table.title, table.columns, kept if mine else [], table.notes)
+    kept = [row for row in table.rows if row[0].text in (scheme, BASE)]
+    named = any(row[0].text == scheme for row in kept)
+    return replace(table, rows=kept if named else [])
 
 
 def about(candidate: Candidate) -> dict[str, str]:
@@ -113,36 +116,32 @@ def about(candidate: Candidate) -> dict[str, str]:
 
 
 def eval_results(candidate: Candidate) -> list[Any]:
-    """Task scores (0 to 1, as lm-eval gives them) and perplexity as `EvalResult`s."""
+    """Task scores (0 to 1, as lm-eval gives them) and figures of public data as `EvalResult`s."""
+    scores = [
+        _eval_result(task, metric, figure.value)
+        for task, (metric, figure) in quality_tables.scores_of(candidate).items()
+    ]
+    for key in candidate.quality:
+        measure, record = measures.of_key(key), candidate.record(key)
+        figure = candidate.figure(key, measures.headline(key))
+        dataset = measure.dataset(record.settings) if measure and record else ""
+        if figure is not None and dataset:
+            scores.append(_eval_result(dataset, measures.headline(key), figure.value))
+    return scores
+
+
+def _eval_result(dataset: str, metric: str, value: float) -> Any:
     from huggingface_hub import EvalResult
 
-    made = []
-    harness = candidate.record("harness")
-    for task, (metric, figure) in quality_tables.scores(harness.figures if harness else {}).items():
-        made.append(
-            EvalResult(
-                task_type="text-generation",
-                dataset_type=task,
-                dataset_name=task,
-                metric_type=metric.partition(",")[0],
-                metric_name=metric,
-                metric_value=round(figure.value, DIGITS),
-            )
-        )
-    perplexity = candidate.figure("perplexity", "perplexity")
-    if perplexity is not None:
-        record = candidate.record("perplexity")
-        text = str((record.settings if record else {}).get("source") or "text")
-        made.append(
-            EvalResult(
-                task_type="text-generation",
-                dataset_type=text,
-                dataset_name=text,
-                metric_type="perplexity",
-                metric_value=round(perplexity.value, DIGITS),
-            )
-        )
-    return made
+    kind = metric.partition(",")[0]
+    return EvalResult(
+        task_type="text-generation",
+        dataset_type=dataset,
+        dataset_name=dataset,
+        metric_type=kind,
+        metric_name=metric,
+        metric_value=round(value, DIGITS),
+    )
 
 
 def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
@@ -154,13 +153,13 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
     try:
         made = ModelCard(content)
         made.data.model_name = made.data.model_name or candidate.newest.subject.path
-        mine = eval_results(candidate)
+        scores = eval_results(candidate)
         kept = [
             old
             for old in made.data.eval_results or []
-            if not any(old.is_equal_except_value(new) for new in mine)
+            if not any(old.is_equal_except_value(new) for new in scores)
         ]
-        made.data.eval_results = [*kept, *mine] or None
+        made.data.eval_results = [*kept, *scores] or None
         tags = [*(made.data.tags or []), "vllm", candidate.newest.subject.format]
         made.data.tags = list(dict.fromkeys(tags))
         for key, value in about(candidate).items():
@@ -171,7 +170,7 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
     except (ValueError, TypeError, KeyError, YAMLError) as problem:
         why = " ".join(str(problem).split())
         raise UserError(f"README.md: its metadata cannot be read ({why})") from problem
-    assert len(read) == len(kept) + len(mine)
+    assert len(read) == len(kept) + len(scores)
     return text
 
 
@@ -182,3 +181,10 @@ def _placed(text: str, marked: str) -> str:
     if start and end:
         return f"{before}{marked}{after}".rstrip()
     return f"{text.rstrip()}\n\n{marked}".lstrip()
+
+
+def _write(request: Request, output: Path | None) -> None:
+    write_text(card(request.report), output)
+
+
+FORMAT = Format(summary="a model card of the scheme that was chosen", write=_write)

@@ -1,74 +1,17 @@
-"""The report for machines: a long table as CSV (one row a value), and the whole as JSON."""
+"""The report for machines: the whole as one JSON document."""
 
-import csv
-import io
-from collections.abc import Iterator
+import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from reporting.contents.document import Report
-from reporting.deciding.context import key_of
+from core import cli
+from reporting.contents import changes
+from reporting.contents.changes import Comparison
+from reporting.contents.document import Report, Request
+from reporting.deciding.candidate import Candidate
+from reporting.formats._format import Format, write_text
 from reporting.reading.results import Stored
-
-COLUMNS = (
-    "model", "scheme", "kind", "measure", "batch_size", "figure", "unit", "better", "repeat",
-    "value", "median", "low", "high", "stability", "status", "reason", "run_id", "engine", "device",
-    "ended", "file",
-)  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def long_csv(stored: list[Stored]) -> str:
-    """One row per repeat of every figure of every record, as `pandas.read_csv` likes it.
-
-    A record without figures is one row with its reason. Texts that a spreadsheet would run as a
-    formula get a leading apostrophe.
-    """
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for one in stored:
-        for row in _rows(one):
-            writer.writerow({name: _harmless(value) for name, value in row.items()})
-    return out.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    risky = isinstance(value, str) and value.startswith(FORMULA)
-    return f"'{value}" if risky else value
-
-
-def _rows(one: Stored) -> Iterator[dict[str, Any]]:
-    record = one.record
-    gpus = record.machine.get("gpus") or []
-    shared = {
-        "model": record.subject.model,
-        "scheme": record.subject.scheme,
-        "kind": record.kind,
-        "measure": record.measure,
-        "status": record.status,
-        "reason": record.reason or "",
-        "run_id": record.run_id,
-        "engine": record.engine,
-        "ended": record.ended,
-        "device": gpus[0].get("name") if gpus else record.machine.get("cpu", ""),
-        "batch_size": record.settings.get("batch_size", "") if record.measure == "batch" else "",
-        "file": str(one.path),
-    }
-    if not record.figures:
-        yield shared
-    for name, figure in record.figures.items():
-        told = {
-            "figure": name,
-            "unit": figure.unit,
-            "better": figure.better,
-            "median": figure.value,
-            "low": figure.low,
-            "high": figure.high,
-            "stability": figure.stability,
-        }
-        for repeat, value in enumerate(figure.values):
-            yield {**shared, **told, "repeat": repeat, "value": value}
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -87,16 +30,14 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _scheme(report: Report, candidate: Any) -> dict[str, Any]:
-    stored = [*candidate.performance.values(), *candidate.quality.values()]
-    loads = ["sequential", *report.study.batches()]
-    ratios = {m: report.study.speed_up(candidate, m) for m in loads}
+def _scheme(report: Report, candidate: Candidate) -> dict[str, Any]:
+    ratios = {key: report.study.speed_up(candidate, key) for key in report.study.loads()}
     return {
         "checkpoint": candidate.newest.subject.path,
         "fingerprint": candidate.newest.subject.fingerprint,
         "kernels": candidate.served.get("kernels"),
-        "measures": {key_of(s.record): _measure(s) for s in stored},
-        "speed_up": {m: asdict(r) for m, r in ratios.items() if r is not None},
+        "measures": {key: _measure(stored) for key, stored in candidate.stored.items()},
+        "speed_up": {key: asdict(r) for key, r in ratios.items() if r is not None},
         "quality": candidate.compared.as_json() if candidate.compared else None,
     }
 
@@ -110,3 +51,26 @@ def _measure(one: Stored) -> dict[str, Any]:
         "run_id": one.record.run_id,
         "file": str(one.path),
     }
+
+
+def _print(document: Any, output: Path | None) -> None:
+    if output is None:
+        return cli.print_json(document)
+    return write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", output)
+
+
+def _write(request: Request, output: Path | None) -> None:
+    _print(as_json(request.report), output)
+
+
+def _write_changes(comparison: Comparison, output: Path | None) -> None:
+    _print(changes.as_json(comparison), output)
+
+
+FORMAT = Format(
+    summary="everything, for machines",
+    suffixes=(".json",),
+    write=_write,
+    compare=_write_changes,
+    history=_write_changes,
+)

@@ -1,11 +1,14 @@
 """The report as Markdown for a repository: GitHub's tables, everything from records escaped."""
 
 import re
+from pathlib import Path
 
-from reporting.contents.document import Report
-from reporting.contents.tables import Table
+from reporting.contents.cells import Table
+from reporting.contents.changes import Comparison
+from reporting.contents.document import Report, Request
 from reporting.deciding.decision import Outcome
 from reporting.deciding.reasons import GOALS
+from reporting.formats._format import Format, write_text
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#!~])")
 
@@ -65,3 +68,20 @@ def table(one: Table, level: str = "##") -> str:
     ]
     notes = [f"\n{escape(note)}" for note in one.notes]
     return "\n".join(lines + notes)
+
+
+def _write(request: Request, output: Path | None) -> None:
+    write_text(text(request.report), output)
+
+
+def _write_changes(comparison: Comparison, output: Path | None) -> None:
+    write_text("\n\n".join(table(one) for one in comparison.tables) + "\n", output)
+
+
+FORMAT = Format(
+    summary="Markdown for a repository",
+    suffixes=(".md",),
+    write=_write,
+    compare=_write_changes,
+    history=_write_changes,
+)

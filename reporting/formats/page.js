@@ -18,7 +18,6 @@
     title: { text: title.map(plain).join("<br>"), standoff: 10, font: { size: 12 } }, gridcolor: colour("line"), zeroline: false,
     automargin: true, ...extra,
   });
-  const span = (low, value, high) => (low === null || high === null ? "" : ` (${short(low)} to ${short(high)})`);
   const short = (number) => Number(number.toPrecision(4)).toLocaleString("en-US", { maximumFractionDigits: 6 });
 
   const error = (items, value, low, high) => ({
@@ -31,7 +30,7 @@
 
   const bars = (panel) => {
     const names = panel.bars.map((b) => plain(b.scheme));
-    const text = panel.bars.map((b) => `${plain(b.scheme)}: ${short(b.value)} ${plain(panel.unit)}${span(b.low, b.value, b.high)}${b.kind === "failed" ? "<br>quality failed" : ""}`);
+    const text = panel.bars.map((b) => `${plain(b.scheme)}: ${plain(b.full)}${b.kind === "failed" ? "<br>quality failed" : ""}`);
     const colours = panel.bars.map((b) => colour(b.kind));
     const trace = {
       y: names, x: panel.bars.map((b) => b.value), orientation: "h", hovertext: text, hoverinfo: "text",
@@ -75,7 +74,7 @@
         marker: { size: 12, color: colour(kind), symbol: kind === "failed" ? "x" : "circle" },
         error_x: { ...error(some, "x", "x_low", "x_high"), color: colour(kind) },
         error_y: { ...error(some, "y", "y_low", "y_high"), color: colour(kind) },
-        hovertext: some.map((p) => `${plain(p.scheme)}<br>speed-up ${short(p.x)}${span(p.x_low, p.x, p.x_high)}<br>${plain(chart.y_title)}: ${short(p.y)}${span(p.y_low, p.y, p.y_high)}`),
+        hovertext: some.map((p) => `${plain(p.scheme)}<br>${plain(p.text).replace(", ", "<br>")}`),
         hoverinfo: "text",
       });
     }
@@ -142,7 +141,7 @@
       mode: "lines+markers", name: plain(name), x: points.map((p) => p.at), y: points.map((p) => p.value),
       line: { color: palette[n % palette.length], width: 1.5 }, marker: { size: 7, symbol: n },
       error_y: { ...error(points, "value", "low", "high"), color: palette[n % palette.length] },
-      hovertext: points.map((p) => `${plain(name)}, ${plain(p.run)}: ${short(p.value)} ${plain(chart.unit)}${span(p.low, p.value, p.high)}`), hoverinfo: "text",
+      hovertext: points.map((p) => `${plain(name)}, ${plain(p.run)}: ${plain(p.full)}`), hoverinfo: "text",
     })),
     layout({
       title: { text: plain(chart.title), font: { size: 14 }, x: 0.5 }, showlegend: true,
@@ -155,8 +154,9 @@
     const put = (id, [traces, form]) =>
       Plotly.react(id, traces, form, { displayModeBar: false, responsive: true });
     if (data.tradeoff) put("chart-tradeoff-0", scatter(data.tradeoff));
-    for (const metric of ["speed", "memory", "quality"]) {
-      (data[metric] || []).forEach((panel, n) => put(`chart-${metric}-${n}`, bars(panel)));
+    for (const [metric, panels] of Object.entries(data.panels || {})) {
+      const slug = metric.replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+      panels.forEach((panel, n) => put(`chart-${slug}-${n}`, bars(panel)));
     }
     if (data.dtypes) put("chart-dtypes-0", dtypes(data.dtypes));
     (data.sqnr || []).forEach((chart, n) => put(`chart-sqnr-${n}`, depths(chart)));

@@ -1,15 +1,22 @@
 """The report on the terminal: the decision first, then tables and observations."""
 
+from pathlib import Path
+from typing import Literal
+
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from core import cli
-from reporting.contents.document import Report
-from reporting.contents.tables import Cell, Table
+from core.errors import UserError
+from reporting.contents.cells import Cell, Table
+from reporting.contents.changes import Comparison
+from reporting.contents.document import Report, Request
 from reporting.deciding.decision import Outcome
 from reporting.deciding.reasons import GOALS
+from reporting.formats._format import Format
 
 WIDEST = 400  # columns of a table in a file: no cell is cut there
+GAP = 2  # columns between columns
 STYLES = {"": "", "good": "green", "bad": "red", "open": "yellow"}
 
 
@@ -43,6 +50,12 @@ def show_tables(tables: list[Table]) -> None:
         _table(table)
 
 
+def show_notes(lines: list[str]) -> None:
+    """Print lines that stand below a table."""
+    for line in lines:
+        _line(line, "dim")
+
+
 def _line(text: str, style: str = "") -> None:
     cli.out.print(Text(text, style=style), highlight=False)
 
@@ -61,23 +74,71 @@ def _outcome(outcome: Outcome) -> None:
 
 def _table(table: Table) -> None:
     _line(f"\n{table.title}", "bold")
-    drawn = RichTable(box=None, pad_edge=False, header_style="bold")
+    for columns in _side_by_side(table):
+        _print(table, columns)
+    show_notes(table.notes)
+
+
+def _side_by_side(table: Table) -> list[list[int]]:
+    """Numbers of columns that fit a terminal together; every part begins with the first."""
+    parts: list[list[int]] = [[0]]
+    used = 0
     for number, name in enumerate(table.columns):
+        lines = [*_heading(name).split("\n"), *(row[number].text for row in table.rows)]
+        width = max(map(len, lines)) + GAP
+        if number == 0:
+            first = used = width
+        elif cli.out.is_terminal and used + width > cli.out.width and len(parts[-1]) > 1:
+            parts.append([0, number])
+            used = first + width
+        else:
+            parts[-1].append(number)
+            used += width
+    return parts
+
+
+def _heading(name: str) -> str:
+    return name.replace(", ", ",\n")
+
+
+def _print(table: Table, columns: list[int]) -> None:
+    """Draw some of a table's columns; in a file no cell is cut."""
+    drawn = RichTable(box=None, pad_edge=False, header_style="bold")
+    wrapped = table.key == "missing"
+    for number in columns:
         left = number == 0 or all(row[number].value is None for row in table.rows)
+        justify: Literal["left", "right"] = "left" if left else "right"
         drawn.add_column(
-            Text(name), justify="left" if left else "right", no_wrap=table.key != "missing"
+            Text(_heading(table.columns[number])), justify=justify, no_wrap=not wrapped
         )
     for row in table.rows:
-        drawn.add_row(*(_cell(cell) for cell in row))
-    whole = table.key != "missing" and not cli.out.is_terminal
+        drawn.add_row(*(_cell(row[number]) for number in columns))
     width = cli.out.measure(drawn, options=cli.out.options.update(width=WIDEST)).maximum
     before = cli.out.width
-    cli.out.width = max(before, width) if whole else before
+    cli.out.width = before if wrapped or cli.out.is_terminal else max(before, width)
     cli.out.print(drawn)
     cli.out.width = before
-    for note in table.notes:
-        _line(note, "dim")
 
 
 def _cell(cell: Cell) -> Text:
     return Text(cell.text, style=STYLES[cell.tone])
+
+
+def _write(request: Request, output: Path | None) -> None:
+    if output is not None:
+        raise UserError(f"{output}: the terminal has no file; name another --format")
+    show(request.report)
+
+
+def _show_changes(comparison: Comparison, output: Path | None) -> None:
+    if output is not None:
+        raise UserError(f"{output}: the terminal has no file; name another --format")
+    show_tables(comparison.tables)
+
+
+FORMAT = Format(
+    summary="on the terminal, in colours",
+    write=_write,
+    compare=_show_changes,
+    history=_show_changes,
+)

@@ -4,7 +4,7 @@ Raw values stay on disk (`Stored.raw` reads them when asked for), and what many 
 for word, such as a checkpoint's manifest, is kept once: ten thousand records fit in memory.
 """
 
-import json
+import marshal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,8 +15,9 @@ from core import records, rounds
 from core.errors import UserError
 from core.records import Record
 from reporting.reading import lm_eval, shape
+from reporting.reading.shape import ANALYSIS
 
-ANALYSIS = "analysis"  # the measure of what is inside a checkpoint: shown, never compared
+__all__ = ["ANALYSIS", "Found", "Stored", "read"]
 SHARED = ("options", "settings", "served", "machine", "command")
 
 
@@ -31,8 +32,10 @@ class Stored:
     def raw(self) -> dict[str, Any]:
         """The raw values, read again from the file; empty where there are none.
 
-        Timed requests are of every round.
+        Timed requests are of every round. A record that still has its raw values is not read again.
         """
+        if self.record.raw is not None:
+            return self.record.raw
         if lm_eval.is_results(self.path):
             return lm_eval.raw(self.path)
         found = [records.load(path).raw or {} for path in (*self.earlier, self.path)]
@@ -83,12 +86,12 @@ def read(folders: list[Path]) -> Found:
     Raises `UserError` for a folder that was asked for and is not there.
     """
     found = Found()
-    shared: dict[str, Any] = {}
-    theirs: list[Path] = []
-    told: set[str] = set()  # files of lm-eval's that a record of ours tells the same of
+    shared: dict[bytes, Any] = {}
+    of_lm_eval: list[Path] = []
+    covered: set[str] = set()  # files of lm-eval's with the same scores as a record of ours
     for path in _files(folders):
         if lm_eval.is_results(path):
-            theirs.append(path)
+            of_lm_eval.append(path)
             continue
         try:
             record = records.load(path)
@@ -96,11 +99,11 @@ def read(folders: list[Path]) -> Found:
         except UserError as problem:
             found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
             continue
-        told |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
+        covered |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
         found.stored.append(Stored(_light(record, shared), path))
     known = [one.record for one in found.stored]
-    for path in theirs:
-        if path.name in told:
+    for path in of_lm_eval:
+        if path.name in covered:
             continue
         try:
             found.stored.append(Stored(lm_eval.read(path, known), path))
@@ -131,7 +134,7 @@ def _files(folders: list[Path]) -> Iterator[Path]:
         yield from sorted(folder.rglob("*.json"))
 
 
-def _light(record: Record, shared: dict[str, Any]) -> Record:
+def _light(record: Record, shared: dict[bytes, Any]) -> Record:
     """The record without raw values; equal parts of different records become one object."""
     once = partial(_once, shared)
     parts = {name: once(getattr(record, name)) for name in SHARED}
@@ -139,5 +142,5 @@ def _light(record: Record, shared: dict[str, Any]) -> Record:
     return record.model_copy(update={"raw": None, "subject": subject, **parts})
 
 
-def _once(shared: dict[str, Any], part: Any) -> Any:
-    return shared.setdefault(json.dumps(part, sort_keys=True), part)
+def _once(shared: dict[bytes, Any], part: Any) -> Any:
+    return shared.setdefault(marshal.dumps(part, 0), part)

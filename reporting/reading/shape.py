@@ -4,12 +4,16 @@ A record is read by hand-written tools and edited by hands; what would break a t
 here, when the file is read, and named with it. Unknown keys are left alone.
 """
 
+import functools
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from core.errors import UserError
 from core.records import Record
+from reporting.reading import measures
+
+ANALYSIS = "analysis"  # the measure of what is inside a checkpoint: shown, never compared
 
 
 class _Part(BaseModel):
@@ -52,10 +56,23 @@ class _Task(_Part):
 class _Raw(_Part):
     columns: list[str] | None = None
     repeats: list[list[list[float]]] | None = None
-    tasks: dict[str, _Task] | None = None
     files: list[str] | None = None
-    nll: list[float] | None = None
-    tokens: list[float] | None = None
+
+
+class _Judged(_Raw):
+    """Scores by task and document, as lm-eval tasks have them."""
+
+    tasks: dict[str, _Task] | None = None
+
+
+@functools.cache
+def _raw_model(name: str) -> type[_Part]:
+    """What raw values of a measure must be: what its plug-in says, and what every report reads."""
+    measure = measures.find(name)
+    if name == ANALYSIS or measure is None:
+        return _Analysis if name == ANALYSIS else _Raw
+    types: dict[str, Any] = {key: (kind, ...) for key, kind in measure.raw_types.items()}
+    return create_model("_Own", __base__=_Judged if measure.scores else _Raw, **types)
 
 
 class _Finding(_Part):
@@ -93,56 +110,73 @@ class _Analysis(_Part):
     numeric: _Numeric | None = None
 
 
-class _References(_Raw):
-    documents: list[str]
-    generated: list[str]
-
-
-class _Batch(_Settings):
-    batch_size: int
+class _Open(_Part):
+    machine: _Machine
+    settings: _Settings
+    served: _Served
+    manifest: _Manifest
 
 
 def check(record: Record) -> None:
     """Raise `UserError` that names the first part no report could be made of."""
-    if record.status != "ok":
-        record = record.model_copy(update={"raw": None})
-    special: dict[str, type[_Part]] = {"references": _References, "analysis": _Analysis}
-    raw = special.get(record.measure, _Raw) if record.raw else _Raw
-    settings = _Batch if record.measure == "batch" else _Settings
-    parts: list[tuple[str, type[_Part], Any]] = [
-        ("machine", _Machine, record.machine),
-        ("settings", settings, record.settings),
-        ("served", _Served, record.served or {}),
-        ("raw", raw, record.raw or {}),
-        ("manifest", _Manifest, record.subject.manifest),
-    ]
-    for name, model, part in parts:
-        try:
-            model.model_validate(part)
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            where = ".".join(map(str, (name, *first["loc"])))
-            raise UserError(f"not a record ({where}: {first['msg']})") from problem
+    raw = record.raw or {} if record.status == "ok" else {}
+    parts = {
+        "machine": record.machine,
+        "settings": record.settings,
+        "served": record.served or {},
+        "manifest": record.subject.manifest,
+    }
+    _validate(_Open, parts, "")
+    _validate(_raw_model(record.measure) if raw else _Raw, raw, "raw.")
     for name, figure in record.figures.items():
         if not figure.values:
             raise UserError(f"not a record (figures.{name}: it has no values)")
-    _lengths(record.raw or {})
-    if raw is _References and _unequal(record.raw or {}):
-        raise UserError("not a record (raw.generated: not as many as documents)")
+    _check_variant(record)
+    _check_rows(raw)
+    if measures.judges(record.measure):
+        _check_scores(raw)
+    _check_equal(record.measure, raw)
 
 
-def _lengths(raw: dict[str, Any]) -> None:
-    """Raise `UserError` for rows and scores that do not fit their columns and documents."""
+def _validate(model: type[_Part], part: dict[str, Any], where: str) -> None:
+    try:
+        model.model_validate(part)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        place = where + ".".join(map(str, first["loc"]))
+        raise UserError(f"not a record ({place}: {first['msg']})") from problem
+
+
+def _check_variant(record: Record) -> None:
+    """Raise `UserError` for settings that do not say what variant of its measure was measured."""
+    try:
+        measures.key_of(record)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise UserError(f"not a record (settings: {record.measure} wants {problem})") from problem
+
+
+def _check_rows(raw: dict[str, Any]) -> None:
+    """Raise `UserError` for rows that do not fit their columns."""
     width = len(raw.get("columns") or [])
     if any(len(row) != width for repeat in raw.get("repeats") or [] for row in repeat):
         raise UserError("not a record (raw.repeats: a row does not fit the columns)")
-    for task, one in (raw.get("tasks") or {}).items():
-        counts = {len(scores) for scores in one["scores"].values()}
-        if counts - {len(one["documents"])} or one["primary"] not in (None, *one["scores"]):
+
+
+def _check_scores(raw: dict[str, Any]) -> None:
+    """Raise `UserError` for scores that do not fit their documents."""
+    for task, scored in (raw.get("tasks") or {}).items():
+        counts = {len(scores) for scores in scored["scores"].values()}
+        if counts - {len(scored["documents"])} or scored["primary"] not in (
+            None,
+            *scored["scores"],
+        ):
             raise UserError(f"not a record (raw.tasks.{task}: scores do not fit the documents)")
-    if "nll" in raw and len(raw["nll"] or []) != len(raw.get("tokens") or []):
-        raise UserError("not a record (raw.nll: not as many as tokens)")
 
 
-def _unequal(raw: dict[str, Any]) -> bool:
-    return len(raw["generated"]) != len(raw["documents"])
+def _check_equal(name: str, raw: dict[str, Any]) -> None:
+    """Raise `UserError` where lists that a measure declares are not of one length."""
+    measure = measures.find(name)
+    lengths = {key: len(raw[key]) for key in measure.raw_types} if measure and raw else {}
+    if len(set(lengths.values())) > 1:
+        first, second, *_ = lengths
+        raise UserError(f"not a record (raw.{first}: not as many as {second})")

@@ -10,6 +10,7 @@ from core import records, rounds
 from core.records import Record
 from reporting.contents import document, tables
 from reporting.deciding import observations, study
+from reporting.deciding.candidate import advantage
 from reporting.reading import results as reading
 from tests import models
 from tests.report_case import load, performance, speed
@@ -34,15 +35,15 @@ def test_each_load_is_one_value() -> None:
     assert figure.stability == "unstable" and one.round == 3
 
 
-def test_loads_that_differ_more_than_their_repeats_are_not_told_apart() -> None:
+def test_loads_that_differ_more_than_their_repeats_are_not_separated() -> None:
     """Within its load each looks stable and 10 % faster; over loads nothing is separated."""
     base, other = of_loads(100, 120, 110), of_loads(110, 95, 125)
-    alone = study.advantage(
+    alone = advantage(
         other[0].figures["output_tokens_per_s"], base[0].figures["output_tokens_per_s"]
     )
     assert alone and alone.separated
     (a,), (b,) = rounds.merged(base), rounds.merged(other)
-    both = study.advantage(b.figures["output_tokens_per_s"], a.figures["output_tokens_per_s"])
+    both = advantage(b.figures["output_tokens_per_s"], a.figures["output_tokens_per_s"])
     assert both and not both.separated
 
 
@@ -72,8 +73,8 @@ def test_a_report_reads_rounds_as_one(tmp_path: Path) -> None:
     assert built.rounds == [3]
     fast = built.candidates[1].figure("sequential", "output_tokens_per_s")
     assert fast and sorted(fast.values) == pytest.approx([180, 200, 220])
-    assert "over 3 fresh loads" in tables.speed(built, "sequential").notes[0]
-    assert tables.loading(built).notes[0].startswith("3 loads each")
+    assert "over 3 fresh loads" in tables.of_measure(built, "sequential").notes[0]
+    assert tables.of_measure(built, "load").notes[0].startswith("3 loads each")
     assert not any("one load" in note for note in document.build(built).notes)
     raw = built.candidates[0].performance["sequential"].raw()
     assert len(raw["repeats"]) == 9
@@ -88,9 +89,9 @@ def test_schemes_of_other_rounds_are_told(tmp_path: Path) -> None:
                 records.save(record, tmp_path)
     built = study.build(reading.read([tmp_path]))
     assert built.rounds == [1, 2]
-    note = tables.speed(built, "sequential").notes[0]
+    note = tables.of_measure(built, "sequential").notes[0]
     assert "over 2 fresh loads, of what was loaded once over repeats" in note
-    assert tables.loading(built).notes[0].startswith("1 or 2 loads each")
+    assert tables.of_measure(built, "load").notes[0].startswith("1 or 2 loads each")
     assert "--rounds" in " ".join(observations.observations(built))
 
 

@@ -17,12 +17,9 @@ from tests.report_case import (
     figure,
     performance,
     quality,
-    report,
     typical,
     write,
 )
-
-__all__ = ["report"]
 
 
 def run(number: int, rate: float = 300, **changes: object) -> list[Record]:
@@ -152,7 +149,10 @@ def test_a_history_is_a_page_with_a_chart_a_figure(report, tmp_path: Path) -> No
     ]
     first, second = latency["lines"]["BASE"]
     assert first["low"] < first["value"] < first["high"] < second["value"]
-    assert (latency["unit"], latency["better"]) == ("s", "lower")
+    assert (latency["unit"], latency["better"]) == ("ms", "lower")
     assert {c["unit"] for c in drawn if c["title"] == "weights"} == {"MiB"}
     done = report("--compare", "20260101T", "20260102T", "--format", "html")
-    assert done.exit_code == 2 and "made as terminal, md or json" in done.stderr
+    assert (
+        done.exit_code == 2
+        and "made as json, md or terminal (--history as html too)" in done.stderr
+    )

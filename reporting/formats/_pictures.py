@@ -4,15 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.words import significant
 from reporting.contents import charts
-from reporting.contents.charts import METRICS, Distribution, Panel, Scatter
+from reporting.contents.charts import Distribution, Panel
 from reporting.contents.document import Report
+from reporting.contents.tradeoff import Scatter, tradeoff
 
 SUFFIXES = (".png", ".svg", ".pdf")
 COLOURS = {"base": "#6b7280", "compressed": "#1d6fb8", "failed": "#b3261e"}
 LABELS = {"base": "BASE", "compressed": "compressed", "failed": "quality failed"}
-TITLES = {"speed": "Speed", "memory": "Memory", "quality": "Quality"}
 FRONT = "#059669"
 INCH_PER_BAR, PANEL_WIDTH, DPI = 0.32, 2.9, 160
 WIDE = 5  # beyond this the axis is logarithmic
@@ -23,8 +22,9 @@ def draw(report: Report, metric: str, output: Path | None) -> Path:
 
     Raises `UserError` for an unknown metric or suffix, or where no record has the figures.
     """
-    if metric not in METRICS:
-        raise UserError(f"there is no metric {metric!r}; there are: {', '.join(METRICS)}")
+    if metric not in charts.metrics():
+        listed = ", ".join(charts.metrics())
+        raise UserError(f"there is no metric {metric!r}; there are: {listed}")
     path = output or Path(f"{report.study.model}-{metric}.png")
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: pictures are {', '.join(SUFFIXES)}")
@@ -52,24 +52,25 @@ def _figure(report: Report, metric: str) -> Any:
         }
     )
     study = report.study
-    if metric == "tradeoff":
-        scatter = charts.tradeoff(study)
+    if metric == charts.TRADEOFF:
+        scatter = tradeoff(study)
         if scatter:
             return _scatter(scatter, _caption(report))
-    elif metric == "latency":
+    elif metric == charts.LATENCY:
         distribution = charts.latency(study)
         if distribution:
             return _boxes(distribution, _caption(report))
     else:
-        panels = charts.panels(study, metric)
+        panels = charts.panels(study).get(metric)
         if panels:
-            return _panels(panels, TITLES[metric], _caption(report))
+            return _panels(panels, metric.capitalize(), _caption(report))
     raise UserError(f"no record has what a picture of {metric} needs")
 
 
 def _caption(report: Report) -> str:
-    told = dict(report.environment)
-    return f"{told['model']} on {told['hardware']}, {told['engine']} {told.get('vllm', '')}".strip()
+    facts = dict(report.environment)
+    engine = f"{facts['engine']} {facts.get('vllm', '')}".strip()
+    return f"{facts['model']} on {facts['hardware']}, {engine}"
 
 
 def _new(
@@ -128,7 +129,7 @@ def _bars(axis: Any, panel: Panel, named: bool) -> None:
             ink = "#111827" if panel.from_zero else COLOURS[bar.kind]
             axis.errorbar(bar.value, place, xerr=error, color=ink, capsize=2.5, linewidth=1)
         axis.annotate(
-            significant(bar.value),
+            bar.text,
             (max(bar.value, bar.high or bar.value), place),
             xytext=(5, 0),
             textcoords="offset points",

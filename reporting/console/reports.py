@@ -1,0 +1,161 @@
+"""What `report.py` does: reads records, and makes what was asked of them in the form asked for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import cli, plugins
+from core.errors import UserError
+from core.words import join, parse_size
+from reporting.console.report_options import FORMATS, ReportOptions
+from reporting.contents.document import Request
+from reporting.deciding.ranking import USE_CASES, UseCase
+from reporting.formats import _pictures as pictures
+from reporting.formats._format import Format
+from reporting.reading import results as reading
+from reporting.reading.results import Found
+
+if TYPE_CHECKING:
+    from reporting.contents.changes import Comparison
+
+FOLDERS = (Path("perf_results"), Path("eval_results"))
+
+
+def make(asked: ReportOptions) -> int:
+    """Make what was asked for; returns how many regressions a comparison found.
+
+    Raises `UserError` for options that do not fit together, and records that are not there.
+    """
+    name, form = choose_format(asked)
+    budget = None if asked.memory_budget is None else parse_size(asked.memory_budget)
+    found = reading.read(folders(asked.results_dir))
+    if asked.compare is not None:
+        return compare(found, asked, name, form)
+    if asked.history:
+        return show_history(found, asked, name, form)
+    request = Request(
+        records_read=found,
+        model=asked.model,
+        margin=asked.margin,
+        run=asked.run,
+        use_case=use_case(asked.use_case),
+        budget=budget,
+    )
+    output = asked.output_file
+    if asked.metric is not None or (output is not None and output.suffix in pictures.SUFFIXES):
+        cli.say(f"wrote {pictures.draw(request.report, asked.metric or 'tradeoff', output)}")
+    elif asked.write_card:
+        from reporting.formats import card
+
+        for folder in asked.write_card:
+            cli.say(f"wrote {card.write(request.report, folder)}")
+    else:
+        form.write(request, output)
+    return 0
+
+
+def choose_format(asked: ReportOptions) -> tuple[str, Format]:
+    """The format asked for, or the one the output file's name says; the terminal otherwise."""
+    refuse_both(asked)
+    if asked.json_ and asked.format_ not in (None, "json"):
+        raise UserError(f"--json and --format {asked.format_} ask for two formats")
+    name = "json" if asked.json_ else asked.format_ or _by_suffix(asked)
+    return plugins.canonical(name), plugins.load(FORMATS, name)
+
+
+def _by_suffix(asked: ReportOptions) -> str:
+    """The format of an output file. Raises `UserError` for a name that says none."""
+    output = asked.output_file
+    if output is None or asked.metric or output.suffix in pictures.SUFFIXES:
+        return "terminal"
+    suffixes: dict[str, str] = {}
+    for name in plugins.names(FORMATS):
+        form: Format = plugins.load(FORMATS, name)
+        suffixes |= dict.fromkeys(form.suffixes, name)
+    if output.suffix not in suffixes:
+        known = ", ".join([*suffixes, *pictures.SUFFIXES])
+        raise UserError(f"{output}: its name says no format; name one with --format, or {known}")
+    return suffixes[output.suffix]
+
+
+def refuse_both(asked: ReportOptions) -> None:
+    """Raise `UserError` where two options ask for different things to be made."""
+    wanted = {
+        "--compare": asked.compare,
+        "--history": asked.history,
+        "--metric": asked.metric,
+        "--write_card": asked.write_card,
+        "--format": asked.format_ and (asked.metric or asked.write_card),
+    }
+    given = [name for name, value in wanted.items() if value]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given[:2])} ask for different things: give one of them")
+
+
+def folders(given: tuple[Path, ...]) -> list[Path]:
+    """The folders asked for, or those of the usual ones that are there."""
+    return list(given) or [folder for folder in FOLDERS if folder.is_dir()]
+
+
+def use_case(name: str | None) -> UseCase | None:
+    """A use case by name. Raises `UserError` for one that does not exist."""
+    known = next((case for case in USE_CASES if case == name), None)
+    if name is not None and known is None:
+        raise UserError(f"there is no use case {name!r}; there are: {', '.join(USE_CASES)}")
+    return known
+
+
+def compare(found: Found, asked: ReportOptions, name: str, form: Format) -> int:
+    """`--compare A B`: B against A; the runs before B say how large the noise is."""
+    from reporting.contents import changes as tables
+    from reporting.deciding import history, runs
+
+    if form.compare is None or asked.compare is None:
+        raise _cannot_compare(name)
+    before, after = (runs.pick(found, run, asked.model) for run in asked.compare)
+    earlier = [run for run in runs.runs(found, asked.model) if run.ended < after.ended]
+    changes = history.compare(before, after, earlier)
+    table = tables.change_table(changes, *asked.compare)
+    comparison = tables.Comparison(model=asked.model or "", tables=[table], changes=changes)
+    form.compare(comparison, asked.output_file)
+    return conclude(comparison, name)
+
+
+def show_history(found: Found, asked: ReportOptions, name: str, form: Format) -> int:
+    """`--history`: figures over all runs comparable with the newest, and its change."""
+    from reporting.contents import changes as tables
+    from reporting.deciding import history, runs
+
+    if form.history is None:
+        raise _cannot_compare(name)
+    model = found.choose(asked.model)
+    known, left_out = runs.comparable(runs.runs(found, model))
+    for note in left_out:
+        cli.say(note, "yellow")
+    before = runs.previous(known)
+    changes = history.compare(before, known[-1], known[:-1]) if before else []
+    shown = tables.history_tables(known)
+    if before:
+        shown.append(tables.change_table(changes, before.name, known[-1].name))
+    comparison = tables.Comparison(model=model, tables=shown, changes=changes, runs=known)
+    form.history(comparison, asked.output_file)
+    return conclude(comparison, name)
+
+
+def _cannot_compare(name: str) -> UserError:
+    """What to ask for instead of a format that cannot show runs against each other."""
+    every = {known: plugins.load(FORMATS, known) for known in plugins.names(FORMATS)}
+    compares = join([known for known, form in every.items() if form.compare], "or")
+    alone = join([k for k, form in every.items() if form.history and not form.compare])
+    too = f" (--history as {alone} too)" if alone else ""
+    return UserError(f"made as {compares}{too}, not as {name}")
+
+
+def conclude(comparison: "Comparison", name: str) -> int:
+    """Say what got worse; returns how many figures did."""
+    worse = comparison.regressions
+    for change in worse:
+        what = f"{change.measure} {change.figure}".strip()
+        cli.say(f"regression: {change.scheme} {what} {change.reason}".rstrip(), "red")
+    if comparison.changes and not worse and name in ("terminal", "html"):
+        cli.say("no regression outside the noise", "green")
+    return len(worse)

@@ -1,0 +1,33 @@
+"""The test environment of a report: hardware, system, software, load, settings."""
+
+from reporting.deciding.study import Study
+
+HARDWARE = ("processor", "cores", "GPUs", "engine", "engine version")
+
+
+def environment(study: Study) -> list[tuple[str, str]]:
+    """The test environment as (name, text): hardware, system, software, load, settings."""
+    record = max((c.newest for c in study.candidates), key=lambda r: r.ended)
+    machine = record.machine
+    gpus = [str(gpu.get("name")) for gpu in machine.get("gpus") or []]
+    libraries = machine.get("libraries") or {}
+    process = (record.served or {}).get("process") or {}
+    rows = [
+        ("model", study.model),
+        ("hardware", ", ".join(gpus) or f"{machine.get('cpu')}, {machine.get('cores')} cores"),
+        ("driver", machine.get("driver")),
+        ("operating system", machine.get("os")),
+        ("Python", machine.get("python")),
+        *((name, version) for name, version in libraries.items()),
+        ("engine", record.engine),
+        *((name, value) for name, value in study.context.items() if name not in HARDWARE),
+        *((name, _plain(value)) for name, value in process.items()),
+        ("commit", machine.get("git_commit")),
+        ("measured", f"{record.started[:19].replace('T', ' ')} UTC"),
+    ]
+    shown = [(name, str(value)) for name, value in rows if value not in (None, "", "None")]
+    return [(name.replace("_", " "), value) for name, value in shown]
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,149 @@
+"""A page that works from disk: no network, charts and styles inside; its parts are built here.
+
+Texts are escaped by `_markup`; data for the charts is JSON in which `<` cannot occur; the content
+security policy lets only our own scripts run and nothing be fetched.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from reporting.contents.cells import Cell, Table
+from reporting.formats._markup import Markup, element, raw, together
+
+HERE = Path(__file__).parent
+
+
+def whole(title: str, where: str, sections: list[Markup], data: dict[str, Any]) -> str:
+    """A page: title, a line below it, sections, and the data of its charts (see page.js)."""
+    plotly = _plotly()
+    script = (HERE / "page.js").read_text(encoding="utf-8")
+    style = (HERE / "page.css").read_text(encoding="utf-8")
+    head = together(
+        raw('<meta charset="utf-8">'),
+        raw('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        raw(f'<meta http-equiv="Content-Security-Policy" content="{_policy(plotly, script)}">'),
+        element("title", title),
+        element("style", raw(style)),
+    )
+    body = together(
+        element("a", "Skip to the report", href="#main", class_="skip"),
+        _header(title, where),
+        element("main", *sections, id="main"),
+        element("footer", "Made by report.py from the records named in each scheme's details."),
+        raw(f'<script type="application/json" id="charts">{embedded(data)}</script>'),
+        raw(f"<script>{plotly}</script><script>{script}</script>"),
+    )
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+
+
+def file_name(model: str) -> str:
+    """A model's name as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", model)
+
+
+def slug(title: str) -> str:
+    """A heading as an id."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _plotly() -> str:
+    """plotly.js from the Python package, read without importing it; cannot close its script."""
+    found = find_spec("plotly")
+    assert found is not None and found.origin is not None
+    path = Path(found.origin).parent / "package_data" / "plotly.min.js"
+    return path.read_text(encoding="utf-8").replace("</script", "<\\/script")
+
+
+def _policy(*scripts: str) -> str:
+    digests = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def embedded(data: Any) -> str:
+    """JSON that is safe inside a script element."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _header(title: str, where: str) -> Markup:
+    button = element("button", "Dark", type="button", id="theme", aria_pressed="false", hidden=True)
+    return element("header", element("div", element("h1", title), element("p", where)), button)
+
+
+def section(key: str, title: str, *children: str) -> Markup:
+    """A part of the page under a heading; nothing where it would be empty."""
+    if not any(children):
+        return Markup("")
+    heading = element("h2", title, id=f"h-{key}")
+    return element("section", heading, *children, id=key, aria_labelledby=f"h-{key}")
+
+
+def chart(metric: str, drawn: list[dict[str, Any]]) -> Markup:
+    """Places for a metric's charts; the tables carry the same numbers for who cannot see them."""
+    places = [
+        element(
+            "div",
+            class_="chart",
+            id=f"chart-{metric}-{n}",
+            role="img",
+            aria_label=f"Chart of {metric}: {one['title']}. The tables have its numbers.",
+        )
+        for n, one in enumerate(drawn)
+    ]
+    shape = {1: " one", 2: " two", 4: " two"}.get(len(drawn), "")
+    return element("div", *places, class_=f"panels{shape}")
+
+
+def table(one: Table) -> Markup:
+    """A sortable table; the first cell of a row is its header."""
+    numbers = [any(row[n].value is not None for row in one.rows) for n in range(len(one.columns))]
+    heads = [
+        element(
+            "th",
+            element("button", name, type="button", class_="sort"),
+            scope="col",
+            class_="number" if number else None,
+        )
+        for name, number in zip(one.columns, numbers, strict=True)
+    ]
+    rows = [_row(row, numbers) for row in one.rows]
+    drawn = element(
+        "table",
+        element("caption", one.title),
+        element("thead", element("tr", *heads)),
+        element("tbody", *rows),
+    )
+    notes = [element("p", note, class_="note") for note in one.notes]
+    frame = element(
+        "div", drawn, class_="frame", tabindex="0", role="region", aria_label=f"Table: {one.title}"
+    )
+    return together(frame, *notes)
+
+
+def _row(row: list[Cell], numbers: list[bool]) -> Markup:
+    first, *rest = row
+    cells = [element("th", first.text, scope="row")]
+    for cell, number in zip(rest, numbers[1:], strict=True):
+        classes = " ".join(filter(None, ["number" if number else "", cell.tone]))
+        value = None if cell.value is None else repr(float(cell.value))
+        cells.append(element("td", cell.text, class_=classes or None, data_value=value))
+    return element("tr", *cells)
+
+
+def bullets(lines: list[str] | list[Markup]) -> Markup:
+    return element("ul", *(element("li", line) for line in lines)) if lines else Markup("")
+
+
+def pairs(rows: list[tuple[str, str]]) -> Markup:
+    """Names and texts as a definition list."""
+    items = [element("div", element("dt", name), element("dd", text)) for name, text in rows]
+    return element("dl", *items) if items else Markup("")

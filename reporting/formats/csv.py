@@ -1,0 +1,85 @@
+"""Every record as a long table (CSV): one row a value, as `pandas.read_csv` likes it."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from reporting.contents.document import Request
+from reporting.formats._format import Format, write_text
+from reporting.reading import measures
+from reporting.reading.results import Stored
+
+COLUMNS = (
+    "model", "scheme", "kind", "measure", "batch_size", "figure", "unit", "better", "repeat",
+    "value", "median", "low", "high", "stability", "status", "reason", "run_id", "engine", "device",
+    "ended", "file",
+)  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def long_csv(stored: list[Stored]) -> str:
+    """One row per repeat of every figure of every record.
+
+    `batch_size` is the variant of a record's measure, where it has variants. A record without
+    figures is one row with its reason. Texts that a spreadsheet would run as a formula get a
+    leading apostrophe.
+    """
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for one in stored:
+        writer.writerows(_rows(one))
+    return out.getvalue()
+
+
+def _harmless(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, its texts such that no spreadsheet runs them."""
+    return {
+        name: f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+        for name, value in row.items()
+    }
+
+
+def _rows(one: Stored) -> Iterator[dict[str, Any]]:
+    record = one.record
+    _, variant = measures.split(measures.key_of(record))
+    gpus = record.machine.get("gpus") or []
+    shared = {
+        "model": record.subject.model,
+        "scheme": record.subject.scheme,
+        "kind": record.kind,
+        "measure": record.measure,
+        "status": record.status,
+        "reason": record.reason or "",
+        "run_id": record.run_id,
+        "engine": record.engine,
+        "ended": record.ended,
+        "device": gpus[0].get("name") if gpus else record.machine.get("cpu", ""),
+        "batch_size": "" if variant is None else variant,
+        "file": str(one.path),
+    }
+    shared = _harmless(shared)
+    if not record.figures:
+        yield shared
+    for name, figure in record.figures.items():
+        row = {
+            "figure": name,
+            "unit": figure.unit,
+            "better": figure.better,
+            "median": figure.value,
+            "low": figure.low,
+            "high": figure.high,
+            "stability": figure.stability,
+        }
+        row = shared | _harmless(row)
+        for repeat, value in enumerate(figure.values):
+            yield {**row, "repeat": repeat, "value": value}
+
+
+def _write(request: Request, output: Path | None) -> None:
+    write_text(long_csv(request.records), output)
+
+
+FORMAT = Format(summary="one row a value, for pandas", suffixes=(".csv",), write=_write)

@@ -1,0 +1,129 @@
+"""What commands print at their end: the report's tables, of the records they made."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from core import cli
+from core.records import Record
+from quality.comparison import Quality, Scored, parse_margins
+from reporting.console import results
+from reporting.contents.summary import summary
+from reporting.deciding import study
+from reporting.formats import terminal
+from tests.quality_records import harness
+from tests.report_case import performance, quality, typical, write
+
+
+def line_of(text: str, start: str) -> str:
+    (line,) = (line for line in text.splitlines() if line.startswith(start))
+    return line
+
+
+def scored(*checkpoints: list[Record]) -> list[Scored]:
+    base = quality("BASE")
+    return [
+        Scored(base=base, checkpoint=base),
+        *(Scored(base=base, checkpoint=records) for records in checkpoints),
+    ]
+
+
+def test_one_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    results.show_performance(performance("INT8-W8A8", 400, 6 << 20), Path("perf_results"), False)
+    shown = capsys.readouterr()
+    row = " ".join(line_of(shown.out, "INT8-W8A8 ").split())
+    assert row.startswith("INT8-W8A8 400 ±9.94 2.29 ±0.")
+    assert row.endswith("4,000 ±99.4 6.00 MiB 6.00 MiB 524,288 2.00 GiB 4.00")
+    assert "over repeats within one load" in shown.out
+    assert "at least 100 % of each checkpoint was in the page cache" in shown.out
+    assert "speed-up" not in shown.out and "5 records in perf_results/" in shown.err
+
+
+def test_a_run_has_a_row_for_what_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, typical())
+    results.show_run(typical(), "tiny", [tmp_path], "1", False)
+    shown = capsys.readouterr().out
+    summary = shown.partition("\nQuality\n")[0]
+    assert "400 ±9.94 (1.33x)" in line_of(summary, "INT8-W8A8 ")
+    assert set(line_of(summary, "FP8-W8A8 ").split()[1:]) == {"-"}
+    assert line_of(summary, "FP8-W8A8:") == "FP8-W8A8: not served natively here: no kernel"
+    assert "INT8-W8A8: mean of tasks +0.00 points" in shown
+    assert "For one user's latency: INT8-W8A8" in shown
+
+
+def test_a_run_without_a_decision_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results.show_run(performance("BASE", 300, 1), "tiny", [tmp_path], "1", False)
+    shown = capsys.readouterr()
+    assert "no decision: there are no records" in shown.err and line_of(shown.out, "BASE ")
+    results.show_run(performance("BASE", 300, 1), "tiny", [tmp_path], "1", True)
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["report"] is None and len(printed["records"]) == 5
+
+
+def test_repeats_that_overlap_are_indistinguishable(capsys: pytest.CaptureFixture[str]) -> None:
+    noisy = performance("INT8-W8A8", 310, 1, spread=0.2)
+    results.show_run([*performance("BASE", 300, 1), *noisy], "tiny", [], "1", False)
+    shown = capsys.readouterr().out
+    assert "(~)" in line_of(shown.partition("\nWhich")[0], "INT8-W8A8 ")
+    assert "(~): indistinguishable from BASE" in shown
+    assert "vary by more than 8 %: INT8-W8A8 batch 32, INT8-W8A8 batch 8" in shown
+
+
+def test_quality_beside_the_base(capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = scored(quality("INT8-W8A8", 0.7, 0.002), quality("INT4-W4A16", 0.5, 0.08))
+    said = results.show_quality(pairs, parse_margins("1"), Path("eval_results"), False)
+    assert [compared.verdict for compared in said][1:] == ["pass", "fail"]
+    shown = capsys.readouterr()
+    table = shown.out.partition("\nTasks\n")[0]
+    assert "pass" in line_of(table, "INT8-W8A8 ") and "fail" in line_of(table, "INT4-W4A16 ")
+    assert "INT4-W4A16: demo_arc_easy differs from the base (-" in shown.out
+    assert "McNemar p" in shown.out and "12 records in eval_results/" in shown.err
+
+
+def test_cut_prompts_and_groups_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    base, checkpoint = (
+        harness(scheme, {"a": [1.0, 0.0] * 20, "b": [1.0, 1.0] * 20})
+        for scheme in ("BASE", "INT8-W8A8")
+    )
+    for record in (base, checkpoint):
+        assert record.raw is not None
+        record.raw |= {"groups": {"both": ["a", "b"]}, "truncated": 3}
+    of_base = [base]
+    pairs = [
+        Scored(base=of_base, checkpoint=of_base),
+        Scored(base=of_base, checkpoint=[checkpoint]),
+    ]
+    results.show_quality(pairs, parse_margins("1"), Path(), False)
+    shown = capsys.readouterr().out
+    assert "INT8-W8A8: 3 prompts did not fit the context" in shown
+    assert line_of(shown, "INT8-W8A8  both").split()[1:4] == ["both", "75.0", "%"]
+    assert line_of(shown, "BASE       both").split()[1:4] == ["both", "75.0", "%"]
+
+
+def test_quality_as_json_has_paired_figures_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    said = results.show_quality(
+        scored(quality("INT8-W8A8", 0.7, 0.002)), parse_margins("1"), Path(), True
+    )
+    assert all(isinstance(compared, Quality) for compared in said)
+    _, printed = json.loads(capsys.readouterr().out)
+    assert printed["scheme"] == "INT8-W8A8" and printed["quality"]["same_answers"] == 1.0
+    assert "paired" not in printed["quality"] and len(printed["records"]) == 4
+
+
+def test_a_table_wider_than_the_terminal_is_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80, soft_wrap=True)
+    monkeypatch.setattr(cli, "out", screen)
+    terminal.show_tables([summary(study.of_records(typical()))])
+    assert isinstance(screen.file, io.StringIO)
+    shown = Text.from_ansi(screen.file.getvalue()).plain
+    rows = [line for line in shown.splitlines() if line.startswith("INT8-W8A8 ")]
+    assert len(rows) > 1 and max(map(len, rows)) <= 80 and "…" not in shown
+    assert "4,000 ±99.4 (1.33x)" in shown and "6.00 MiB" in shown

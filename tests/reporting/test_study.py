@@ -1,0 +1,44 @@
+"""What may be compared: one context, the same weights, the newest record."""
+
+from pathlib import Path
+
+from reporting.contents import document
+from reporting.formats import md as markdown
+from tests.report_case import MACHINE, performance, quality, typical
+from tests.reporting.conftest import made
+
+
+def test_base_missing_means_absolute_figures(tmp_path: Path) -> None:
+    built = document.build(made(tmp_path, performance("INT8-W8A8", 400, 6 << 20)))
+    text = markdown.text(built)
+    assert "figures are absolute" in text and "speed-up |" not in text
+    assert "| INT8-W8A8 | 400 ±9.94 |" in text
+
+
+def test_quality_alone_is_a_report(tmp_path: Path) -> None:
+    built = document.build(made(tmp_path, [*quality("BASE"), *quality("INT8-W8A8", 0.69)]))
+    assert {t.key for t in built.tables} == {"quality", "tasks"}
+    assert all(not outcome.decided for outcome in built.outcomes)
+
+
+def test_other_hardware_is_left_out_and_said(tmp_path: Path) -> None:
+    late = {"ended": "2027-01-01T00:00:00+00:00", "machine": {**MACHINE, "cores": 64}}
+    found = made(tmp_path, [*typical(), *performance("INT8-W8A8", 9000, 1, **late)])
+    assert found.context["cores"] == "2"
+    assert any("cores 2 and 64" in note for note in found.notes)
+
+
+def test_quality_of_other_weights_is_left_out(tmp_path: Path) -> None:
+    timed = performance("INT8-W8A8", 400, 1)
+    other = timed[0].subject.model_copy(update={"fingerprint": "changed"})
+    found = made(tmp_path, [*timed, *quality("INT8-W8A8", subject=other)])
+    assert not found.candidates[0].quality and "other weights" in found.notes[0]
+
+
+def test_the_newest_record_counts_even_when_it_failed(tmp_path: Path) -> None:
+    late = {"ended": "2027-01-01T00:00:00+00:00", "status": "failed", "reason": "out of memory"}
+    broken = [r.model_copy(update={**late, "figures": {}}) for r in performance("BASE", 1, 1)]
+    found = made(tmp_path, [*typical(), *broken])
+    assert found.base is not None and found.base.problem("sequential") == "out of memory"
+    table = next(t for t in document.build(found).tables if t.key == "missing")
+    assert any(row[0].text == "BASE" and row[2].text == "out of memory" for row in table.rows)

@@ -1,0 +1,61 @@
+"""Figures as text: one way for each kind of figure."""
+
+import pytest
+
+from core import words
+from core.stats import Ratio
+from tests.report_case import figure
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown_in", "text"),
+    [
+        (8.38 * (1 << 30), "bytes", "", "8.38 GiB"),
+        (112, "bytes", "", "112 B"),
+        (1.5 * 1024, "bytes", "MiB", "1.50 KiB"),
+        (0.2204, "s", "ms", "220 ms"),
+        (3.3, "s", "", "3.30 s"),
+        (3736.4, "tokens/s", "", "3,736 tokens/s"),
+        (0.76, "fraction", "%", "76.0 %"),
+        (0.76, "fraction", "", "0.760"),
+        (1.82, "1", "", "1.82"),
+        (5.0, "J/token", "ms", "5.00 J/token"),
+    ],
+)
+def test_values(value: float, unit: str, shown_in: str, text: str) -> None:
+    assert words.value_text(value, unit, shown_in) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "shown_in", "cell", "full"),
+    [
+        ([0.1, 0.2, 0.3], "s", "ms", "200 ±248", "200 ±248 ms"),
+        ([2.0], "tokens/s", "", "2.00", "2.00 tokens/s"),
+        ([9 << 20, 10 << 20], "bytes", "", "9.50 ±6.35 MiB", "9.50 ±6.35 MiB"),
+    ],
+)
+def test_intervals(values: list[float], unit: str, shown_in: str, cell: str, full: str) -> None:
+    estimated = figure(values, unit, "lower")
+    assert words.figure_text(estimated, shown_in) == cell
+    assert words.full_text(estimated, shown_in) == full
+
+
+@pytest.mark.parametrize(
+    ("title", "unit", "shown_in", "text"),
+    [
+        ("latency", "s", "ms", "latency ms"),
+        ("tokens/s", "tokens/s", "", "tokens/s"),
+        ("KV tokens", "tokens", "", "KV tokens"),
+        ("weights", "bytes", "", "weights"),
+        ("first load", "s", "", "first load s"),
+        ("ROUGE-L", "fraction", "", "ROUGE-L"),
+        ("toxic", "fraction", "%", "toxic %"),
+    ],
+)
+def test_headings_name_the_unit_once(title: str, unit: str, shown_in: str, text: str) -> None:
+    assert words.heading(title, unit, shown_in) == text
+
+
+def test_an_interval_that_ends_beside_one_gets_a_third_digit() -> None:
+    assert words.ratio_text(Ratio(value=1.3, low=1.004, high=1.69)) == "1.300x (1.004 to 1.690)"
+    assert words.ratio_text(Ratio(value=1.3, low=1.2, high=1.4)) == "1.30x (1.20 to 1.40)"
