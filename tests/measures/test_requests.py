@@ -71,8 +71,11 @@ def test_every_request_of_every_repeat_is_kept(load: Load, measure, requests: in
     assert figures["tpot_s"].value == pytest.approx(0.1)
     together = 1 if measure is sequential.MEASURE else requests
     assert figures["output_tokens_per_s"].value == pytest.approx(together * 20 / 1.904)
-    derived = {"total_s"}
-    assert figures.keys() == measure.quantities.keys() - derived
+    values = {name: figure.value for name, figure in figures.items()}
+    settings = {"requests": requests, "batch_size": requests, "max_new_tokens": 20}
+    derived = measure.derive(settings, values)
+    assert derived == {"total_s": pytest.approx(1.904 * requests / together)}
+    assert {*figures, *derived} == measure.quantities.keys()
 
 
 def test_work_is_reported_while_it_goes_on(load: Load) -> None:
