@@ -131,54 +131,26 @@ Scores = dict[str, tuple[list[float], list[float]]]  # task: the base's and a ch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
-    """One measure: how it is asked for and run, what it says, and how reports show it.
+class Shown:
+    """How reports show a measure, beside what its `Quantity`s say of each figure.
 
-    `options` is its group of command-line options (a frozen dataclass, see `core.options`), of
-    which `plan` makes the settings of its jobs once for all checkpoints; it raises `UserError` for
-    what cannot be measured. `settings_for` fits them to one checkpoint, which may be the base. A
-    measure without `options` is asked for by name alone.
-
-    `run` takes the loaded engine and the settings. `quantities` are those of its figures; figures
-    named by what was measured get theirs from `quantities_of`. `modules` are imported once for all
-    checkpoints, before the first is loaded. `when` is its place on a load among those of its kind.
-
-    Reports order measures by `place` and call them `title`; measures of one title share its
-    heading and charts, and quality measures without one share a table. `note` makes a line below
-    its table of the machine and the figures of each scheme. `variant` tells jobs of one measure
-    apart (a batch's size). Where `load` is given, this is speed at a load, in words that may hold
-    the variant ("{} users"), and `step` names the seconds of one step of the model there. Of two
-    schemes the `headline` figure is compared, which history calls `headline_title` (may hold the
-    load, "{}"). `derive` makes figures that follow from settings and others, for tables.
-    `own_columns` gives figures that `quantities` does not know a column too.
+    Measures are in the order of `place` and called `title`; measures of one title share its heading
+    and charts, and quality measures without one share a table. `note` makes a line below the table
+    of the machine and the figures of each scheme. Where `load` is given, this is speed at a load,
+    in words that may hold the variant ("{} users"), and `step` names the seconds of one step of the
+    model there. Of two schemes the `headline` figure is compared, which history calls
+    `headline_title` (may hold the load, "{}"). `derive` makes figures that follow from settings and
+    others. `own_columns` gives figures that no `Quantity` declares a column too.
 
     `observe` says in sentences what figures of the base and of each compressed scheme show.
     `warnings` are what a reader must know of raw values, `answers` are generated texts to show
     beside the base's, `available` the documents there are of each task, `dataset` the public data
     that settings name, for which model cards carry the headline figure (empty: none).
-
-    `compare` pairs raw values with the base's: figures of `paired`. `scores` gives scores between 0
-    and 1 of the same documents, by which quality is judged; figures of such a measure are called
-    `TASK/METRIC`. Both raise `UserError` where the two cannot be paired. `raw_types` are the types
-    of raw lists by name, all of one length: records with others are refused when they are read.
-    `reusable` tells whether a record with these settings may be used again.
     """
 
-    summary: str
-    kind: Literal["performance", "quality"]
-    quantities: dict[str, Quantity]
-    run: Callable[[Loaded, Any], Raw]
-    figures: Callable[[Raw], dict[str, Estimate]]
-    quantities_of: Callable[[Raw], dict[str, Quantity]] = lambda raw: {}
-    modules: tuple[str, ...] = ()
-    options: type[Any] | None = None
-    plan: Callable[[Any, ServedBase], list[Any]] = lambda options, base: []
-    settings_for: Callable[[Any, ServedBase, bool], Any] = lambda settings, base, is_base: settings
-    when: Literal["first", "between", "last"] = "between"
     place: int = 100
     title: str = ""
     note: Callable[[dict[str, Any], list[Values]], str] = lambda machine, figures: ""
-    variant: Callable[[dict[str, Any]], int | None] = lambda settings: None
     load: str = ""
     step: str = ""
     headline: str = ""
@@ -190,6 +162,42 @@ class Measure:
     answers: Callable[[Raw], list[str]] | None = None
     available: Callable[[Raw], dict[str, int]] = lambda raw: {}
     dataset: Callable[[dict[str, Any]], str] = lambda settings: ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One measure: how it is asked for and run, what it says, how it is shown and compared.
+
+    `run` takes the loaded engine and a job's settings; `figures` reckons with what it returns.
+    `quantities` are those of the figures; figures named by what was measured get theirs from
+    `quantities_of`. `modules` are imported once for all checkpoints, before the first is loaded.
+
+    `options` is its group of command-line options (a frozen dataclass, see `core.options`), of
+    which `plan` makes the settings of its jobs once for all checkpoints; it raises `UserError` for
+    what cannot be measured. `settings_for` fits them to one checkpoint, which may be the base. A
+    measure without `options` is asked for by name alone. `variant` tells its jobs apart (a batch's
+    size). `when` is its place on a load among measures of its kind.
+
+    `compare` pairs raw values with the base's: figures of `paired`. `scores` gives scores between 0
+    and 1 of the same documents, by which quality is judged; figures of such a measure are called
+    `TASK/METRIC`. Both raise `UserError` where the two cannot be paired. `raw_types` are the types
+    of raw lists by name, all of one length: records with others are refused when they are read.
+    `reusable` tells whether a record with these settings may be used again.
+    """
+
+    summary: str
+    kind: Literal["performance", "quality"]
+    run: Callable[[Loaded, Any], Raw]
+    figures: Callable[[Raw], dict[str, Estimate]]
+    quantities: dict[str, Quantity]
+    quantities_of: Callable[[Raw], dict[str, Quantity]] = lambda raw: {}
+    modules: tuple[str, ...] = ()
+    options: type[Any] | None = None
+    plan: Callable[[Any, ServedBase], list[Any]] = lambda options, base: []
+    settings_for: Callable[[Any, ServedBase, bool], Any] = lambda settings, base, is_base: settings
+    variant: Callable[[dict[str, Any]], int | None] = lambda settings: None
+    when: Literal["first", "between", "last"] = "between"
+    shown: Shown = field(default_factory=Shown)
     paired: dict[str, Quantity] = field(default_factory=dict)
     compare: Callable[[Raw, Raw], dict[str, Paired]] = lambda base, compressed: {}
     scores: Callable[[Raw, Raw], Scores] | None = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.engine import Sampling
-from core.measure import Loaded, Measure, Raw
+from core.measure import Loaded, Measure, Raw, Shown
 from core.stats import Estimate
 
 PROMPTS = (
@@ -51,5 +51,7 @@ MEASURE = Measure(
     quantities={},
     run=run,
     figures=figures,
-    answers=lambda raw: [answer["text"] for answer in raw["answers"]],
+    shown=Shown(
+        answers=lambda raw: [answer["text"] for answer in raw["answers"]],
+    ),
 )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.engine import Completion, TokenIds
-from core.measure import Loaded, Measure, Raw, ServedBase, Workload
+from core.measure import Loaded, Measure, Raw, ServedBase, Shown, Workload
 from measures import _requests
 
 
@@ -40,12 +40,14 @@ MEASURE = Measure(
     figures=_requests.figures,
     options=_requests.LoadOptions,
     plan=plan,
-    place=2,
-    title="Speed",
     variant=lambda settings: settings["batch_size"],
-    load="{} users",
-    step=_requests.STEP,
-    derive=_requests.total("batch_size"),
-    headline="output_tokens_per_s",
-    headline_title="throughput, {}",
+    shown=Shown(
+        place=2,
+        title="Speed",
+        load="{} users",
+        step=_requests.STEP,
+        derive=_requests.total("batch_size"),
+        headline="output_tokens_per_s",
+        headline_title="throughput, {}",
+    ),
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from core.errors import UserError
-from core.measure import Loaded, Measure, Quantity, Raw, ServedBase, Values
+from core.measure import Loaded, Measure, Quantity, Raw, ServedBase, Shown, Values
 from core.options import option
 from core.stats import Estimate, estimate
 from core.texts import digest
@@ -223,9 +223,11 @@ MEASURE = Measure(
     options=DivergenceOptions,
     plan=plan,
     settings_for=settings_for,
-    place=12,
-    headline="kl_mean",
-    headline_title="KL mean",
-    observe=observe,
     reusable=lambda settings: Path(settings.reference).exists(),
+    shown=Shown(
+        place=12,
+        headline="kl_mean",
+        headline_title="KL mean",
+        observe=observe,
+    ),
 )

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from checkpoints import models
 from core.corpus import DATA_DIR
 from core.errors import UserError
-from core.measure import Loaded, Measure, Quantity, Raw, ServedBase
+from core.measure import Loaded, Measure, Quantity, Raw, ServedBase, Shown
 from core.options import DataDir, option
 from core.stats import Estimate, mean_of
 from core.texts import digest
@@ -240,8 +240,10 @@ MEASURE = Measure(
     modules=("lm_eval.evaluator", "lm_eval.tasks", "lm_eval.loggers", "measures._harness_lm"),
     options=TaskOptions,
     plan=plan,
-    place=14,
-    warnings=warnings,
-    available=available,
     scores=paired_scores,
+    shown=Shown(
+        place=14,
+        warnings=warnings,
+        available=available,
+    ),
 )

@@ -9,7 +9,7 @@ the cache of an earlier load and 0 where it was compiled.
 
 from typing import Any
 
-from core.measure import Loaded, Measure, Quantity, Raw, Values, Workload
+from core.measure import Loaded, Measure, Quantity, Raw, Shown, Values, Workload
 from core.stats import Estimate, estimate
 from core.words import percent
 from measures import _requests
@@ -77,10 +77,12 @@ MEASURE = Measure(
     options=_requests.LoadOptions,
     plan=_requests.plan,
     when="first",
-    place=4,
-    title="Loading",
-    note=note,
-    observe=observe,
-    headline="load_s",
-    headline_title="load",
+    shown=Shown(
+        place=4,
+        title="Loading",
+        note=note,
+        observe=observe,
+        headline="load_s",
+        headline_title="load",
+    ),
 )

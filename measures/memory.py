@@ -7,7 +7,7 @@ a scheme; the tokens that fit in what the weights leave free do.
 from dataclasses import asdict
 from typing import Any
 
-from core.measure import Loaded, Measure, Quantity, Raw, Values, Workload
+from core.measure import Loaded, Measure, Quantity, Raw, Shown, Values, Workload
 from core.stats import Estimate, estimate
 from core.words import percent, size
 from measures import _requests
@@ -107,10 +107,12 @@ MEASURE = Measure(
     options=_requests.LoadOptions,
     plan=_requests.plan,
     when="last",
-    place=3,
-    title="Memory",
-    note=note,
-    observe=observe,
-    headline="weights_bytes",
-    headline_title="weights",
+    shown=Shown(
+        place=3,
+        title="Memory",
+        note=note,
+        observe=observe,
+        headline="weights_bytes",
+        headline_title="weights",
+    ),
 )

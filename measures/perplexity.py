@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from core.errors import UserError
-from core.measure import Loaded, Measure, Paired, Quantity, Raw, ServedBase
+from core.measure import Loaded, Measure, Paired, Quantity, Raw, ServedBase, Shown
 from core.options import option
 from core.stats import Estimate, estimate
 from measures import _windows
@@ -94,11 +94,13 @@ MEASURE = Measure(
     modules=("numpy",),
     options=PerplexityOptions,
     plan=plan,
-    place=11,
-    headline="perplexity",
-    headline_title="perplexity",
-    dataset=lambda settings: str(settings.get("source") or "text"),
     paired={"perplexity_ratio": Quantity(unit="x", better="lower", title="times BASE")},
     compare=compare,
     raw_types={"nll": list[float], "tokens": list[float]},
+    shown=Shown(
+        place=11,
+        headline="perplexity",
+        headline_title="perplexity",
+        dataset=lambda settings: str(settings.get("source") or "text"),
+    ),
 )

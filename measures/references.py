@@ -12,7 +12,7 @@ from typing import Annotated
 from checkpoints import models
 from core.engine import Sampling
 from core.errors import UserError
-from core.measure import Loaded, Measure, Paired, Quantity, Raw, ServedBase
+from core.measure import Loaded, Measure, Paired, Quantity, Raw, ServedBase, Shown
 from core.options import option
 from core.stats import Estimate, estimate, mean_of
 from core.texts import digest, read_entries
@@ -206,11 +206,6 @@ MEASURE = Measure(
     modules=("rouge_score.rouge_scorer", "sacrebleu"),
     options=PromptOptions,
     plan=plan,
-    place=13,
-    headline="rouge_l",
-    headline_title="ROUGE-L",
-    own_columns=True,
-    answers=lambda raw: raw["generated"],
     paired={
         "same_answers": Quantity(
             unit="fraction", better="higher", title="answers as BASE", shown_in="%"
@@ -218,4 +213,11 @@ MEASURE = Measure(
     },
     compare=compare,
     raw_types={"documents": list[str], "generated": list[str]},
+    shown=Shown(
+        place=13,
+        headline="rouge_l",
+        headline_title="ROUGE-L",
+        own_columns=True,
+        answers=lambda raw: raw["generated"],
+    ),
 )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.engine import Completion, TokenIds
-from core.measure import Loaded, Measure, Raw, Workload
+from core.measure import Loaded, Measure, Raw, Shown, Workload
 from measures import _requests
 
 
@@ -33,11 +33,13 @@ MEASURE = Measure(
     figures=_requests.figures,
     options=_requests.LoadOptions,
     plan=_requests.plan,
-    place=1,
-    title="Speed",
-    load="one user",
-    step=_requests.STEP,
-    derive=_requests.total("requests"),
-    headline="e2e_latency_s",
-    headline_title="latency, {}",
+    shown=Shown(
+        place=1,
+        title="Speed",
+        load="one user",
+        step=_requests.STEP,
+        derive=_requests.total("requests"),
+        headline="e2e_latency_s",
+        headline_title="latency, {}",
+    ),
 )

@@ -14,7 +14,7 @@ from core.options import Several
 def option_groups(kind: str) -> dict[str, type[Any]]:
     """The group of options of every measure of a kind that has one, in the order of reports."""
     loaded = {name: plugins.load("measures", name) for name in plugins.names("measures")}
-    order = sorted(loaded, key=lambda name: loaded[name].place)
+    order = sorted(loaded, key=lambda name: loaded[name].shown.place)
     groups = {name: loaded[name].options for name in order if loaded[name].kind == kind}
     return {name: group for name, group in groups.items() if group is not None}
 
@@ -42,7 +42,7 @@ def _turn(measure: Measure) -> tuple[bool, int, int]:
     return (
         measure.kind == "quality",
         ("first", "between", "last").index(measure.when),
-        measure.place,
+        measure.shown.place,
     )
 
 

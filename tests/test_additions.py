@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from core.engine import Sampling
-from core.measure import Loaded, Measure, Quantity, Raw, ServedBase
+from core.measure import Loaded, Measure, Quantity, Raw, ServedBase, Shown
 from core.options import option
 from core.stats import Estimate, mean_of
 
@@ -81,8 +81,7 @@ MEASURE = Measure(
     figures=figures,
     options=SpellingOptions,
     plan=plan,
-    headline="letters",
-    headline_title="letters spelled",
+    shown=Shown(headline="letters", headline_title="letters spelled"),
     paired={"more_letters": Quantity(unit="fraction", better="none", title="letters as BASE")},
     compare=lambda base, compressed: {"more_letters": 1.0},
 )

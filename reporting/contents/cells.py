@@ -68,7 +68,7 @@ def columns_of(study: Study, key: str) -> list[Column]:
     for name, quantity in measure.quantities.items():
         if quantity.title:
             columns += quantity_columns(study, key, name, quantity)
-    if measure.own_columns:
+    if measure.shown.own_columns:
         own = {name: None for c in study.candidates for name in c.values(key)}
         undeclared = (name for name in own if name not in measure.quantities)
         columns += [(name, figure_cell(key, name)) for name in undeclared]
@@ -109,7 +109,7 @@ def figure_of(candidate: Candidate, key: str, name: str) -> Figure | None:
     if record is None or measure is None or name in record.figures:
         return record.figures.get(name) if record else None
     quantity = measure.quantities.get(name)
-    value = measure.derive(record.settings, candidate.values(key)).get(name)
+    value = measure.shown.derive(record.settings, candidate.values(key)).get(name)
     return None if value is None or quantity is None else _figure(value, quantity)
 
 
@@ -156,5 +156,5 @@ def measure_notes(study: Study, key: str) -> list[str]:
     measure = measures.of_key(key)
     values = [c.values(key) for c in study.candidates]
     machine = study.candidates[0].newest.machine
-    note = measure.note(machine, values) if measure and any(values) else ""
+    note = measure.shown.note(machine, values) if measure and any(values) else ""
     return [note] if note else []

@@ -179,7 +179,7 @@ def remarks(study: Study) -> list[str]:
 
 def _warnings(candidate: Candidate, key: str) -> list[str]:
     measure = measures.of_key(key)
-    return measure.warnings(candidate.quality[key].raw()) if measure else []
+    return measure.shown.warnings(candidate.quality[key].raw()) if measure else []
 
 
 def _differences(candidate: Candidate) -> list[str]:

@@ -87,7 +87,7 @@ def _ways(measure: str, figures: Iterable[str]) -> dict[str, str]:
     if known is None:
         return {}
     ways: dict[str, str] = {name: q.change for name, q in known.quantities.items()}
-    own = {name: "shown" for name in figures if name not in ways} if known.own_columns else {}
+    own = {name: "shown" for name in figures if name not in ways} if known.shown.own_columns else {}
     return {name: way for name, way in (ways | own).items() if way != "none"}
 
 

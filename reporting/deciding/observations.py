@@ -38,7 +38,7 @@ def _of_measures(study: Study) -> Iterator[str]:
         measure = measures.of_key(key)
         if measure is not None and study.base is not None:
             compressed = {c.scheme: c.values(key) for c in study.compressed}
-            yield from measure.observe(study.base.values(key), compressed)
+            yield from measure.shown.observe(study.base.values(key), compressed)
 
 
 def _speed(study: Study) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _with_load(study: Study, where: dict[str, Ratio]) -> str:
 def _step_s(study: Study, key: str) -> float | None:
     """Seconds of one step of the base at a load."""
     measure = measures.of_key(key)
-    return study.base.values(key).get(measure.step) if measure and study.base else None
+    return study.base.values(key).get(measure.shown.step) if measure and study.base else None
 
 
 def kernels_of(candidate: Candidate) -> list[str]:

@@ -161,7 +161,7 @@ def _available(candidate: Candidate) -> dict[str, int]:
         measure = measures.of_key(key)
         raw = stored.raw() if measure and measure.scores and candidate.record(key) else {}
         if measure and raw:
-            counts |= measure.available(raw)
+            counts |= measure.shown.available(raw)
     return counts
 
 

@@ -232,9 +232,9 @@ def _answers(study: Study, candidate: Candidate) -> list[Markup]:
 
 def _generated(candidate: Candidate, key: str) -> list[str]:
     measure, stored = measures.of_key(key), candidate.quality.get(key)
-    if measure is None or measure.answers is None or not stored or not candidate.record(key):
+    if measure is None or measure.shown.answers is None or not stored or not candidate.record(key):
         return []
     try:
-        return [str(text) for text in measure.answers(stored.raw())]
+        return [str(text) for text in measure.shown.answers(stored.raw())]
     except (KeyError, TypeError):  # raw values that are not this measure's
         return []

@@ -124,7 +124,7 @@ def eval_results(candidate: Candidate) -> list[Any]:
     for key in candidate.quality:
         measure, record = measures.of_key(key), candidate.record(key)
         figure = candidate.figure(key, measures.headline(key))
-        dataset = measure.dataset(record.settings) if measure and record else ""
+        dataset = measure.shown.dataset(record.settings) if measure and record else ""
         if figure is not None and dataset:
             scores.append(_eval_result(dataset, measures.headline(key), figure.value))
     return scores

@@ -45,7 +45,7 @@ def order(key: str) -> tuple[int, str, int]:
     """Sorts keys as reports show them: by place, then by variant; unknown measures last."""
     name, variant = split(key)
     measure = find(name)
-    return measure.place if measure else LAST, name, variant or 0
+    return measure.shown.place if measure else LAST, name, variant or 0
 
 
 def ordered(keys: Iterable[str]) -> list[str]:
@@ -56,15 +56,15 @@ def ordered(keys: Iterable[str]) -> list[str]:
 def load(key: str) -> str:
     """The load in words (`one user`, `32 users`); empty for a measure without one."""
     measure = of_key(key)
-    return measure.load.format(split(key)[1]) if measure else ""
+    return measure.shown.load.format(split(key)[1]) if measure else ""
 
 
 def title(key: str) -> str:
     """The heading a measure stands under; measures of one title stand together."""
     name, _ = split(key)
     measure = find(name)
-    if measure is None or measure.title:
-        return measure.title if measure else name
+    if measure is None or measure.shown.title:
+        return measure.shown.title if measure else name
     return QUALITY if measure.kind == "quality" else name.replace("_", " ").capitalize()
 
 
@@ -88,8 +88,8 @@ def shown_in(key: str, name: str) -> str:
 def headline(key: str) -> str:
     """The figure by which two schemes are compared: declared, else the first that has a column."""
     measure = of_key(key)
-    if measure is None or measure.headline:
-        return measure.headline if measure else ""
+    if measure is None or measure.shown.headline:
+        return measure.shown.headline if measure else ""
     return next((name for name, known in measure.quantities.items() if known.title), "")
 
 
@@ -97,7 +97,7 @@ def headline_title(key: str) -> str:
     """What history calls the headline figure: `latency, one user`."""
     measure = of_key(key)
     known = quantity(key, headline(key))
-    title = (measure.headline_title if measure else "") or (known.title if known else "")
+    title = (measure.shown.headline_title if measure else "") or (known.title if known else "")
     return title.format(load(key))
 
 

@@ -15,7 +15,7 @@ from tests.reporting.conftest import made
 ENERGY = '''
 """Energy of the whole machine at a power limit."""
 
-from core.measure import Measure, Quantity
+from core.measure import Measure, Quantity, Shown
 
 MEASURE = Measure(
     summary="energy",
@@ -29,20 +29,22 @@ MEASURE = Measure(
     },
     run=lambda loaded, settings: {},
     figures=lambda raw: {},
-    place=50,
-    title="Energy",
     variant=lambda settings: settings["watts"],
-    load="at {} W",
-    headline="joules_per_token",
-    headline_title="energy {}",
-    note=lambda machine, figures: f"of {len(figures)} schemes",
-    observe=lambda base, compressed: [f"{len(compressed)} schemes save energy."],
+    shown=Shown(
+        place=50,
+        title="Energy",
+        load="at {} W",
+        headline="joules_per_token",
+        headline_title="energy {}",
+        note=lambda machine, figures: f"of {len(figures)} schemes",
+        observe=lambda base, compressed: [f"{len(compressed)} schemes save energy."],
+    ),
 )
 '''
 TOXICITY = '''
 """Share of toxic answers."""
 
-from core.measure import Measure, Quantity
+from core.measure import Measure, Quantity, Shown
 
 MEASURE = Measure(
     summary="toxicity",
@@ -55,7 +57,7 @@ MEASURE = Measure(
     },
     run=lambda loaded, settings: {},
     figures=lambda raw: {},
-    headline="toxic",
+    shown=Shown(headline="toxic"),
     paired={"detoxed": Quantity(unit="fraction", better="lower", title="detoxed", shown_in="%")},
     compare=lambda base, compressed: {"detoxed": compressed["share"]},
 )
