@@ -103,7 +103,7 @@ class Serving:
     `fallback` is the lowest on which vLLM runs it in another way, described by `fallback_how`.
     `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs.
     From 10.0 on MXFP4 and MXFP8 need FlashInfer beside vLLM, and it nvcc; without, vLLM takes
-    Marlin, which `running.session.prove` sees.
+    Marlin, which the engine's `check_served` sees.
     Source: vLLM's own choice (`CompressedTensorsConfig._get_scheme_from_parts`, the schemes'
     `get_min_capability` and the kernels' `is_supported` and `can_implement`), asked for every
     scheme at 7.5, 8.0, 8.9, 9.0, 10.0 and 12.0 without such a GPU; the CPU column was run.

@@ -4,6 +4,7 @@ from core.words import budget_text, size
 from reporting.deciding import rule
 from reporting.deciding.candidate import Candidate
 from reporting.deciding.study import Study
+from reporting.reading import engines
 
 
 def gate(candidate: Candidate, budget: int | None) -> str | None:
@@ -41,19 +42,9 @@ def too_large(study: Study, budget: int) -> str | None:
 
 def wrong_kernels(candidate: Candidate) -> str | None:
     """The kernel, where a compressed checkpoint runs uncompressed ones in every layer."""
-    served = candidate.served
-    if candidate.is_base or not served.get("names_kernels", True):
+    if candidate.is_base:
         return None
-    spared = ("lm_head", "embed_tokens")
-    kernels = [
-        k
-        for kind, names in (served.get("kernels") or {}).items()
-        for k in names
-        if kind not in spared
-    ]
-    if kernels and all(k.startswith("Unquantized") for k in kernels):
-        return str(kernels[0])
-    return None
+    return engines.of(candidate.newest).uncompressed_kernel(candidate.served)
 
 
 def memory_needed(candidate: Candidate) -> float | None:

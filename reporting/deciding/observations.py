@@ -11,18 +11,12 @@ from core.words import join, more_of, percent, ratio_inside, significant, size, 
 from reporting.deciding import rule
 from reporting.deciding.candidate import Candidate
 from reporting.deciding.study import Study
-from reporting.reading import measures
+from reporting.reading import engines, measures
 from reporting.reading.measures import load
 
 # Memory is read at least this fast, in bytes per second: one channel of DDR4-2666 and an NVIDIA T4
 # (320 GB/s). Far slower traffic means that reading weights is not what a step waits for.
 SLOWEST_CPU, SLOWEST_GPU = 21e9, 300e9
-EMULATED = {
-    "Torch": "scales and multiplies in separate PyTorch operators",
-    "Emulation": "emulates the format",
-    "Marlin": "unpacks the weights to 16 bits",
-    "Dequant": "unpacks the weights to 16 bits",
-}
 LONGER = 1.3
 
 
@@ -80,8 +74,9 @@ def _ratios(study: Study, candidate: Candidate) -> dict[str, Ratio]:
 def _causes(study: Study, candidate: Candidate, where: dict[str, Ratio]) -> list[str]:
     """Sentences on kernel, dequantization and activation scales, from the record and the scheme."""
     causes = []
-    kernels = kernels_of(candidate)
-    how = next((text for word, text in EMULATED.items() if any(word in k for k in kernels)), None)
+    engine = engines.of(candidate.newest)
+    kernels = engine.compressed_kernels(candidate.served)
+    how = next((text for kernel in kernels if (text := engine.explain(kernel))), None)
     if kernels:
         does = f", which {how} instead of computing in the scheme's own format" if how else ""
         causes.append(f"Its layers run {join(kernels)}{does}.")
@@ -122,16 +117,6 @@ def _step_s(study: Study, key: str) -> float | None:
     """Seconds of one step of the base at a load."""
     measure = measures.of_key(key)
     return study.base.values(key).get(measure.shown.step) if measure and study.base else None
-
-
-def kernels_of(candidate: Candidate) -> list[str]:
-    """The kernels of its compressed layers, by their own names, each once."""
-    served = candidate.served
-    if not served.get("names_kernels", True):
-        return []
-    names = [name for kind in (served.get("kernels") or {}).values() for name in kind]
-    compressed = [n for n in names if not n.startswith("Unquantized")]
-    return list(dict.fromkeys(name.rpartition("/")[2] for name in compressed))
 
 
 def _fallback(candidate: Candidate, scheme: Scheme) -> str | None:

@@ -67,11 +67,12 @@ def section(report: Report, candidate: Candidate) -> str:
     facts = dict(report.environment)
     engine = f"{facts.get('engine', '')} {facts.get('vllm', '')}"
     where = f"{facts.get('hardware', '')}, {engine}".strip()
+    command = serve_command(candidate)
     parts = [
         START,
         f"## {escape(scheme)}, measured",
         _summary(report, candidate),
-        markdown.code(serve_command(candidate)),
+        *([markdown.code(command)] if command else []),
         *(
             markdown.table(_rows(table, scheme), "###")
             for table in report.tables

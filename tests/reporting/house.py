@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.plugins import ROOT
 
-ROOMS = ("core", "checkpoints", "quality", "measures", "schemes", "corpora", "reporting")
+ROOMS = ("core", "checkpoints", "engines", "quality", "measures", "schemes", "corpora", "reporting")
 
 
 def copy(folder: Path) -> Path:

@@ -57,8 +57,6 @@ GATES: list[tuple[Candidate, int | None, str | None]] = [
     ),
     (candidate(failed("not compressed: 128 columns")), None, "not compressed: 128 columns"),
     (candidate(served(PLAIN)), None, WRONG),
-    (candidate(served(PLAIN, names_kernels=True)), None, WRONG),
-    (candidate(served(PLAIN, names_kernels=False)), None, None),
     (candidate(served(PLAIN), scheme="BASE"), None, None),
     (candidate(served({**PLAIN, "o_proj": ["Marlin"]})), None, None),
     (candidate(served({**PLAIN, "qkv_proj": ["Unquantized", "Marlin"]})), None, None),
