@@ -1,7 +1,7 @@
 """Download a model and the data it is calibrated and scored with, each into its own folder.
 
-outcome = download("org/name", data_folder=Path("datasets_cache"))
-outcome.model.folder, outcome.failures
+outcome = download("org/name", with_data=True)
+outcome.model.folder, outcome.failed
 """
 
 from collections.abc import Callable, Iterator

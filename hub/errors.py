@@ -23,8 +23,6 @@ def user_errors(repo_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
-        raise
     except Exception as problem:
         sentence = explain(problem, repo_id)
         if sentence is None:
@@ -116,5 +114,6 @@ def _disk(problem: BaseException) -> str | None:
     if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
         return f"Cannot write {problem.filename}: choose another place with --output_dir."
     if problem.errno is None:  # huggingface_hub's "Consistency check failed"
-        return f"A file did not arrive whole ({str(problem).splitlines()[0]}): run this again."
+        first_line, *_ = str(problem).split("\n")
+        return f"A file did not arrive whole ({first_line}): run this again."
     return None

@@ -64,7 +64,8 @@ def _download(listing: Listing, folder: Path, paths: Iterable[str], force: bool 
         except Exception as problem:
             if not attempts_left or not _is_left_to_the_caller(problem):
                 raise
-            say(f"{str(problem).splitlines()[0]}: trying once more", "yellow")
+            first_line, *_ = str(problem).split("\n")
+            say(f"{first_line}: trying once more", "yellow")
 
 
 def _is_left_to_the_caller(problem: Exception) -> bool:

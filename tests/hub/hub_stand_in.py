@@ -64,7 +64,7 @@ class HubStandIn:
     repos: dict[str, Repo] = field(default_factory=dict)  # where `main` is now
     commits: dict[str, Repo] = field(default_factory=dict)  # all there ever were
     next_files: dict[str, dict[str, bytes]] = field(default_factory=dict)  # once it was listed
-    announced: dict[str, int] = field(default_factory=dict)  # sizes in listings that are not true
+    announced: dict[str, int | None] = field(default_factory=dict)  # untrue sizes in listings
     not_in_tree: set[str] = field(default_factory=set)  # paths that /tree/ leaves out
     silent: bool = False  # the API takes requests and does not answer
     faults: dict[str, Fault] = field(default_factory=dict)
@@ -192,16 +192,13 @@ class Answer(BaseHTTPRequestHandler):
             return self.content(path, content, published.commit)
         fault = self.hub.fault(path, use_up=False)
         size = fault.after if fault and fault.kind == "short" else len(content)
-        return self.send(
-            b"",
-            302,
-            {
-                "Location": f"{self.hub.cdn}/cdn/{published.commit}/{path}",
-                "X-Repo-Commit": published.commit,
-                "X-Linked-Etag": f'"{sha256(content)}"',
-                "X-Linked-Size": str(size),
-            },
-        )
+        headers = {
+            "Location": f"{self.hub.cdn}/cdn/{published.commit}/{path}",
+            "X-Repo-Commit": published.commit,
+            "X-Linked-Etag": f'"{sha256(content)}"',
+            "X-Linked-Size": str(size),
+        }
+        return self.send(b"", 302, headers)
 
     def content(self, path: str, content: bytes, commit: str = "") -> None:
         """The bytes, from where `Range` says, up to where a fault says."""

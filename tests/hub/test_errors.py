@@ -111,6 +111,7 @@ def caused_by(cause: Exception) -> Exception:
         (OSError(errno.EROFS, "read-only", "there"), "Cannot write there: choose another place"),
         (PermissionError(errno.EACCES, "no", "there"), "Cannot write there: choose another"),
         (OSError("Consistency check failed\nmore"), "(Consistency check failed): run this again"),
+        (OSError(), "A file did not arrive whole (): run this again"),
         (OSError(errno.EIO, "broken disk"), None),
         (ZeroDivisionError(), None),
     ],

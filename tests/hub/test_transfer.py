@@ -122,6 +122,12 @@ def test_a_damaged_file_in_the_cache_of_the_hub_is_fetched_from_the_hub(
     assert contents(FOLDER) == WANTED
 
 
+def test_a_file_without_an_announced_size_is_not_taken(hub: HubStandIn, download: Download) -> None:
+    hub.announced["config.json"] = None
+    done = download()
+    assert done.returncode == 2 and "arrives damaged: config.json (" in done.stderr
+
+
 @pytest.mark.parametrize("path", ["tokenizer.json", INDEX])
 def test_a_file_that_the_second_listing_leaves_out_is_missed(
     hub: HubStandIn, download: Download, path: str
