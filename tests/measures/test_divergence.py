@@ -148,6 +148,14 @@ def test_a_checkpoint_needs_its_base_and_the_same_tokens(load: Load, asked: Dive
             divergence.run(load(), other)
 
 
+def test_windows_that_overlap_score_no_place_twice(load: Load, asked: Divergence) -> None:
+    overlapping = replace(asked, text=replace(asked.text, stride=6))
+    raw = divergence.run(load(), overlapping)
+    assert sum(raw["tokens"]) == len("the quick brown fox jumps") - 1
+    assert [len(text.split()) for text in raw["kl_nanonats"]] == raw["tokens"]
+    assert raw.keys() == RAW.keys()
+
+
 @pytest.mark.parametrize(("text", "enough"), [("ab", False), ("abc", True)])
 def test_a_text_must_have_a_place_with_something_before_it(
     load: Load, asked: Divergence, text: str, enough: bool

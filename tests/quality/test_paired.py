@@ -145,6 +145,7 @@ def test_scores_between_0_and_1() -> None:
     base = [rng.random() for _ in range(400)]
     worse = paired.compare(base, [s * 0.9 for s in base])
     assert worse.real and worse.verdict == "fail" and worse.recovery == pytest.approx(90)
+    assert worse.p_value == significance.sign_flips(np.array(base) * -0.1, seed=0)
     same = paired.compare(base, [s + rng.gauss(0, 0.001) for s in base])
     assert same.verdict == "pass" and not same.real
 

@@ -45,6 +45,13 @@ def test_the_smallest_and_ties_within_a_percent(
     )
 
 
+def test_a_budget_that_nothing_fits_is_a_decision(tmp_path: Path) -> None:
+    found = study.build(reading.read([write(tmp_path, [*BASE, *both("INT8-W8A8", 600 * MIB)])]))
+    tight = decide(found, "memory", budget=500 * MIB)
+    assert (tight.decided, tight.winner, tight.to_decide) == (True, None, [])
+    assert tight.sentence == "No scheme fits 500 MiB: the smallest, INT8-W8A8, needs 602 MiB."
+
+
 def test_without_weights_nothing_is_known(tmp_path: Path) -> None:
     gone = memory("INT8-W8A8", 1).model_copy(update={"figures": {}})
     speeds = [r for r in both("INT8-W8A8", MIB) if r.measure != "memory"]
