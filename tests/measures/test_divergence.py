@@ -109,7 +109,7 @@ def asked(tmp_path: Path) -> Divergence:
     """What the base is asked: distributions of 8 likeliest tokens on a text of two windows."""
     (tmp_path / "text.txt").write_text("the quick brown fox jumps")
     text = Text(source=str(tmp_path / "text.txt"), digest="d", window=15, stride=15)
-    reference = str(tmp_path / "build" / "reference.npz")
+    reference = str(tmp_path / "build" / "references" / "base.npz")
     return Divergence(text=text, reference=reference, is_base=True, top_k=8)
 
 

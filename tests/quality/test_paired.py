@@ -68,7 +68,11 @@ def test_another_seed_draws_other_weights_and_the_same_seed_the_same() -> None:
     base = [rng.random() for _ in range(50)]
     other = [score * 0.9 for score in base]
     first, same, another = (paired.compare(base, other, seed=seed) for seed in (0, 0, 1))
-    assert first == same and first.low != another.low and first.difference == another.difference
+    assert (
+        first == paired.pooled([(base, other)]) == same
+        and first.low != another.low
+        and first.difference == another.difference
+    )
 
 
 def test_few_documents_cannot_decide_and_say_how_many_would() -> None:

@@ -52,6 +52,16 @@ def test_a_budget_that_nothing_fits_is_a_decision(tmp_path: Path) -> None:
     assert tight.sentence == "No scheme fits 500 MiB: the smallest, INT8-W8A8, needs 602 MiB."
 
 
+def test_where_nothing_passes_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    failed = {"status": "failed", "figures": {}, "served": None, "reason": "out of memory"}
+    found = outcome(tmp_path, [memory("BASE", MIB).model_copy(update=failed)])
+    assert (found.decided, found.winner, found.command) == (False, None, None)
+    assert found.sentence == "Undecided: there is nothing to compare."
+    assert [(loser.scheme, loser.reason) for loser in found.losers] == [
+        ("BASE", "not served: out of memory")
+    ]
+
+
 def test_without_weights_nothing_is_known(tmp_path: Path) -> None:
     gone = memory("INT8-W8A8", 1).model_copy(update={"figures": {}})
     speeds = [r for r in both("INT8-W8A8", MIB) if r.measure != "memory"]
