@@ -18,8 +18,6 @@ def mcnemar(worse: int, better: int) -> float:
     from scipy.special import bdtr, chdtrc
 
     discordant = worse + better
-    if discordant == 0:
-        return 1.0
     if discordant < EXACT_BELOW:
         return min(1.0, 2 * float(bdtr(min(worse, better), discordant, 0.5)))
     return float(chdtrc(1, (abs(worse - better) - 1) ** 2 / discordant))

@@ -91,13 +91,24 @@ def test_a_layer_too_many_does_not_stand_for_one_that_is_missing(tmp_path: Path)
     ]
 
 
-def test_of_two_stacks_the_larger_is_the_decoder(tmp_path: Path) -> None:
+def test_a_layer_too_many_is_not_counted_among_those_that_are_there(tmp_path: Path) -> None:
+    """Layers 0, 1, 2 and 40 of forty: twenty are named, seventeen are left."""
+    shapes, config = whole(3)
+    for name in [name for name in shapes if ".layers.0." in name]:
+        shapes[name.replace("layers.0.", "layers.40.")] = shapes[name]
+    named = findings(
+        models.write_model(tmp_path / "c", shapes, **config | {"num_hidden_layers": 40})
+    )
+    assert "17 further layers are not stored, the config says 40 layers" in map(str, named)
+    assert [f.module for f in named if f.kind == "orphan"] == ["model.layers.40"]
+
+
+@pytest.mark.parametrize("smaller", ["layers", "model.language_model.layers"])
+def test_of_two_stacks_the_larger_is_the_decoder(tmp_path: Path, smaller: str) -> None:
     shapes, config = whole(3)
     for number in (7, 8):
-        shapes[f"layers.{number}.mlp.up_proj.weight"] = ("BF16", (8, 8))
-    folder = models.write_model(tmp_path / "c", shapes, **config)
-    assert "model.layers.2" not in " ".join(map(str, findings(folder)))
-    assert not any(f.module.startswith("layers.") for f in findings(folder))
+        shapes[f"{smaller}.{number}.mlp.up_proj.weight"] = ("BF16", (8, 8))
+    assert findings(models.write_model(tmp_path / "c", shapes, **config)) == []
 
 
 EMBEDDINGS = [

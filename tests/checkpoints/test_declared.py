@@ -243,7 +243,7 @@ BITS: list[tuple[object, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("bits", "sentence"), BITS, ids=str)
+@pytest.mark.parametrize(("bits", "sentence"), BITS, ids=[str(n) for n in range(len(BITS))])
 def test_garbage_is_no_width(bits: object, sentence: str) -> None:
     with pytest.raises(Damaged, match=f"is not what 'gptq' writes .ValueError: {sentence}"):
         declare(quant_method="gptq", bits=bits)

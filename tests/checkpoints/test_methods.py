@@ -135,6 +135,16 @@ def test_modelopt_declares_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert found is not None and found.format == "modelopt-fp8" and found.ignores("a.b")
 
 
+@pytest.mark.parametrize("declared", [{**GPTQ, "dynamic": {"-:.*": {}}}, {"quant_method": "vq"}])
+def test_nothing_is_said_of_layers_whose_declaration_is_not_understood(
+    tmp_path: Path, declared: dict[str, object]
+) -> None:
+    folder = write(tmp_path, "gptq", "scales")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": declared}))
+    assert truth.examine(truth.layers(checkpoint.read(folder))) == []
+
+
 def test_an_unknown_method_is_said_to_be_one(tmp_path: Path) -> None:
     found = checkpoint.read(
         models.write_model(tmp_path, quantization_config={"quant_method": "vq"})

@@ -269,6 +269,15 @@ def dynamic_cache(parts: Parts) -> None:
     parts.declared["kv_cache_scheme"]["dynamic"] = True
 
 
+def quantized_head(parts: Parts) -> None:
+    parts.shapes["lm_head.weight_scale"] = ("BF16", (32, 1))
+
+
+def no_group(parts: Parts) -> None:
+    only_the_config(parts)
+    parts.declared["config_groups"] = {}
+
+
 Exact = list[tuple[str, str, str]]
 EXACT: dict[str, tuple[Callable[[Parts], None], Exact]] = {
     "no size": (
@@ -299,6 +308,20 @@ EXACT: dict[str, tuple[Callable[[Parts], None], Exact]] = {
         [("scales", "model.layers.0.self_attn", "v_scale: 1 of 1 scales are zero")],
     ),
     "dynamic cache": (dynamic_cache, []),
+    "head": (
+        quantized_head,
+        [
+            (
+                "not ignored",
+                "lm_head",
+                "stored as BF16 with weight_scale although it should be left as is",
+            )
+        ],
+    ),
+    "no group": (
+        no_group,
+        [("declaration", "", "declared as quantized, but no group of layers is")],
+    ),
     "target": (misspelt_target, [("declaration", "", "the target 're:.*dwon_proj' matches no")]),
     "zero points": (bad_zero_points, [("zero points", DOWN, "1 zero points lie outside 4 bits")]),
     "scale": (

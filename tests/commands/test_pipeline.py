@@ -71,7 +71,13 @@ def test_json_holds_records_and_decision(command, base: Path, tmp_path: Path) ->
     told = json.loads(done.stdout.splitlines()[-1])
     assert {r["subject"]["scheme"] for r in told["records"]} == {"BASE", "FP8-W8A8"}
     assert told["report"]["schemes"]["FP8-W8A8"]["speed_up"]["sequential"]["value"] > 0
-    assert told["report"]["decision"] and told["no_report"] is None
+    assert told["no_report"] is None
+    decided = {each["use_case"]: each for each in told["report"]["decision"]}
+    assert decided.keys() == {"latency", "throughput", "memory"}
+    assert {each["winner"] for each in decided.values()} == {"BASE"}
+    assert "FP8-W8A8 cannot be told from it" in decided["latency"]["sentence"]
+    assert "FP8-W8A8 has the least memory" in decided["memory"]["sentence"]
+    assert decided["memory"]["to_decide"] == ["python score.py --model tiny-FP8-W8A8"]
 
 
 def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) -> None:

@@ -87,7 +87,10 @@ def test_tasks(command, world: Path) -> None:
         "score.py", "--model", "tiny", "--model", "tiny-INT4-W4A16", "--engine", "fake", *asked
     )
     assert done.returncode == 0, done.stderr
-    assert "undecided" in done.stdout or "fail" in done.stdout
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line}
+    assert rows["BASE"][-1] == "base"
+    assert rows["INT4-W4A16"][-1] == "undecided"  # twelve documents prove nothing
+    assert "does not decide a margin of 1 point" in done.stdout
     found = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
     base, mine = (found[s].raw["tasks"] for s in ("BASE", "INT4-W4A16"))
     assert list(base) == ["demo_gsm8k", "demo_piqa"]

@@ -293,14 +293,17 @@ def test_parts_beside_the_text_are_named_by_patterns(tmp_path: Path) -> None:
     assert plan.ignored == [r"re:(.*\.)?lm_head(\..*)?$", r"re:(.*\.)?vision(\..*)?$"]
 
 
-def test_layers_of_any_name_are_fused_or_not_together(tmp_path: Path) -> None:
-    """Without v_proj (keys are shared), q and k still go together."""
+@pytest.mark.parametrize("shared", ["k_proj", "v_proj"])
+def test_what_is_left_of_a_group_is_still_fused(tmp_path: Path, shared: str) -> None:
+    """Where a layer takes keys or values from another, q_proj and the remaining one go together."""
     shapes = models.llama_shapes()
-    del shapes["model.layers.0.self_attn.v_proj.weight"]
+    del shapes[f"model.layers.0.self_attn.{shared}.weight"]
     folder = models.write_model(tmp_path / "m", shapes)
-    assert len(make(folder, "FP8-W8A8", ignore=["q_proj", "k_proj"]).layers) == 4
-    with pytest.raises(UserError, match="fuse"):
-        make(folder, "FP8-W8A8", ignore=["k_proj"])
+    kept = "v_proj" if shared == "k_proj" else "k_proj"
+    assert len(make(folder, "FP8-W8A8", ignore=["q_proj", kept]).layers) == 4
+    why = "compressed: engines fuse them into one matrix, so ignore all of them or none$"
+    with pytest.raises(UserError, match=why):
+        make(folder, "FP8-W8A8", ignore=[kept])
 
 
 def test_what_moves_scales_says_between_which_layers(base: Path) -> None:

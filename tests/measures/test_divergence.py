@@ -110,7 +110,7 @@ def asked(tmp_path: Path) -> Divergence:
     """What the base is asked: distributions of 8 likeliest tokens on a text of two windows."""
     (tmp_path / "text.txt").write_text("the quick brown fox jumps")
     text = Text(source=str(tmp_path / "text.txt"), digest="d", window=15, stride=15)
-    reference = str(tmp_path / "build" / "reference.npz")
+    reference = str(tmp_path / "build" / "references" / "base.npz")
     return Divergence(text=text, reference=reference, is_base=True, top_k=8)
 
 
@@ -147,6 +147,14 @@ def test_a_checkpoint_needs_its_base_and_the_same_tokens(load: Load, asked: Dive
         source.write_text(text)
         with pytest.raises(UserError, match="the base read other tokens than this checkpoint"):
             divergence.run(load(), other)
+
+
+def test_windows_that_overlap_score_no_place_twice(load: Load, asked: Divergence) -> None:
+    overlapping = replace(asked, text=replace(asked.text, stride=6))
+    raw = divergence.run(load(), overlapping)
+    assert sum(raw["tokens"]) == len("the quick brown fox jumps") - 1
+    assert [len(text.split()) for text in raw["kl_nanonats"]] == raw["tokens"]
+    assert raw.keys() == RAW.keys()
 
 
 @pytest.mark.parametrize(("text", "enough"), [("ab", False), ("abc", True)])

@@ -68,8 +68,17 @@ def test_a_task_without_scores_per_document_is_judged_by_the_whole() -> None:
 
 
 TASK = {
-    "scores": {"acc,none": [1.0, 0.0, 1.0, 1.0], "f1,none": [0.5, 0.7]},
-    "aggregated": {"acc,none": 0.75, "f1,none": 0.9, "word_perplexity,none": 12.5},
+    "scores": {
+        "acc,none": [1.0, 0.0, 1.0, 1.0],
+        "f1,none": [0.5, 0.7],
+        "em,none": [0.0, 0.0],
+    },
+    "aggregated": {
+        "acc,none": 0.75,
+        "f1,none": 0.9,
+        "em,none": 1e-12,
+        "word_perplexity,none": 12.5,
+    },
     "higher_is_better": {"acc,none": True, "word_perplexity,none": False},
 }
 
@@ -79,6 +88,7 @@ TASK = {
     [
         ("acc,none", 0.75, True),
         ("f1,none", 0.9, False),  # no mean over documents, so their spread is not its
+        ("em,none", 0.0, True),  # rounding is no difference
         ("word_perplexity,none", 12.5, False),
     ],
 )
@@ -95,6 +105,7 @@ def test_units() -> None:
     assert told == {
         "acc,none": ("fraction", "higher"),
         "f1,none": ("fraction", "higher"),
+        "em,none": ("fraction", "higher"),
         "word_perplexity,none": ("1", "lower"),
     }
 

@@ -25,7 +25,7 @@ STAGES = [
     ({"idle": {"rss": 5}}, {}),
     ({"loaded": {"peak_bytes": 50}}, {"peak_bytes": 50, "loading_peak_bytes": 50}),
     (
-        {"idle": {"peak_bytes": 9}, "loaded": {"peak_bytes": 50}, "batch": {"peak_bytes": 40}},
+        {"idle": {"peak_bytes": 45}, "loaded": {"peak_bytes": 50}, "batch": {"peak_bytes": 40}},
         {"peak_bytes": 50, "loading_peak_bytes": 50, "inference_peak_bytes": 40},
     ),
     (

@@ -63,6 +63,13 @@ def test_rouge_is_that_of_the_longest_common_subsequence(load: Load) -> None:
     assert references.run(load(), asked)["scores"]["rouge_l"] == [0.0]
 
 
+def test_rouge_compares_stems(load: Load) -> None:
+    """95 tokens of the fake engine hold the alphabet as a word; the reference has its plural."""
+    pairs = (("one", "abcdefghijklmnopqrstuvwxyzs"),)
+    raw = references.run(load(), Prompts(pairs=pairs, max_new_tokens=150))
+    assert raw["scores"]["rouge_l"][0] > 0.3
+
+
 def test_empty_answers_are_refused(load: Load) -> None:
     with pytest.raises(Broken, match="1 of 1 answers are empty"):
         references.run(load(silent=True), Prompts(pairs=(("one", "first"),)))

@@ -51,6 +51,11 @@ def test_a_figure_is_over_repeats() -> None:
     assert figure.value == pytest.approx(11 / 3) and figure.low is not None
 
 
+def test_a_row_without_all_its_columns_is_no_request() -> None:
+    with pytest.raises(ValueError):
+        _requests.figures(raw([[5, 1, 0.0, 1.0, 1.0, 7.0]]))
+
+
 def test_one_token_has_no_time_per_further_token() -> None:
     assert "tpot_s" not in _requests.figures(raw([[5, 1, 0.0, 1.0, 1.0]]))
     mixed = _requests.figures(raw([[5, 1, 0.0, 1.0, 1.0], [5, 2, 0.0, 1.0, 3.0]]))

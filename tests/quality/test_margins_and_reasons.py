@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import UserError
 from core.records import Record
 from quality import documents
 from quality.comparison import Margin, latest, parse_margins, quality
@@ -48,6 +49,19 @@ def test_the_reason(drops: tuple[int, ...], points: float, verdict: str, sentenc
     told = float(numbers[2]), float(numbers[3])
     interval = 100 * found.aggregate.low, 100 * found.aggregate.high
     assert told == pytest.approx(interval, abs=0.006) and numbers[1][0] in "+-"
+
+
+def test_a_recovery_is_of_the_bases_mean_over_tasks() -> None:
+    found = quality(*scored(0, 20), Margin(points=None, recovery=97.0))
+    assert found.aggregate is not None
+    assert found.aggregate.margin == pytest.approx(0.8 * 0.03)
+    assert found.tasks["task1"].margin == pytest.approx(0.8 * 0.03)
+
+
+@pytest.mark.parametrize("text", ["100.5", "49.9%", "100.5%"])
+def test_margins_beyond_their_bounds(text: str) -> None:
+    with pytest.raises(UserError, match="--margin wants points like 1 or a recovery like 99%"):
+        parse_margins(text)
 
 
 def test_an_open_verdict_says_how_many_documents_of_each_task() -> None:

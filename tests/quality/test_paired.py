@@ -68,7 +68,11 @@ def test_another_seed_draws_other_weights_and_the_same_seed_the_same() -> None:
     base = [rng.random() for _ in range(50)]
     other = [score * 0.9 for score in base]
     first, same, another = (paired.compare(base, other, seed=seed) for seed in (0, 0, 1))
-    assert first == same and first.low != another.low and first.difference == another.difference
+    assert (
+        first == paired.pooled([(base, other)]) == same
+        and first.low != another.low
+        and first.difference == another.difference
+    )
 
 
 def test_few_documents_cannot_decide_and_say_how_many_would() -> None:
@@ -145,6 +149,7 @@ def test_scores_between_0_and_1() -> None:
     base = [rng.random() for _ in range(400)]
     worse = paired.compare(base, [s * 0.9 for s in base])
     assert worse.real and worse.verdict == "fail" and worse.recovery == pytest.approx(90)
+    assert worse.p_value == significance.sign_flips(np.array(base) * -0.1, seed=0)
     same = paired.compare(base, [s + rng.gauss(0, 0.001) for s in base])
     assert same.verdict == "pass" and not same.real
 

@@ -10,6 +10,7 @@ from checkpoints import models
 from checkpoints.checkpoint import read
 from core import plugins
 from core.machine import probe
+from measures.load import PHASES
 from tests.conftest import ROOT
 from tests.real.conftest import RealRun
 
@@ -39,7 +40,9 @@ def test_served_and_measured(real_run: RealRun, name: str) -> None:
     )
     assert memory["kv_cache_tokens"].value > 512
     assert found["sequential"].figures["output_tokens_per_s"].value > 0
-    assert found["load"].figures["weights_s"].value >= 0
+    load = {name: figure.value for name, figure in found["load"].figures.items()}
+    parts = sum(load[name] for name in PHASES if name in load)
+    assert "weights_s" in load and parts == pytest.approx(load["load_s"])
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.records import Record
+from core.stats import NOISY
 from quality.comparison import Quality
 from quality.paired import compare
 from reporting.deciding import ranking
@@ -91,6 +92,13 @@ def test_noise_that_hides_a_gain_of_five_percent(
     first, second = rated("INT8-W8A8", lead), rated("FP8-W8A8", other)
     drowned = ranking.drowned(first, [first, second], use_case)
     assert drowned is (second if hidden else None)
+
+
+@pytest.mark.parametrize(("cv", "hidden"), [(NOISY, False), (NOISY + 1e-9, True), (None, False)])
+def test_noise_begins_above_its_bound(cv: float | None, hidden: bool) -> None:
+    lead, other = rated("INT8-W8A8", around(1.0)), rated("FP8-W8A8", around(0.9))
+    noisy = replace(other, figure=other.figure.model_copy(update={"cv": cv}))
+    assert ranking.drowned(lead, [lead, noisy], "latency") is (noisy if hidden else None)
 
 
 UNREPEATED: list[tuple[UseCase, list[float], list[float], bool]] = [
