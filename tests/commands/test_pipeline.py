@@ -75,7 +75,7 @@ def test_json_holds_records_and_decision(command, base: Path, tmp_path: Path) ->
     decided = {each["use_case"]: each for each in told["report"]["decision"]}
     assert decided.keys() == {"latency", "throughput", "memory"}
     assert {each["winner"] for each in decided.values()} == {"BASE"}
-    assert "FP8-W8A8 cannot be told from it" in decided["latency"]["sentence"]
+    assert "FP8-W8A8 is indistinguishable from it" in decided["latency"]["sentence"]
     assert "FP8-W8A8 has the least memory" in decided["memory"]["sentence"]
     assert decided["memory"]["to_decide"] == ["python score.py --model tiny-FP8-W8A8"]
 
