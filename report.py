@@ -17,11 +17,11 @@ from reporting.console.report_options import ReportOptions
 REGRESSION = 3
 
 
-def main(asked: ReportOptions) -> None:
+def main(options: ReportOptions) -> None:
     """Say which scheme to deploy, and why, from records."""
     from reporting.console import reports
 
-    if reports.make(asked):
+    if reports.make(options):
         raise typer.Exit(REGRESSION)
 
 

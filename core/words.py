@@ -132,10 +132,10 @@ def ratio_inside(ratio: Ratio) -> str:
 def over_what(rounds: list[int]) -> str:
     """What intervals are over: repeats within a load, or fresh loads, `rounds` of them."""
     several = [str(number) for number in sorted(rounds) if number > 1]
-    found = f"{join(several, 'or')} fresh loads" if several else ""
-    if found and len(several) == len(rounds):
-        return found
-    return f"{found}, of what was loaded once over repeats" if found else "repeats within one load"
+    loads = f"{join(several, 'or')} fresh loads" if several else ""
+    if loads and len(several) == len(rounds):
+        return loads
+    return f"{loads}, of what was loaded once over repeats" if loads else "repeats within one load"
 
 
 def more_of(rounds: list[int]) -> str:

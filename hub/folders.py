@@ -178,9 +178,9 @@ def _put_in_place(partial: Path, folder: Path) -> None:
     """Give the finished folder its name; what had the name before keeps its bytes beside it."""
     if folder.exists() and not _is_empty(folder):
         earlier = _read(folder / DOWNLOAD) or {}
-        kept = _free_name(folder, str(earlier.get("commit", "earlier"))[:8])
-        folder.rename(kept)
-        say(f"the earlier download was kept as {kept.name}: delete it when you need the space")
+        aside = _free_name(folder, str(earlier.get("commit", "earlier"))[:8])
+        folder.rename(aside)
+        say(f"the earlier download was kept as {aside.name}: delete it when you need the space")
     partial.replace(folder)
 
 

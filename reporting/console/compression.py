@@ -108,11 +108,13 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         yield report
 
 
-def print_result(made: dict[str, Any], as_json: bool) -> None:
+def print_result(manifest: dict[str, Any], as_json: bool) -> None:
     """Where the checkpoint is and what it cost."""
-    phases = ", ".join(f"{name.removesuffix('_s')} {s:.1f} s" for name, s in made["phases"].items())
-    peak = size(made["peak_memory_bytes"]["main"])
-    cli.say(f"verified; {made['wall_s']:.1f} s ({phases}), peak memory {peak}")
+    phases = ", ".join(
+        f"{name.removesuffix('_s')} {s:.1f} s" for name, s in manifest["phases"].items()
+    )
+    peak = size(manifest["peak_memory_bytes"]["main"])
+    cli.say(f"verified; {manifest['wall_s']:.1f} s ({phases}), peak memory {peak}")
     if as_json:
-        return cli.print_json(made)
-    return cli.out.print(f"wrote {made['path']}", highlight=False)
+        return cli.print_json(manifest)
+    return cli.out.print(f"wrote {manifest['path']}", highlight=False)

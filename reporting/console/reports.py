@@ -12,7 +12,7 @@ from reporting.deciding.ranking import USE_CASES, UseCase
 from reporting.formats import _pictures as pictures
 from reporting.formats._format import Format
 from reporting.reading import results as reading
-from reporting.reading.results import Found
+from reporting.reading.results import RecordsRead
 
 if TYPE_CHECKING:
     from reporting.contents.changes import Comparison
@@ -20,52 +20,52 @@ if TYPE_CHECKING:
 FOLDERS = (Path("perf_results"), Path("eval_results"))
 
 
-def make(asked: ReportOptions) -> int:
+def make(options: ReportOptions) -> int:
     """Make what was asked for; returns how many regressions a comparison found.
 
     Raises `UserError` for options that do not fit together, and records that are not there.
     """
-    name, form = choose_format(asked)
-    budget = None if asked.memory_budget is None else parse_size(asked.memory_budget)
-    found = reading.read(folders(asked.results_dir))
-    if asked.compare is not None:
-        return compare(found, asked, name, form)
-    if asked.history:
-        return show_history(found, asked, name, form)
+    name, form = choose_format(options)
+    budget = None if options.memory_budget is None else parse_size(options.memory_budget)
+    records = reading.read(folders(options.results_dir))
+    if options.compare is not None:
+        return compare(records, options, name, form)
+    if options.history:
+        return show_history(records, options, name, form)
     request = Request(
-        records_read=found,
-        model=asked.model,
-        margin=asked.margin,
-        run=asked.run,
-        use_case=use_case(asked.use_case),
+        records_read=records,
+        model=options.model,
+        margin=options.margin,
+        run=options.run,
+        use_case=use_case(options.use_case),
         budget=budget,
     )
-    output = asked.output_file
-    if asked.metric is not None or (output is not None and output.suffix in pictures.SUFFIXES):
-        cli.say(f"wrote {pictures.draw(request.report, asked.metric or 'tradeoff', output)}")
-    elif asked.write_card:
+    output = options.output_file
+    if options.metric is not None or (output is not None and output.suffix in pictures.SUFFIXES):
+        cli.say(f"wrote {pictures.draw(request.report, options.metric or 'tradeoff', output)}")
+    elif options.write_card:
         from reporting.formats import card
 
-        for folder in asked.write_card:
+        for folder in options.write_card:
             cli.say(f"wrote {card.write(request.report, folder)}")
     else:
         form.write(request, output)
     return 0
 
 
-def choose_format(asked: ReportOptions) -> tuple[str, Format]:
+def choose_format(options: ReportOptions) -> tuple[str, Format]:
     """The format asked for, or the one the output file's name says; the terminal otherwise."""
-    refuse_both(asked)
-    if asked.json_ and asked.format_ not in (None, "json"):
-        raise UserError(f"--json and --format {asked.format_} ask for two formats")
-    name = "json" if asked.json_ else asked.format_ or _by_suffix(asked)
+    refuse_both(options)
+    if options.json_ and options.format_ not in (None, "json"):
+        raise UserError(f"--json and --format {options.format_} ask for two formats")
+    name = "json" if options.json_ else options.format_ or _by_suffix(options)
     return plugins.canonical(name), plugins.load(FORMATS, name)
 
 
-def _by_suffix(asked: ReportOptions) -> str:
+def _by_suffix(options: ReportOptions) -> str:
     """The format of an output file. Raises `UserError` for a name that says none."""
-    output = asked.output_file
-    if output is None or asked.metric or output.suffix in pictures.SUFFIXES:
+    output = options.output_file
+    if output is None or options.metric or output.suffix in pictures.SUFFIXES:
         return "terminal"
     suffixes: dict[str, str] = {}
     for name in plugins.names(FORMATS):
@@ -77,14 +77,14 @@ def _by_suffix(asked: ReportOptions) -> str:
     return suffixes[output.suffix]
 
 
-def refuse_both(asked: ReportOptions) -> None:
+def refuse_both(options: ReportOptions) -> None:
     """Raise `UserError` where two options ask for different things to be made."""
     wanted = {
-        "--compare": asked.compare,
-        "--history": asked.history,
-        "--metric": asked.metric,
-        "--write_card": asked.write_card,
-        "--format": asked.format_ and (asked.metric or asked.write_card),
+        "--compare": options.compare,
+        "--history": options.history,
+        "--metric": options.metric,
+        "--write_card": options.write_card,
+        "--format": options.format_ and (options.metric or options.write_card),
     }
     given = [name for name, value in wanted.items() if value]
     if len(given) > 1:
@@ -104,31 +104,31 @@ def use_case(name: str | None) -> UseCase | None:
     return known
 
 
-def compare(found: Found, asked: ReportOptions, name: str, form: Format) -> int:
+def compare(records: RecordsRead, options: ReportOptions, name: str, form: Format) -> int:
     """`--compare A B`: B against A; the runs before B say how large the noise is."""
     from reporting.contents import changes as tables
     from reporting.deciding import history, runs
 
-    if form.compare is None or asked.compare is None:
+    if form.compare is None or options.compare is None:
         raise _cannot_compare(name)
-    before, after = (runs.pick(found, run, asked.model) for run in asked.compare)
-    earlier = [run for run in runs.runs(found, asked.model) if run.ended < after.ended]
+    before, after = (runs.pick(records, run, options.model) for run in options.compare)
+    earlier = [run for run in runs.runs(records, options.model) if run.ended < after.ended]
     changes = history.compare(before, after, earlier)
-    table = tables.change_table(changes, *asked.compare)
-    comparison = tables.Comparison(model=asked.model or "", tables=[table], changes=changes)
-    form.compare(comparison, asked.output_file)
+    table = tables.change_table(changes, *options.compare)
+    comparison = tables.Comparison(model=options.model or "", tables=[table], changes=changes)
+    form.compare(comparison, options.output_file)
     return conclude(comparison, name)
 
 
-def show_history(found: Found, asked: ReportOptions, name: str, form: Format) -> int:
+def show_history(records: RecordsRead, options: ReportOptions, name: str, form: Format) -> int:
     """`--history`: figures over all runs comparable with the newest, and its change."""
     from reporting.contents import changes as tables
     from reporting.deciding import history, runs
 
     if form.history is None:
         raise _cannot_compare(name)
-    model = found.choose(asked.model)
-    known, left_out = runs.comparable(runs.runs(found, model))
+    model = records.choose(options.model)
+    known, left_out = runs.comparable(runs.runs(records, model))
     for note in left_out:
         cli.say(note, "yellow")
     before = runs.previous(known)
@@ -137,7 +137,7 @@ def show_history(found: Found, asked: ReportOptions, name: str, form: Format) ->
     if before:
         shown.append(tables.change_table(changes, before.name, known[-1].name))
     comparison = tables.Comparison(model=model, tables=shown, changes=changes, runs=known)
-    form.history(comparison, asked.output_file)
+    form.history(comparison, options.output_file)
     return conclude(comparison, name)
 
 

@@ -33,8 +33,9 @@ def show_quality(
         cli.print_json([_as_json(*pair) for pair in zip(scored, compared, strict=True)])
         return compared
     for pairs in _by_base(scored, compared):
-        made = study.of_scored(pairs, margins)
-        _show_quality(made, [*quality_tables.reasons(made), *quality_tables.remarks(made)])
+        beside_base = study.of_scored(pairs, margins)
+        notes = [*quality_tables.reasons(beside_base), *quality_tables.remarks(beside_base)]
+        _show_quality(beside_base, notes)
     cli.say(f"{sum(len(each.checkpoint) for each in scored)} records in {results}/")
     return compared
 
@@ -57,9 +58,9 @@ def show_run(
         dumped = [record.model_dump(mode="json") for record in records]
         plain = json_format.as_json(report) if report else None
         return cli.print_json({"records": dumped, "report": plain, "no_report": problem})
-    made = study.of_records(records, parse_margins(margin))
-    terminal.show_tables([summary(made)])
-    _show_quality(made, quality_tables.remarks(made))
+    of_run = study.of_records(records, parse_margins(margin))
+    terminal.show_tables([summary(of_run)])
+    _show_quality(of_run, quality_tables.remarks(of_run))
     if report is None:
         return cli.say(f"no decision: {problem}", "yellow")
     cli.out.print()
@@ -86,12 +87,12 @@ def _as_json(each: Scored, compared: Quality) -> dict[str, object]:
 def _by_base(scored: list[Scored], compared: list[Quality]) -> list[list[tuple[Scored, Quality]]]:
     """Checkpoints with what was said of them, those of one base together."""
     groups: dict[int, list[tuple[Scored, Quality]]] = {}
-    for each, said in zip(scored, compared, strict=True):
-        groups.setdefault(id(each.base), []).append((each, said))
+    for each, verdict in zip(scored, compared, strict=True):
+        groups.setdefault(id(each.base), []).append((each, verdict))
     return list(groups.values())
 
 
-def _show_quality(made: Study, notes: list[str]) -> None:
+def _show_quality(study_: Study, notes: list[str]) -> None:
     """Quality and tasks, as far as they were scored, and below them what they do not say."""
-    terminal.show_tables([table for table in quality_tables.both(made) if table.rows])
+    terminal.show_tables([table for table in quality_tables.both(study_) if table.rows])
     terminal.show_notes(notes)

@@ -55,8 +55,8 @@ def rows_of(study: Study, columns: list[Column], everybody: bool = False) -> lis
 def filled(columns: list[Column], rows: list[list[Cell]]) -> tuple[list[str], list[list[Cell]]]:
     """Headings and rows without the columns that nobody fills."""
     names = ["scheme", *(name for name, _ in columns)]
-    kept = [n for n in range(len(names)) if not n or any(row[n] != EMPTY for row in rows)]
-    return [names[n] for n in kept], [[row[n] for n in kept] for row in rows]
+    nonempty = [n for n in range(len(names)) if not n or any(row[n] != EMPTY for row in rows)]
+    return [names[n] for n in nonempty], [[row[n] for n in nonempty] for row in rows]
 
 
 def columns_of(study: Study, key: str) -> list[Column]:

@@ -138,15 +138,15 @@ def _recovery(study: Study) -> Panel:
 def latency(study: Study) -> Distribution | None:
     """Every measured request's latency with one user, from the raw values."""
     key, _ = metric(study, "latency")
-    found = Distribution(f"Latency of single requests, {measures.load(key)}", "ms")
+    distribution = Distribution(f"Latency of single requests, {measures.load(key)}", "ms")
     for candidate in study.candidates:
         stored = candidate.performance.get(key)
         if stored and stored.record.status == "ok":
             values = request_latencies(stored)
             if values:
-                found.values[candidate.scheme] = values
-                found.kinds[candidate.scheme] = kind(candidate)
-    return found if found.values else None
+                distribution.values[candidate.scheme] = values
+                distribution.kinds[candidate.scheme] = kind(candidate)
+    return distribution if distribution.values else None
 
 
 def request_latencies(stored: Stored) -> list[float]:

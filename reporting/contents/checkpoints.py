@@ -25,13 +25,13 @@ def inside(candidate: Candidate) -> dict[str, Any]:
 
 def table(study: Study) -> Table:
     """A row a scheme: verdict, bits per weight, bytes by dtype, median SQNR, worst layer."""
-    found = {c.scheme: inside(c) for c in study.candidates}
+    analyses = {c.scheme: inside(c) for c in study.candidates}
     columns: list[Column] = [
-        ("declared against stored", lambda c: _verdict(found[c.scheme])),
-        ("bits/weight", lambda c: _bits(found[c.scheme])),
-        ("bytes by dtype", lambda c: _dtypes(found[c.scheme])),
-        ("median SQNR dB", lambda c: _median(found[c.scheme])),
-        ("worst layer", lambda c: _worst(found[c.scheme])),
+        ("declared against stored", lambda c: _verdict(analyses[c.scheme])),
+        ("bits/weight", lambda c: _bits(analyses[c.scheme])),
+        ("bytes by dtype", lambda c: _dtypes(analyses[c.scheme])),
+        ("median SQNR dB", lambda c: _median(analyses[c.scheme])),
+        ("worst layer", lambda c: _worst(analyses[c.scheme])),
     ]
     return one_per_scheme(study, "checkpoints", TITLE, columns)
 
@@ -43,8 +43,8 @@ def verdict(result: dict[str, Any]) -> str:
 
 
 def _verdict(result: dict[str, Any]) -> Cell:
-    said = verdict(result)
-    return Cell(said, None, "good" if said == "as declared" else "bad") if result else EMPTY
+    words = verdict(result)
+    return Cell(words, None, "good" if words == "as declared" else "bad") if result else EMPTY
 
 
 def _bits(result: dict[str, Any]) -> Cell:
@@ -63,15 +63,15 @@ def layers(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _median(result: dict[str, Any]) -> Cell:
-    known = [one["sqnr_db"] for one in layers(result) if one["sqnr_db"] is not None]
+    known = [layer["sqnr_db"] for layer in layers(result) if layer["sqnr_db"] is not None]
     return Cell(f"{statistics.median(known):.1f}", statistics.median(known)) if known else EMPTY
 
 
 def _worst(result: dict[str, Any]) -> Cell:
-    known = [one for one in layers(result) if one["sqnr_db"] is not None]
+    known = [layer for layer in layers(result) if layer["sqnr_db"] is not None]
     if not known:
         return EMPTY
-    worst = min(known, key=lambda one: one["sqnr_db"])
+    worst = min(known, key=lambda layer: layer["sqnr_db"])
     return Cell(f"{worst['module']} ({worst['sqnr_db']:.1f} dB)")
 
 
@@ -93,20 +93,20 @@ def layer_rows(result: dict[str, Any]) -> list[list[str]]:
     """Layers against the base: name, SQNR, relative error."""
     return [
         [
-            str(one["module"]),
-            "equal" if one["sqnr_db"] is None else f"{one['sqnr_db']:.2f}",
-            f"{one['relative_error']:.2%}",
+            str(layer["module"]),
+            "equal" if layer["sqnr_db"] is None else f"{layer['sqnr_db']:.2f}",
+            f"{layer['relative_error']:.2%}",
         ]
-        for one in layers(result)
+        for layer in layers(result)
     ]
 
 
 def chart_data(study: Study) -> dict[str, Any]:
     """`dtypes`: MiB of each dtype by scheme, stacked; `sqnr`: dB over depth, a line a kind."""
-    found = {c.scheme: result for c in study.candidates if (result := inside(c))}
+    analyses = {c.scheme: result for c in study.candidates if (result := inside(c))}
     sizes = {
         scheme: of_dtype
-        for scheme, result in found.items()
+        for scheme, result in analyses.items()
         if (of_dtype := (result.get("overview") or {}).get("bytes_by_dtype"))
     }
     data: dict[str, Any] = {}
@@ -116,7 +116,7 @@ def chart_data(study: Study) -> dict[str, Any]:
             for dtype, row in by_dtype(list(sizes.values())).items()
         }
         data["dtypes"] = {"title": "Bytes by dtype", "names": list(sizes), "series": series}
-    lines = {scheme: by_kind(layers(result)) for scheme, result in found.items()}
+    lines = {scheme: by_kind(layers(result)) for scheme, result in analyses.items()}
     drawn = [
         {"title": f"SQNR over depth, {scheme}", "lines": of_kind}
         for scheme, of_kind in lines.items()
@@ -125,26 +125,26 @@ def chart_data(study: Study) -> dict[str, Any]:
     return {**data, "sqnr": drawn} if drawn else data
 
 
-def by_dtype(found: list[dict[str, int]]) -> dict[str, list[int]]:
+def by_dtype(checkpoints: list[dict[str, int]]) -> dict[str, list[int]]:
     """Bytes of every checkpoint by dtype, small ones as `other`."""
-    dtypes = dict.fromkeys(dtype for one in found for dtype in one)
-    made = {dtype: [one.get(dtype, 0) for one in found] for dtype in dtypes}
-    totals = [max(sum(one.values()), 1) for one in found]
+    dtypes = dict.fromkeys(dtype for sizes in checkpoints for dtype in sizes)
+    by_dtype = {dtype: [sizes.get(dtype, 0) for sizes in checkpoints] for dtype in dtypes}
+    totals = [max(sum(sizes.values()), 1) for sizes in checkpoints]
     small = [
         dtype
-        for dtype, sizes in made.items()
+        for dtype, sizes in by_dtype.items()
         if all(size < SMALL_SHARE * total for size, total in zip(sizes, totals, strict=True))
     ]
-    other = [sum(column) for column in zip(*(made.pop(dtype) for dtype in small), strict=True)]
-    return {**made, "other": other} if small else made
+    other = [sum(column) for column in zip(*(by_dtype.pop(dtype) for dtype in small), strict=True)]
+    return {**by_dtype, "other": other} if small else by_dtype
 
 
 def by_kind(layers: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
     """Depth and SQNR of layers by the last part of their name, shallow first."""
-    found: dict[str, list[tuple[int, float]]] = {}
+    kinds: dict[str, list[tuple[int, float]]] = {}
     for layer in layers:
         parts = layer["module"].split(".")
         depth = next((int(part) for part in parts if part.isdecimal()), 0)
         if layer["sqnr_db"] is not None:
-            found.setdefault(parts[-1], []).append((depth, layer["sqnr_db"]))
-    return {kind: sorted(points) for kind, points in sorted(found.items())}
+            kinds.setdefault(parts[-1], []).append((depth, layer["sqnr_db"]))
+    return {kind: sorted(points) for kind, points in sorted(kinds.items())}

@@ -13,7 +13,7 @@ from reporting.deciding.decision import Outcome, decide
 from reporting.deciding.ranking import USE_CASES, UseCase
 from reporting.deciding.study import Study
 from reporting.deciding.study import build as build_study
-from reporting.reading.results import Found, Stored
+from reporting.reading.results import RecordsRead, Stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Request:
     `margin` is the accepted loss of quality as `--margin` spells it, `budget` bytes of memory.
     """
 
-    records_read: Found
+    records_read: RecordsRead
     model: str | None = None
     margin: str = "1"
     run: str | None = None
@@ -74,13 +74,13 @@ def build(study: Study, use_case: UseCase | None = None, budget: int | None = No
 
 def _tables(study: Study) -> list[Table]:
     """Every table there is something to say in, in the order of reading."""
-    made = [
+    every = [
         *tables.of_measures(study),
         *quality_tables.both(study),
         checkpoints.table(study),
         tables.missing(study),
     ]
-    return [table for table in made if table.rows]
+    return [table for table in every if table.rows]
 
 
 def _notes(study: Study, budget: int | None) -> list[str]:

@@ -95,7 +95,9 @@ def _with_front(points: list[Point]) -> list[Point]:
     """Mark those that no other point beats in both directions; failed quality never counts."""
     fit = [p for p in points if p.kind != "failed"]
 
-    def beaten(one: Point) -> bool:
-        return any(o.x >= one.x and o.y <= one.y and (o.x > one.x or o.y < one.y) for o in fit)
+    def beaten(point: Point) -> bool:
+        return any(
+            o.x >= point.x and o.y <= point.y and (o.x > point.x or o.y < point.y) for o in fit
+        )
 
     return [replace(p, front=p in fit and not beaten(p)) for p in points]

@@ -87,26 +87,27 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
             to_decide=[reasons.measure_command(study)],
         )
     lead, tied = winner(rated, use_case)
-    safe = [one for one in rated if accepted(one.candidate)]
-    kept = lead if lead in safe else winner(safe, use_case)[0] if safe else None
+    safe = [each for each in rated if accepted(each.candidate)]
+    safest = lead if lead in safe else winner(safe, use_case)[0] if safe else None
     commands = reasons.to_decide(study, lead, tied, use_case)
     losers += [
         Loser(
-            scheme=one.candidate.scheme, reason=reasons.lost_reason(one, lead, kept, tied, use_case)
+            scheme=each.candidate.scheme,
+            reason=reasons.lost_reason(each, lead, safest, tied, use_case),
         )
-        for one in rated
-        if one is not kept
+        for each in rated
+        if each is not safest
     ]
     sentence = reasons.lead_sentence(study, lead, tied, use_case)
     decided = not commands and accepted(lead.candidate)
     if not decided:
-        sentence = reasons.undecided_sentence(lead, tied, kept, sentence, use_case)
+        sentence = reasons.undecided_sentence(lead, tied, safest, sentence, use_case)
     return Outcome(
         use_case=use_case,
         decided=decided,
         losers=losers,
         to_decide=commands,
-        winner=kept.candidate.scheme if kept else None,
+        winner=safest.candidate.scheme if safest else None,
         sentence=sentence,
     )
 

@@ -104,11 +104,11 @@ def _causes(study: Study, candidate: Candidate, where: dict[str, Ratio]) -> list
 def _with_load(study: Study, where: dict[str, Ratio]) -> str:
     """How much longer a step of the base takes at the largest load it loses, if it does."""
     key = list(where)[-1]
-    one, many = _step_s(study, rule.LATENCY), _step_s(study, key)
-    if not one or not many or many < LONGER * one:
+    single, many = _step_s(study, rule.LATENCY), _step_s(study, key)
+    if not single or not many or many < LONGER * single:
         return ""
     return (
-        f" (with {load(key)} a step of BASE takes {many / one:.1f}x as long "
+        f" (with {load(key)} a step of BASE takes {many / single:.1f}x as long "
         "as with one: arithmetic is what takes the time there)"
     )
 
@@ -165,10 +165,10 @@ def _regimes(study: Study, candidate: Candidate) -> Iterator[str]:
     wins = [m for m, r in ratios.items() if r.value > 1]
     losses = [m for m, r in ratios.items() if r.value < 1]
     if wins and losses:
-        won, lost = (join([load(key) for key in keys]) for keys in (wins, losses))
+        won, loses = (join([load(key) for key in keys]) for keys in (wins, losses))
         yield (
             f"{candidate.scheme} wins with {won} ({ratio_inside(ratios[wins[-1]])}) and loses with "
-            f"{lost} ({ratio_inside(ratios[losses[-1]])}): which one counts depends on the load "
+            f"{loses} ({ratio_inside(ratios[losses[-1]])}): which one counts depends on the load "
             "you serve."
         )
 

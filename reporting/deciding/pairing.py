@@ -36,7 +36,7 @@ def compare(
 
 def _whole(stored: list[Stored]) -> list[Record]:
     return [
-        one.whole()
-        for one in stored
-        if one.record.status == "ok" and one.record.measure != ANALYSIS
+        record.whole()
+        for record in stored
+        if record.record.status == "ok" and record.record.measure != ANALYSIS
     ]

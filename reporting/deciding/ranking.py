@@ -50,47 +50,47 @@ def winner(rated: list[Rated], use_case: UseCase) -> tuple[Rated, list[Rated]]:
     that do so too tie with the best.
     """
     sign = 1 if rated[0].figure.better == "lower" else -1
-    best = min(rated, key=lambda one: sign * one.figure.value)
-    tied = [one for one in rated if one is best or not separated(best, one, use_case)]
-    base = next((one for one in rated if one.candidate.is_base), None)
+    best = min(rated, key=lambda rating: sign * rating.figure.value)
+    tied = [rating for rating in rated if rating is best or not separated(best, rating, use_case)]
+    base = next((rating for rating in rated if rating.candidate.is_base), None)
     if base is not None and base not in tied:
-        tied = [one for one in tied if separated(one, base, use_case)]
+        tied = [rating for rating in tied if separated(rating, base, use_case)]
     key = partial(_preference, paired_tokens=_all_paired(tied))
     return min(tied, key=key), tied
 
 
 def drowned(lead: Rated, tied: list[Rated], use_case: UseCase) -> Rated | None:
     """The tied scheme that looks clearly better than `lead` and that only noise keeps from it."""
-    for one in tied:
-        ratio = advantage(one.figure, lead.figure)
-        unstable = max(one.figure.cv or 0, lead.figure.cv or 0) > NOISY
+    for rating in tied:
+        ratio = advantage(rating.figure, lead.figure)
+        unstable = max(rating.figure.cv or 0, lead.figure.cv or 0) > NOISY
         if use_case != "memory" and ratio and ratio.value > 1 + CLEARLY and unstable:
-            return one
+            return rating
     return None
 
 
-def separated(one: Rated, other: Rated, use_case: UseCase) -> bool:
+def separated(rating: Rated, other: Rated, use_case: UseCase) -> bool:
     """Whether two figures differ beyond their noise; sizes are exact up to 1 %."""
-    ratio = advantage(one.figure, other.figure)
+    ratio = advantage(rating.figure, other.figure)
     if ratio is None:
-        return one.figure.value != other.figure.value
+        return rating.figure.value != other.figure.value
     if use_case == "memory":
         return abs(ratio.value - 1) > EXACT
     return ratio.separated
 
 
-def unrepeated(one: Rated, other: Rated, use_case: UseCase) -> bool:
+def unrepeated(rating: Rated, other: Rated, use_case: UseCase) -> bool:
     """Whether it is the lack of repeats, not their spread, that keeps two from being separated."""
-    single = len(one.figure.values) < 2 or len(other.figure.values) < 2
-    return use_case != "memory" and single and one.figure.value != other.figure.value
+    single = len(rating.figure.values) < 2 or len(other.figure.values) < 2
+    return use_case != "memory" and single and rating.figure.value != other.figure.value
 
 
-def finer(one: Rated, other: Rated) -> str:
+def finer(rating: Rated, other: Rated) -> str:
     """Why `one` is preferred to `other` where they tie: "is simpler: fewer steps"."""
-    if one.candidate.is_base:
+    if rating.candidate.is_base:
         return "is the uncompressed model"
-    for paired in (_all_paired([one, other]), False):
-        first, second = (_preference(o, paired_tokens=paired) for o in (one, other))
+    for paired in (_all_paired([rating, other]), False):
+        first, second = (_preference(o, paired_tokens=paired) for o in (rating, other))
         if first < second:
             differ = [
                 a != b for a, b in zip(first[1:3] + first[3], second[1:3] + second[3], strict=True)
@@ -101,31 +101,31 @@ def finer(one: Rated, other: Rated) -> str:
 
 
 def _all_paired(tied: list[Rated]) -> bool:
-    return all(_kl(one) is not None for one in tied if _cut(one))
+    return all(_kl(rating) is not None for rating in tied if _cut(rating))
 
 
 Preference = tuple[bool, float, tuple[float, float], tuple[int, int, str]]
 
 
-def _preference(one: Rated, paired_tokens: bool) -> Preference:
+def _preference(rating: Rated, paired_tokens: bool) -> Preference:
     """The order of tied schemes: the base, then by loss, then by simplicity.
 
     The loss is the drop of the mean task score as far as it is outside the noise, then KL
     divergence where all have it (`paired_tokens`), else the bits left, those of weights first.
     """
-    candidate = one.candidate
+    candidate = rating.candidate
     aggregate = candidate.compared.aggregate if candidate.compared else None
     fallen = -aggregate.high if aggregate is not None and aggregate.high < 0 else 0.0
-    lost = (_kl(one) or 0.0, 0.0) if paired_tokens else _bits_cut(candidate.scheme)
-    return _cut(one), fallen, lost, simplicity(candidate.scheme)
+    loss = (_kl(rating) or 0.0, 0.0) if paired_tokens else _bits_cut(candidate.scheme)
+    return _cut(rating), fallen, loss, simplicity(candidate.scheme)
 
 
-def _cut(one: Rated) -> bool:
-    return not one.candidate.is_base
+def _cut(rating: Rated) -> bool:
+    return not rating.candidate.is_base
 
 
-def _kl(one: Rated) -> float | None:
-    figure = one.candidate.figure(*rule.LOSS)
+def _kl(rating: Rated) -> float | None:
+    figure = rating.candidate.figure(*rule.LOSS)
     return figure.value if figure else None
 
 

@@ -34,20 +34,20 @@ def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCas
     value = value_text(lead.figure.value, lead.figure.unit, shown_in)
     ratio = study.speed_up(lead.candidate, measure, name)
     figure = f"{value} {_load(measure, use_case)}{_times(ratio, use_case)}"
-    others = [one.candidate.scheme for one in tied if one is not lead]
+    others = [rating.candidate.scheme for rating in tied if rating is not lead]
     if lead.candidate.is_base:
         verb = "is" if len(others) == 1 else "are"
         alike = f"; {join(others)} {verb} indistinguishable from it" if others else ""
         return f"No scheme beats {scheme} in {GOALS[use_case]}: {figure}{alike}."
-    kept = f" Its quality {quality_state(lead.candidate)}." if accepted(lead.candidate) else ""
+    quality = f" Its quality {quality_state(lead.candidate)}." if accepted(lead.candidate) else ""
     if ratio is not None and use_case != "memory" and not ratio.separated:
-        kept = f" It is indistinguishable from the base in that.{kept}"
+        quality = f" It is indistinguishable from the base in that.{quality}"
     if not others:
-        return f"{scheme} has the {BEST[use_case]}: {figure}.{kept}"
-    why = dict.fromkeys(finer(lead, one) for one in tied if one is not lead)
+        return f"{scheme} has the {BEST[use_case]}: {figure}.{quality}"
+    why = dict.fromkeys(finer(lead, rating) for rating in tied if rating is not lead)
     return (
         f"{join([scheme, *others])} share the {BEST[use_case]}. {scheme} comes first because it "
-        f"{join(list(why))}: {figure}.{kept}"
+        f"{join(list(why))}: {figure}.{quality}"
     )
 
 
@@ -67,32 +67,32 @@ def _load(measure: str, use_case: UseCase) -> str:
 
 
 def lost_reason(
-    one: Rated, lead: Rated, kept: Rated | None, tied: list[Rated], use_case: UseCase
+    rating: Rated, lead: Rated, safest: Rated | None, tied: list[Rated], use_case: UseCase
 ) -> str:
     """Why a candidate that passed the gates was not chosen."""
-    if one is lead:
-        return f"leads, but its quality {quality_state(one.candidate)}"
-    winner = kept if kept is not None and one not in tied else lead
+    if rating is lead:
+        return f"leads, but its quality {quality_state(rating.candidate)}"
+    winner = safest if safest is not None and rating not in tied else lead
     scheme = winner.candidate.scheme
-    ratio = advantage(one.figure, winner.figure)
-    if not separated(one, winner, use_case):
-        unstable = [o for o in (one, winner) if (o.figure.cv or 0) > NOISY]
+    ratio = advantage(rating.figure, winner.figure)
+    if not separated(rating, winner, use_case):
+        unstable = [o for o in (rating, winner) if (o.figure.cv or 0) > NOISY]
         noise = "; they vary by more than 8 %, more repeats may separate them" if unstable else ""
-        return f"indistinguishable from {scheme}, {_preferred(winner, one)}{noise}"
+        return f"indistinguishable from {scheme}, {_preferred(winner, rating)}{noise}"
     if ratio is None:
         return f"not as good as {scheme}"
     if ratio.value <= 1:
         return f"{WORSE[use_case].format(_factor(ratio))} {scheme}"
-    if not accepted(one.candidate):
-        return f"better than {scheme}, but its quality {quality_state(one.candidate)}"
-    return f"it ties with the best, as does {scheme}, {_preferred(winner, one)}"
+    if not accepted(rating.candidate):
+        return f"better than {scheme}, but its quality {quality_state(rating.candidate)}"
+    return f"it ties with the best, as does {scheme}, {_preferred(winner, rating)}"
 
 
-def _preferred(winner: Rated, one: Rated) -> str:
+def _preferred(winner: Rated, rating: Rated) -> str:
     """Why one of two that tie is preferred: a quality that passed, else how `ranking` orders."""
-    if accepted(winner.candidate) and not (winner.candidate.is_base or accepted(one.candidate)):
+    if accepted(winner.candidate) and not (winner.candidate.is_base or accepted(rating.candidate)):
         return "whose quality passed"
-    return f"which {finer(winner, one)}"
+    return f"which {finer(winner, rating)}"
 
 
 def _factor(ratio: Ratio) -> str:
@@ -104,12 +104,12 @@ def _factor(ratio: Ratio) -> str:
 
 
 def undecided_sentence(
-    lead: Rated, tied: list[Rated], kept: Rated | None, sentence: str, use_case: UseCase
+    lead: Rated, tied: list[Rated], safest: Rated | None, sentence: str, use_case: UseCase
 ) -> str:
     """What is open, in words, and what to deploy meanwhile."""
     open_ = [sentence]
-    if any(unrepeated(lead, one, use_case) for one in tied if one is not lead):
-        names = join([one.candidate.scheme for one in tied])
+    if any(unrepeated(lead, rating, use_case) for rating in tied if rating is not lead):
+        names = join([rating.candidate.scheme for rating in tied])
         open_ = [f"{names} cannot be ranked: a single repeat has no interval."]
     noisy = drowned(lead, tied, use_case)
     if noisy is not None:
@@ -120,14 +120,14 @@ def undecided_sentence(
     if not accepted(lead.candidate):
         open_.append(f"But its quality {quality_state(lead.candidate)}.")
         open_ += too_few_documents(lead.candidate)
-    until = f" Until then {kept.candidate.scheme} is the safe choice." if kept else ""
+    until = f" Until then {safest.candidate.scheme} is the safe choice." if safest else ""
     return f"Undecided. {' '.join(open_)}{until}"
 
 
 def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> list[str]:
     """Commands that would settle what is open; none where the decision stands."""
     commands = []
-    single = any(unrepeated(lead, one, use_case) for one in tied if one is not lead)
+    single = any(unrepeated(lead, rating, use_case) for rating in tied if rating is not lead)
     if single or drowned(lead, tied, use_case):
         commands.append(measure_command(study))
     elif study.base is None or not study.base.performance:
@@ -171,22 +171,22 @@ def measure_command(study: Study, base: bool = False) -> str:
     It is the newest record's own command, so that what it measures can be compared with the rest.
     """
     timed = [c.newest for c in study.candidates if c.performance]
-    made = max(timed, key=lambda r: r.ended).command if timed else []
-    if made[:1] == ["pipeline.py"]:
-        again = made if base else _with(made, more_of(study.rounds), REPEATS)
+    command = max(timed, key=lambda r: r.ended).command if timed else []
+    if command[:1] == ["pipeline.py"]:
+        again = command if base else _with(command, more_of(study.rounds), REPEATS)
         return shlex.join(["python", *again])
-    if made[:1] == ["benchmark.py"] and base:
-        return shlex.join(["python", *_with(made, "--model", study.model)])
+    if command[:1] == ["benchmark.py"] and base:
+        return shlex.join(["python", *_with(command, "--model", study.model)])
     return shlex.join(["python", "pipeline.py", "--model_id", study.model, "--repeats", REPEATS])
 
 
 def _with(words: list[str], option: str, value: str) -> list[str]:
     """A command line with an option's value set."""
-    kept = list(words)
-    if option in kept:
-        place = kept.index(option)
-        del kept[place : place + 2]
-    return [*kept, option, value]
+    changed = list(words)
+    if option in changed:
+        place = changed.index(option)
+        del changed[place : place + 2]
+    return [*changed, option, value]
 
 
 def score_command(study: Study, candidate: Candidate) -> str:
@@ -198,8 +198,12 @@ def score_command(study: Study, candidate: Candidate) -> str:
     if options.get("max_model_len"):
         words += ["--max_model_len", str(options["max_model_len"])]
     words += ["--enforce_eager"] if options.get("enforce_eager") else []
-    found = candidate.compared
-    if found is not None and found.aggregate is not None and found.aggregate.documents_needed:
-        per_task = math.ceil(found.aggregate.documents_needed / len(found.tasks))
+    compared = candidate.compared
+    if (
+        compared is not None
+        and compared.aggregate is not None
+        and compared.aggregate.documents_needed
+    ):
+        per_task = math.ceil(compared.aggregate.documents_needed / len(compared.tasks))
         words += ["--limit", str(per_task)]
     return shlex.join(words)

@@ -8,7 +8,7 @@ from core.records import Record
 from reporting.deciding.context import conditions, differences
 from reporting.reading import results as reading
 from reporting.reading.measures import key_of
-from reporting.reading.results import ANALYSIS, Found, Stored
+from reporting.reading.results import ANALYSIS, RecordsRead, Stored
 
 Key = tuple[str, str]  # scheme and measure
 
@@ -32,13 +32,13 @@ class Run:
         return conditions(max(timed, key=lambda r: r.ended)) if timed else {}
 
 
-def runs(found: Found, model: str | None = None) -> list[Run]:
+def runs(records: RecordsRead, model: str | None = None) -> list[Run]:
     """Every run of a model, oldest first."""
     by_name: dict[str, Run] = {}
-    for one in found.stored:
-        if model in (None, one.record.subject.model) and one.record.measure != ANALYSIS:
-            run = by_name.setdefault(one.record.run_id, Run(one.record.run_id))
-            run.stored[_key(one.record)] = one
+    for stored in records.stored:
+        if model in (None, stored.record.subject.model) and stored.record.measure != ANALYSIS:
+            run = by_name.setdefault(stored.record.run_id, Run(stored.record.run_id))
+            run.stored[_key(stored.record)] = stored
     return sorted(by_name.values(), key=lambda run: run.ended)
 
 
@@ -69,18 +69,18 @@ def previous(known: list[Run]) -> Run | None:
     return None
 
 
-def pick(found: Found, name: str, model: str | None) -> Run:
+def pick(records: RecordsRead, name: str, model: str | None) -> Run:
     """A run by the start of its id, or all of a results folder. Raises `UserError` for neither."""
     if Path(name).is_dir():
         inside = reading.read([Path(name)])
         run = Run(name)
-        for one in inside.stored:
-            if model in (None, one.record.subject.model) and one.record.measure != ANALYSIS:
-                run.stored[_key(one.record)] = one
+        for stored in inside.stored:
+            if model in (None, stored.record.subject.model) and stored.record.measure != ANALYSIS:
+                run.stored[_key(stored.record)] = stored
         if run.stored:
             return run
         raise UserError(f"there are no records of this model in {name}/")
-    known = runs(found, model)
+    known = runs(records, model)
     fitting = [run for run in known if run.name.startswith(name)]
     if len(fitting) == 1:
         return fitting[0]

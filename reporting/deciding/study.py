@@ -19,7 +19,7 @@ from reporting.deciding.candidate import BASE, Candidate, advantage, same_weight
 from reporting.deciding.context import context, differences
 from reporting.reading import measures
 from reporting.reading.measures import key_of
-from reporting.reading.results import ANALYSIS, Found, Stored
+from reporting.reading.results import ANALYSIS, RecordsRead, Stored
 
 if TYPE_CHECKING:
     from quality.comparison import Margin, Quality, Scored
@@ -76,7 +76,7 @@ class Study:
 
 
 def build(
-    found: Found,
+    records: RecordsRead,
     model: str | None = None,
     margins: "dict[str, Margin] | None" = None,
     run: str | None = None,
@@ -87,13 +87,13 @@ def build(
     model or run has none.
     """
     margins = _margins(margins)
-    stored = _of_run(found.of_model(model), run)
+    stored = _of_run(records.of_model(model), run)
     name = stored[-1].record.subject.model
     speed = [s for s in stored if s.record.kind == "performance"]
     chosen, notes = _comparable(speed)
     candidates: dict[str, Candidate] = {}
-    for one in chosen:
-        _of(candidates, one).performance[key_of(one.record)] = one
+    for record in chosen:
+        _of(candidates, record).performance[key_of(record.record)] = record
     notes += _add_quality(candidates, [s for s in stored if s.record.kind == "quality"])
     if not candidates:
         raise UserError(f"there are only analyses of {name}: measure its speed or quality first")
@@ -104,7 +104,7 @@ def build(
         candidates=ordered,
         margins=margins,
         notes=notes,
-        broken=found.broken,
+        broken=records.broken,
         context=context(chosen[-1].record) if chosen else {},
     )
     _compare_quality(study)
@@ -114,7 +114,7 @@ def build(
 def of_records(records: Iterable[Record], margins: "dict[str, Margin] | None" = None) -> Study:
     """The study of one model's records that were just made, raw values included."""
     stored = [Stored(record, Path()) for record in rounds.merged(records)]
-    return build(Found(stored=stored), margins=margins)
+    return build(RecordsRead(stored=stored), margins=margins)
 
 
 def of_scored(
@@ -155,8 +155,8 @@ def _of_run(stored: list[Stored], run: str | None) -> list[Stored]:
 def _comparable(stored: list[Stored]) -> tuple[list[Stored], list[str]]:
     """The records of the context to report, oldest first, and what was left out."""
     groups: dict[tuple[tuple[str, str], ...], list[Stored]] = {}
-    for one in stored:
-        groups.setdefault(tuple(context(one.record).items()), []).append(one)
+    for record in stored:
+        groups.setdefault(tuple(context(record.record).items()), []).append(record)
     if not groups:
         return [], ["no performance was measured"]
     newest_first = sorted(groups, key=lambda key: groups[key][-1].record.ended, reverse=True)
@@ -175,21 +175,25 @@ def _worth(group: list[Stored]) -> int:
     return 2 if BASE in schemes and len(schemes) > 1 else int(len(schemes) > 1)
 
 
-def _of(candidates: dict[str, Candidate], one: Stored) -> Candidate:
-    scheme = one.record.subject.scheme
+def _of(candidates: dict[str, Candidate], record: Stored) -> Candidate:
+    scheme = record.record.subject.scheme
     return candidates.setdefault(scheme, Candidate(scheme))
 
 
 def _add_quality(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> list[str]:
     """Add the newest quality record of each measure; those of other weights are left out."""
     left: dict[str, int] = {}
-    for one in stored:
-        candidate = candidates.get(one.record.subject.scheme)
-        if candidate and candidate.performance and not same_weights(candidate.newest, one.record):
+    for record in stored:
+        candidate = candidates.get(record.record.subject.scheme)
+        if (
+            candidate
+            and candidate.performance
+            and not same_weights(candidate.newest, record.record)
+        ):
             left[candidate.scheme] = left.get(candidate.scheme, 0) + 1
             continue
-        if one.record.measure != ANALYSIS:
-            _of(candidates, one).quality[key_of(one.record)] = one
+        if record.record.measure != ANALYSIS:
+            _of(candidates, record).quality[key_of(record.record)] = record
     return [
         f"{scheme}: {count} quality records are left out, they are of other weights than were timed"
         for scheme, count in left.items()
@@ -198,11 +202,11 @@ def _add_quality(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> 
 
 def _add_analyses(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> None:
     """What was found inside the very weights that were measured; no candidate comes of it alone."""
-    for one in stored:
-        candidate = candidates.get(one.record.subject.scheme)
-        analysed = one.record.measure == ANALYSIS
-        if analysed and candidate and same_weights(candidate.newest, one.record):
-            candidate.analysis = one
+    for record in stored:
+        candidate = candidates.get(record.record.subject.scheme)
+        analysed = record.record.measure == ANALYSIS
+        if analysed and candidate and same_weights(candidate.newest, record.record):
+            candidate.analysis = record
 
 
 def _compare_quality(study: Study) -> None:

@@ -46,8 +46,8 @@ def _block(title: str, *children: Markup) -> list[Markup]:
 def _state(candidate: Candidate) -> str:
     problems = {p for key in candidate.performance if (p := candidate.problem(key))}
     if problems:
-        said = (p.removeprefix(f"{candidate.scheme} is ") for p in sorted(problems))
-        return f"({'; '.join(said)})"
+        sentences = (p.removeprefix(f"{candidate.scheme} is ") for p in sorted(problems))
+        return f"({'; '.join(sentences)})"
     return f"({size(candidate.newest.subject.bytes)}, {candidate.newest.subject.format})"
 
 
@@ -80,7 +80,7 @@ def _compression(record: Record) -> dict[str, Any]:
 
 
 def _served(candidate: Candidate) -> dict[str, Any]:
-    kept = (
+    names = (
         "engine",
         "version",
         "quantization",
@@ -92,7 +92,7 @@ def _served(candidate: Candidate) -> dict[str, Any]:
         "arguments",
         "process",
     )
-    facts = {name: candidate.served.get(name) for name in kept}
+    facts = {name: candidate.served.get(name) for name in names}
     return {**facts, "command": serve_command(candidate)} if candidate.served else {}
 
 
@@ -119,11 +119,14 @@ def _inside(candidate: Candidate) -> list[Markup]:
 
 def _findings(result: dict[str, Any]) -> Markup:
     """The verdict, and every finding as a line of text."""
-    found = result.get("findings") or []
-    lines = [f"{one.get('module') or ''}: {one.get('reason')}".removeprefix(": ") for one in found]
-    said = element("p", f"{checkpoints.verdict(result)}".capitalize() + ".")
+    findings = result.get("findings") or []
+    lines = [
+        f"{finding.get('module') or ''}: {finding.get('reason')}".removeprefix(": ")
+        for finding in findings
+    ]
+    verdict = element("p", f"{checkpoints.verdict(result)}".capitalize() + ".")
     listed = element("ul", *(element("li", text) for text in lines)) if lines else ""
-    return element("div", said, listed)
+    return element("div", verdict, listed)
 
 
 def _settings(candidate: Candidate) -> list[Markup]:
@@ -192,7 +195,7 @@ def _table(caption: str, heads: tuple[str, ...], rows: list[list[str]]) -> Marku
 
 def _requests(candidate: Candidate) -> list[Markup]:
     """Raw rows of the timed measures, the first of each."""
-    made = []
+    tables = []
     for key, stored in candidate.performance.items():
         raw = stored.raw() if stored.record.status == "ok" else {}
         columns, repeats = raw.get("columns"), raw.get("repeats")
@@ -203,13 +206,13 @@ def _requests(candidate: Candidate) -> list[Markup]:
             for number, repeat in enumerate(repeats)
             for row in repeat
         ]
-        made.append(
+        tables.append(
             _fold(
                 f"{key}: {len(rows)} requests, the first {min(len(rows), MOST_REQUESTS)} shown",
                 _table(f"{candidate.scheme}, {key}", ("repeat", *columns), rows[:MOST_REQUESTS]),
             )
         )
-    return made
+    return tables
 
 
 def _fold(title: str, *children: Markup) -> Markup:

@@ -16,7 +16,7 @@ def html(history: Comparison) -> str:
     runs = history.runs
     data = {"history": charts(runs)}
     parts = [page.section("figures", "From run to run", page.chart("history", data["history"]))]
-    parts += [page.section(one.key, one.title, page.table(one)) for one in history.tables]
+    parts += [page.section(table.key, table.title, page.table(table)) for table in history.tables]
     where = f"{len(runs)} runs, {runs[0].ended[:10]} to {runs[-1].ended[:10]}"
     return page.whole(f"How {history.model} went", where, [part for part in parts if part], data)
 
@@ -24,22 +24,22 @@ def html(history: Comparison) -> str:
 def charts(known: list[Run]) -> list[dict[str, Any]]:
     """One chart a headline figure, a line a scheme; points have run, end, value and interval."""
     keys = headlined(key for run in known for _, key in run.stored)
-    return [made for key in keys if (made := _chart(known, key))["lines"]]
+    return [chart for key in keys if (chart := _chart(known, key))["lines"]]
 
 
 def _chart(known: list[Run], key: str) -> dict[str, Any]:
     name = measures.headline(key)
     quantity = measures.declared(key)[name]
-    found = [
+    points = [
         (run, scheme, stored.record, stored.record.figures[name])
         for run in known
         for (scheme, of), stored in run.stored.items()
         if of == key and name in stored.record.figures
     ]
-    largest = max((figure.value for *_, figure in found), default=0.0)
+    largest = max((figure.value for *_, figure in points), default=0.0)
     factor, unit = scale(largest, quantity.unit, quantity.shown_in)
     lines: dict[str, list[dict[str, Any]]] = {}
-    for run, scheme, record, figure in found:
+    for run, scheme, record, figure in points:
         lines.setdefault(scheme, []).append(_point(run, record, figure, quantity, factor))
     return {
         "title": measures.headline_title(key),

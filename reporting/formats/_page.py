@@ -53,9 +53,9 @@ def slug(title: str) -> str:
 
 def _plotly() -> str:
     """plotly.js from the Python package, read without importing it; cannot close its script."""
-    found = find_spec("plotly")
-    assert found is not None and found.origin is not None
-    path = Path(found.origin).parent / "package_data" / "plotly.min.js"
+    package = find_spec("plotly")
+    assert package is not None and package.origin is not None
+    path = Path(package.origin).parent / "package_data" / "plotly.min.js"
     return path.read_text(encoding="utf-8").replace("</script", "<\\/script")
 
 
@@ -95,17 +95,19 @@ def chart(metric: str, drawn: list[dict[str, Any]]) -> Markup:
             class_="chart",
             id=f"chart-{metric}-{n}",
             role="img",
-            aria_label=f"Chart of {metric}: {one['title']}. The tables have its numbers.",
+            aria_label=f"Chart of {metric}: {panel['title']}. The tables have its numbers.",
         )
-        for n, one in enumerate(drawn)
+        for n, panel in enumerate(drawn)
     ]
     shape = {1: " one", 2: " two", 4: " two"}.get(len(drawn), "")
     return element("div", *places, class_=f"panels{shape}")
 
 
-def table(one: Table) -> Markup:
+def table(contents: Table) -> Markup:
     """A sortable table; the first cell of a row is its header."""
-    numbers = [any(row[n].value is not None for row in one.rows) for n in range(len(one.columns))]
+    numbers = [
+        any(row[n].value is not None for row in contents.rows) for n in range(len(contents.columns))
+    ]
     heads = [
         element(
             "th",
@@ -113,18 +115,23 @@ def table(one: Table) -> Markup:
             scope="col",
             class_="number" if number else None,
         )
-        for name, number in zip(one.columns, numbers, strict=True)
+        for name, number in zip(contents.columns, numbers, strict=True)
     ]
-    rows = [_row(row, numbers) for row in one.rows]
+    rows = [_row(row, numbers) for row in contents.rows]
     drawn = element(
         "table",
-        element("caption", one.title),
+        element("caption", contents.title),
         element("thead", element("tr", *heads)),
         element("tbody", *rows),
     )
-    notes = [element("p", note, class_="note") for note in one.notes]
+    notes = [element("p", note, class_="note") for note in contents.notes]
     frame = element(
-        "div", drawn, class_="frame", tabindex="0", role="region", aria_label=f"Table: {one.title}"
+        "div",
+        drawn,
+        class_="frame",
+        tabindex="0",
+        role="region",
+        aria_label=f"Table: {contents.title}",
     )
     return together(frame, *notes)
 

@@ -90,15 +90,15 @@ def _summary(report: Report, candidate: Candidate) -> str:
     ]
     chosen = f"Chosen for {' and '.join(best)} among the schemes measured. " if best else ""
     quality = "" if candidate.is_base else f"Its quality {quality_state(candidate)}."
-    made = f"{report.study.model} as {candidate.scheme}. "
-    return escape(f"{made}{chosen}{quality}".strip())
+    name = f"{report.study.model} as {candidate.scheme}. "
+    return escape(f"{name}{chosen}{quality}".strip())
 
 
 def _rows(table: Table, scheme: str) -> Table:
     """The rows of a scheme and of the base."""
-    kept = [row for row in table.rows if row[0].text in (scheme, BASE)]
-    named = any(row[0].text == scheme for row in kept)
-    return replace(table, rows=kept if named else [])
+    rows = [row for row in table.rows if row[0].text in (scheme, BASE)]
+    named = any(row[0].text == scheme for row in rows)
+    return replace(table, rows=rows if named else [])
 
 
 def about(candidate: Candidate) -> dict[str, str]:
@@ -152,26 +152,26 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
 
     content = before if before.lstrip().startswith("---") else f"---\n{{}}\n---\n{before}"
     try:
-        made = ModelCard(content)
-        made.data.model_name = made.data.model_name or candidate.newest.subject.path
+        card = ModelCard(content)
+        card.data.model_name = card.data.model_name or candidate.newest.subject.path
         scores = eval_results(candidate)
-        kept = [
+        others = [
             old
-            for old in made.data.eval_results or []
+            for old in card.data.eval_results or []
             if not any(old.is_equal_except_value(new) for new in scores)
         ]
-        made.data.eval_results = [*kept, *scores] or None
-        tags = [*(made.data.tags or []), "vllm", candidate.newest.subject.format]
-        made.data.tags = list(dict.fromkeys(tags))
+        card.data.eval_results = [*others, *scores] or None
+        tags = [*(card.data.tags or []), "vllm", candidate.newest.subject.format]
+        card.data.tags = list(dict.fromkeys(tags))
         for key, value in about(candidate).items():
-            made.data[key] = made.data.get(key) or value
-        made.text = _placed(made.text, section(report, candidate))
-        text = f"{made}\n"
+            card.data[key] = card.data.get(key) or value
+        card.text = _placed(card.text, section(report, candidate))
+        text = f"{card}\n"
         read = ModelCard(text).data.eval_results or []
     except (ValueError, TypeError, KeyError, YAMLError) as problem:
         why = " ".join(str(problem).split())
         raise UserError(f"README.md: its metadata cannot be read ({why})") from problem
-    assert len(read) == len(kept) + len(scores)
+    assert len(read) == len(others) + len(scores)
     return text
 
 

@@ -29,8 +29,8 @@ def long_csv(stored: list[Stored]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    for one in stored:
-        writer.writerows(_rows(one))
+    for record in stored:
+        writer.writerows(_rows(record))
     return out.getvalue()
 
 
@@ -42,8 +42,8 @@ def _harmless(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rows(one: Stored) -> Iterator[dict[str, Any]]:
-    record = one.record
+def _rows(stored: Stored) -> Iterator[dict[str, Any]]:
+    record = stored.record
     _, variant = measures.split(measures.key_of(record))
     gpus = record.machine.get("gpus") or []
     shared = {
@@ -58,7 +58,7 @@ def _rows(one: Stored) -> Iterator[dict[str, Any]]:
         "ended": record.ended,
         "device": gpus[0].get("name") if gpus else record.machine.get("cpu", ""),
         "batch_size": "" if variant is None else variant,
-        "file": str(one.path),
+        "file": str(stored.path),
     }
     shared = _harmless(shared)
     if not record.figures:

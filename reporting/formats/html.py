@@ -62,16 +62,16 @@ def _sections(report: Report, data: dict[str, Any]) -> list[Markup]:
 
 def _topics(report: Report, data: dict[str, Any]) -> list[Markup]:
     """A heading for each section of tables, with its charts before them."""
-    titles = dict.fromkeys(one.section for one in report.tables)
+    titles = dict.fromkeys(table.section for table in report.tables)
     return [_topic(report, data, title) for title in titles]
 
 
 def _topic(report: Report, data: dict[str, Any], title: str) -> Markup:
     """One heading with its charts and tables."""
-    chosen = [one for one in report.tables if one.section == title]
+    chosen = [shown for shown in report.tables if shown.section == title]
     tables = [
-        together(element("h3", one.title) if one.title != title else "", table(one))
-        for one in chosen
+        together(element("h3", shown.title) if shown.title != title else "", table(shown))
+        for shown in chosen
     ]
     return section(slug(title), title, *_charts(data, title), *tables)
 
@@ -112,8 +112,8 @@ def _card(outcome: Outcome) -> Markup:
         commands = [_command("Run:", command) for command in outcome.to_decide]
         parts.append(element("details", element("summary", "How to decide it"), *commands))
     if outcome.losers:
-        lost = [together(element("strong", names), f": {why}") for names, why in outcome.lost]
-        parts.append(element("details", element("summary", "Why not the others"), bullets(lost)))
+        losers = [together(element("strong", names), f": {why}") for names, why in outcome.lost]
+        parts.append(element("details", element("summary", "Why not the others"), bullets(losers)))
     return element("article", *parts, class_="card")
 
 

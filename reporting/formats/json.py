@@ -42,14 +42,14 @@ def _scheme(report: Report, candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _measure(one: Stored) -> dict[str, Any]:
-    figures = {name: figure.model_dump() for name, figure in one.record.figures.items()}
+def _measure(stored: Stored) -> dict[str, Any]:
+    figures = {name: figure.model_dump() for name, figure in stored.record.figures.items()}
     return {
-        "status": one.record.status,
-        "reason": one.record.reason,
+        "status": stored.record.status,
+        "reason": stored.record.reason,
         "figures": figures,
-        "run_id": one.record.run_id,
-        "file": str(one.path),
+        "run_id": stored.record.run_id,
+        "file": str(stored.path),
     }
 
 

@@ -16,7 +16,7 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|#!~])")
 def text(report: Report) -> str:
     """The whole page."""
     parts = [f"# {escape(report.title)}", *(_outcome(o) for o in report.outcomes)]
-    parts += [table(one) for one in report.tables]
+    parts += [table(contents) for contents in report.tables]
     if report.observations:
         parts.append("## Observations\n\n" + _list(report.observations))
     environment = [f"{name}: {value}" for name, value in report.environment]
@@ -57,16 +57,18 @@ def code(lines: str) -> str:
     return f"{fence}\n{lines}\n{fence}"
 
 
-def table(one: Table, level: str = "##") -> str:
+def table(contents: Table, level: str = "##") -> str:
     """A table with its heading and notes."""
-    numbers = [any(row[n].value is not None for row in one.rows) for n in range(len(one.columns))]
-    lines = [
-        f"{level} {escape(one.title)}\n",
-        f"| {' | '.join(escape(name) for name in one.columns)} |",
-        f"|{'|'.join('--:' if number else '---' for number in numbers)}|",
-        *(f"| {' | '.join(escape(cell.text) for cell in row)} |" for row in one.rows),
+    numbers = [
+        any(row[n].value is not None for row in contents.rows) for n in range(len(contents.columns))
     ]
-    notes = [f"\n{escape(note)}" for note in one.notes]
+    lines = [
+        f"{level} {escape(contents.title)}\n",
+        f"| {' | '.join(escape(name) for name in contents.columns)} |",
+        f"|{'|'.join('--:' if number else '---' for number in numbers)}|",
+        *(f"| {' | '.join(escape(cell.text) for cell in row)} |" for row in contents.rows),
+    ]
+    notes = [f"\n{escape(note)}" for note in contents.notes]
     return "\n".join(lines + notes)
 
 
@@ -75,7 +77,7 @@ def _write(request: Request, output: Path | None) -> None:
 
 
 def _write_changes(comparison: Comparison, output: Path | None) -> None:
-    write_text("\n\n".join(table(one) for one in comparison.tables) + "\n", output)
+    write_text("\n\n".join(table(contents) for contents in comparison.tables) + "\n", output)
 
 
 FORMAT = Format(

@@ -72,14 +72,14 @@ def _document(path: Path) -> dict[str, Any]:
 
 def _figures(values: dict[str, Any]) -> list[tuple[str, Figure]]:
     """Finite scores with the normal interval of their standard error."""
-    made = []
+    figures = []
     for name, value in values.items():
         metric, _, filter_ = name.partition(",")
         if metric in NOT_METRICS or metric.endswith("_stderr") or not _finite(value):
             continue
         error = values.get(f"{metric}_stderr,{filter_}")
         half = Z95 * cast(float, error) if _finite(error) else None
-        made.append(
+        figures.append(
             (
                 name,
                 Figure(
@@ -92,7 +92,7 @@ def _figures(values: dict[str, Any]) -> list[tuple[str, Figure]]:
                 ),
             )
         )
-    return made
+    return figures
 
 
 def _finite(value: Any) -> bool:
@@ -159,12 +159,12 @@ def raw(path: Path) -> dict[str, Any]:
     for task in document["results"]:
         samples = path.with_name(f"samples_{task}_{stamp}.jsonl")
         if samples.is_file():
-            found = _task(samples)
-            if found["documents"]:
+            task_raw = _task(samples)
+            if task_raw["documents"]:
                 shots = (document.get("n-shot") or {}).get(task)
                 version = (document.get("versions") or {}).get(task)
                 tasks[task] = {
-                    **found,
+                    **task_raw,
                     "n_shot": shots,
                     "version": version,
                     "higher_is_better": (document.get("higher_is_better") or {}).get(task, {}),
@@ -186,9 +186,9 @@ def _task(samples: Path) -> dict[str, Any]:
                 rows.setdefault(name, {})[document] = float(row[metric])
     order = sorted(hashes, key=int)
     scores = {
-        name: [found[d] for d in order]
-        for name, found in rows.items()
-        if all(d in found for d in order)
+        name: [by_document[d] for d in order]
+        for name, by_document in rows.items()
+        if all(d in by_document for d in order)
     }
     return {
         "primary": primary(list(scores)),

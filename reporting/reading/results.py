@@ -17,7 +17,7 @@ from core.records import Record
 from reporting.reading import lm_eval, shape
 from reporting.reading.shape import ANALYSIS
 
-__all__ = ["ANALYSIS", "Found", "Stored", "read"]
+__all__ = ["ANALYSIS", "RecordsRead", "Stored", "read"]
 SHARED = ("options", "settings", "served", "machine", "command")
 
 
@@ -38,11 +38,11 @@ class Stored:
             return self.record.raw
         if lm_eval.is_results(self.path):
             return lm_eval.raw(self.path)
-        found = [records.load(path).raw or {} for path in (*self.earlier, self.path)]
-        if len(found) > 1 and "repeats" in found[-1]:
-            rows = [row for raw in found for row in raw.get("repeats", [])]
-            return {**found[-1], "repeats": rows}
-        return found[-1]
+        raws = [records.load(path).raw or {} for path in (*self.earlier, self.path)]
+        if len(raws) > 1 and "repeats" in raws[-1]:
+            rows = [row for raw in raws for row in raw.get("repeats", [])]
+            return {**raws[-1], "repeats": rows}
+        return raws[-1]
 
     def whole(self) -> Record:
         """The record with its raw values."""
@@ -50,7 +50,7 @@ class Stored:
 
 
 @dataclass
-class Found:
+class RecordsRead:
     """What was read, oldest first, and the files that could not be, with the reason."""
 
     stored: list[Stored] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Found:
 
     def models(self) -> list[str]:
         """Every model there is a record of, sorted."""
-        return sorted({one.record.subject.model for one in self.stored})
+        return sorted({stored.record.subject.model for stored in self.stored})
 
     def choose(self, model: str | None) -> str:
         """The model asked for, or the only one there is. Raises `UserError` for neither."""
@@ -77,15 +77,15 @@ class Found:
     def of_model(self, model: str | None) -> list[Stored]:
         """Every record of the model that `choose` gives."""
         chosen = self.choose(model)
-        return [one for one in self.stored if one.record.subject.model == chosen]
+        return [stored for stored in self.stored if stored.record.subject.model == chosen]
 
 
-def read(folders: list[Path]) -> Found:
+def read(folders: list[Path]) -> RecordsRead:
     """Every record below `folders`, lm-eval's own result files included.
 
     Raises `UserError` for a folder that was asked for and is not there.
     """
-    found = Found()
+    records_read = RecordsRead()
     shared: dict[bytes, Any] = {}
     of_lm_eval: list[Path] = []
     covered: set[str] = set()  # files of lm-eval's with the same scores as a record of ours
@@ -97,34 +97,36 @@ def read(folders: list[Path]) -> Found:
             record = records.load(path)
             shape.check(record)
         except UserError as problem:
-            found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
+            records_read.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
             continue
         covered |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
-        found.stored.append(Stored(_light(record, shared), path))
-    known = [one.record for one in found.stored]
+        records_read.stored.append(Stored(_light(record, shared), path))
+    known = [stored.record for stored in records_read.stored]
     for path in of_lm_eval:
         if path.name in covered:
             continue
         try:
-            found.stored.append(Stored(lm_eval.read(path, known), path))
+            records_read.stored.append(Stored(lm_eval.read(path, known), path))
         except UserError as problem:
-            found.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
-    found.stored = _rounds(sorted(found.stored, key=lambda one: one.record.ended))
-    return found
+            records_read.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
+    records_read.stored = _rounds(
+        sorted(records_read.stored, key=lambda stored: stored.record.ended)
+    )
+    return records_read
 
 
 def _rounds(stored: list[Stored]) -> list[Stored]:
     """The rounds of each measure of a run as one, at the place of the last; of a copy one."""
     groups: dict[rounds.Key, dict[int, Stored]] = {}
-    for one in stored:
-        place = rounds.key(one.record)
-        groups[place] = groups.pop(place, {}) | {one.record.round: one}
+    for each in stored:
+        place = rounds.key(each.record)
+        groups[place] = groups.pop(place, {}) | {each.record.round: each}
     return [_together(list(group.values())) for group in groups.values()]
 
 
 def _together(group: list[Stored]) -> Stored:
-    earlier = tuple(one.path for one in group[:-1])
-    return Stored(rounds.merge([one.record for one in group]), group[-1].path, earlier)
+    earlier = tuple(stored.path for stored in group[:-1])
+    return Stored(rounds.merge([stored.record for stored in group]), group[-1].path, earlier)
 
 
 def _files(folders: list[Path]) -> Iterator[Path]:

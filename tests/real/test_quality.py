@@ -156,7 +156,7 @@ def by_lm_eval() -> dict[str, list[object]]:
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    manager = TaskManager(include_path=str(ROOT / "tasks"), include_defaults=False)
+    manager = TaskManager(include_path=str(ROOT / "demo" / "tasks"), include_defaults=False)
     arguments = f"pretrained={models.DEMO_PATH},dtype=float32,add_bos_token=True,max_length=1023"
     results: Any = simple_evaluate(
         model="hf",

@@ -95,7 +95,7 @@ def test_answers_are_the_reference_models(real_run: RealRun) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from inspection.runtime import PROMPTS
+    from measures.answers import PROMPTS
 
     tokenizer = AutoTokenizer.from_pretrained(models.DEMO_PATH)
     reference = AutoModelForCausalLM.from_pretrained(models.DEMO_PATH, dtype=torch.bfloat16)
