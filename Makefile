@@ -3,7 +3,7 @@ PYTHON_FILES = *.py core checkpoints quality hub schemes corpora engines measure
     scripts demo/tasks tests
 RUN = .venv/bin/python
 
-.PHONY: demo test test-fast test-gpu fuzz bundle lint format setup lock example demo-model docs
+.PHONY: demo test test-fast test-gpu fuzz bundle mutants lint format setup lock example demo-model docs
 
 demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
@@ -19,6 +19,10 @@ test-fast: setup
 
 fuzz: setup
 	FUZZ_EXAMPLES=10000 $(RUN) -m pytest tests/inspection/test_fuzz.py
+
+# how many of 300 small changes to statistics, decision, verification and figures the tests notice
+mutants: setup
+	$(RUN) scripts/mutants.py
 
 # every test a machine with an NVIDIA GPU can run besides; without one they skip
 test-gpu: setup

@@ -47,12 +47,12 @@ class _Listener(logging.Filter):
         self.heard = heard
 
     def filter(self, record: logging.LogRecord) -> bool:
-        said, seconds = record.getMessage(), self.heard.seconds
+        message, seconds = record.getMessage(), self.heard.seconds
         for name, pattern in PHASES.items():
-            match = pattern.search(said)
+            match = pattern.search(message)
             if match:
                 seconds[name] = seconds.get(name, 0.0) + float(match.group(1))
-        self.heard.cached = self.heard.cached or bool(CACHED.search(said))
+        self.heard.cached = self.heard.cached or bool(CACHED.search(message))
         return True
 
 

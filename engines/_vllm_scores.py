@@ -53,7 +53,7 @@ def distribution(llm: Any, sequence: TokenIds, top_k: int, at: Any) -> Scores:
     try:
         scores = token_scores(llm, [sequence])[0]
     finally:
-        heard = next((found for found in llm.apply_model(_collect) if found), None)
+        heard = next((arrays for arrays in llm.apply_model(_collect) if arrays), None)
     if heard is None:
         raise RuntimeError("no logits were heard: a sequence needs three tokens")
     if len(heard["at"]) < len(tokens):
@@ -83,12 +83,12 @@ class _Heard:
         import torch
 
         for part in logits.split(ROWS):
-            asked = self.columns[self.rows : self.rows + len(part)]
-            part = part[: len(asked)]  # a runner may compute the place after the last token too
+            columns = self.columns[self.rows : self.rows + len(part)]
+            part = part[: len(columns)]  # a runner may compute the place after the last token too
             if not len(part):
                 return
             logprobs = torch.log_softmax(part.float(), dim=-1)
-            ids = torch.as_tensor(asked, device=logprobs.device)
+            ids = torch.as_tensor(columns, device=logprobs.device)
             top = logprobs.topk(min(self.top_k, logprobs.shape[-1]), dim=-1)
             self.parts.append(
                 (top.indices.int().cpu(), top.values.cpu(), logprobs.gather(-1, ids).cpu())
