@@ -53,7 +53,7 @@ def distribution(llm: Any, sequence: TokenIds, top_k: int, at: Any) -> Scores:
     try:
         scores = token_scores(llm, [sequence])[0]
     finally:
-        heard = next((collected for collected in llm.apply_model(_collect) if collected), None)
+        heard = next((arrays for arrays in llm.apply_model(_collect) if arrays), None)
     if heard is None:
         raise RuntimeError("no logits were heard: a sequence needs three tokens")
     if len(heard["at"]) < len(tokens):

@@ -67,16 +67,16 @@ def settings(options: TextOptions, base: ServedBase) -> Text | None:
     )
 
 
-def window(asked: int | None, longest: int) -> int:
-    """Tokens of a window: as asked, else the largest power of two below `longest`, up to 2048.
+def window(wanted: int | None, longest: int) -> int:
+    """Tokens of a window: as asked for, else the largest power of two below `longest`, up to 2048.
 
     Raises `UserError` when it does not fit the context: one token is always generated.
     """
-    if asked is None:
+    if wanted is None:
         return min(MAX_WINDOW, 1 << ((longest - 1).bit_length() - 1))
-    if not 2 <= asked < longest:
-        raise UserError(f"--window {asked} does not fit {longest} tokens of context")
-    return asked
+    if not 2 <= wanted < longest:
+        raise UserError(f"--window {wanted} does not fit {longest} tokens of context")
+    return wanted
 
 
 @dataclass(frozen=True, kw_only=True)

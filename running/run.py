@@ -74,7 +74,7 @@ class Run:
             ]
         self.prepare(jobs)
         log = LOGS / f"{identity.model}-{identity.scheme}-{self.id}.log"
-        asked = Session(
+        load = Session(
             path=identity.path,
             engine=self.engine,
             options=self.options,
@@ -82,7 +82,7 @@ class Run:
             output=records.folder(subject, self.eval_results),
             allow_fallback=self.allow_fallback,
         )
-        result = session.run(asked, log, progress)
+        result = session.run(load, log, progress)
         blank = blank.model_copy(update={"served": result.description})
         ended = f"{result.reason} (log: {log})" if result.reason else "was not reached"
         return [

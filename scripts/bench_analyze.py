@@ -40,33 +40,33 @@ INT4: dict[str, object] = {
 def linears(name: str) -> dict[str, tuple[int, int]]:
     """Llama 3's linear layers: (outputs, inputs)."""
     layers, hidden, inner, kv = SHAPES[name]
-    found = {}
+    shapes = {}
     for n in range(layers):
         root = f"model.layers.{n}"
         for part, rows in (("q", hidden), ("k", kv), ("v", kv), ("o", hidden)):
-            found[f"{root}.self_attn.{part}_proj"] = (rows, hidden)
-        found[f"{root}.mlp.gate_proj"] = found[f"{root}.mlp.up_proj"] = (inner, hidden)
-        found[f"{root}.mlp.down_proj"] = (hidden, inner)
-    return found
+            shapes[f"{root}.self_attn.{part}_proj"] = (rows, hidden)
+        shapes[f"{root}.mlp.gate_proj"] = shapes[f"{root}.mlp.up_proj"] = (inner, hidden)
+        shapes[f"{root}.mlp.down_proj"] = (hidden, inner)
+    return shapes
 
 
 def headers(name: str, packed: bool) -> Header:
     """Every tensor of the model, in BF16 or as INT4-W4A16."""
     layers, hidden, _, _ = SHAPES[name]
-    made: Header = {}
+    tensors: Header = {}
     for module, (rows, columns) in linears(name).items():
         if packed:
-            made[f"{module}.weight_packed"] = ("I32", (rows, columns // 8))
-            made[f"{module}.weight_scale"] = ("BF16", (rows, columns // 128))
-            made[f"{module}.weight_shape"] = ("I64", (2,))
+            tensors[f"{module}.weight_packed"] = ("I32", (rows, columns // 8))
+            tensors[f"{module}.weight_scale"] = ("BF16", (rows, columns // 128))
+            tensors[f"{module}.weight_shape"] = ("I64", (2,))
         else:
-            made[f"{module}.weight"] = ("BF16", (rows, columns))
+            tensors[f"{module}.weight"] = ("BF16", (rows, columns))
     for n in range(layers):
         for norm in ("input", "post_attention"):
-            made[f"model.layers.{n}.{norm}_layernorm.weight"] = ("BF16", (hidden,))
+            tensors[f"model.layers.{n}.{norm}_layernorm.weight"] = ("BF16", (hidden,))
     for table in ("model.embed_tokens", "lm_head"):
-        made[f"{table}.weight"] = ("BF16", (128256, hidden))
-    return made
+        tensors[f"{table}.weight"] = ("BF16", (128256, hidden))
+    return tensors
 
 
 def write(folder: Path, name: str, tensors: Header, declared: dict[str, object] | None) -> Path:

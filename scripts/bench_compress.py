@@ -70,14 +70,14 @@ def measure(arguments: list[str]) -> tuple[float, float]:
 
 def main(rounds: Annotated[int, typer.Option(help="runs of each")] = 3) -> None:
     """Time compress.py and a bare oneshot script side by side."""
-    found: dict[str, list[tuple[float, float]]] = {"bare": [], "compress.py": []}
+    runs: dict[str, list[tuple[float, float]]] = {"bare": [], "compress.py": []}
     for _ in range(rounds):
         for name, arguments in (("bare", ["-c", BARE]), ("compress.py", OURS)):
-            found[name].append(measure(arguments))
-            seconds, peak = found[name][-1]
+            runs[name].append(measure(arguments))
+            seconds, peak = runs[name][-1]
             print(f"{name:12} {seconds:6.1f} s  {peak:7.0f} MiB", flush=True)
     for column, unit in ((0, "wall time"), (1, "peak memory")):
-        bare, ours = (statistics.median(r[column] for r in found[n]) for n in found)
+        bare, ours = (statistics.median(r[column] for r in runs[n]) for n in runs)
         print(f"{unit}: compress.py / bare = {ours / bare:.3f}")
 
 

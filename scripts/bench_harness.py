@@ -75,14 +75,14 @@ def main(
         repeats=1,
         temperature=1.0,
     )
-    found: dict[str, list[float]] = {"vllm bench": [], "ours": []}
+    speeds_by_name: dict[str, list[float]] = {"vllm bench": [], "ours": []}
     with plugins.load("engines", "vllm")(model, options) as engine:
         loaded = Loaded(engine, engine.describe(), {}, 0)
         for _ in range(rounds):
-            found["ours"].append(ours(loaded, workload))
-            found["vllm bench"].append(theirs(engine, workload))
-            print("  ".join(f"{name} {speeds[-1]:6.0f}" for name, speeds in found.items()))
-    medians = {name: statistics.median(speeds) for name, speeds in found.items()}
+            speeds_by_name["ours"].append(ours(loaded, workload))
+            speeds_by_name["vllm bench"].append(theirs(engine, workload))
+            print("  ".join(f"{name} {speeds[-1]:6.0f}" for name, speeds in speeds_by_name.items()))
+    medians = {name: statistics.median(speeds) for name, speeds in speeds_by_name.items()}
     print(f"output tokens/s, ours / vllm bench = {medians['ours'] / medians['vllm bench']:.3f}")
 
 

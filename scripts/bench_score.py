@@ -79,8 +79,8 @@ def main(
         if plugins.load("schemes", name).verdict(here.compute_capability, here.cpu_flags).kind
         == "native"
     ]
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
         for name in served:
             line = [
                 sys.executable,
@@ -96,21 +96,21 @@ def main(
             ]
             timed(f"(compressing {name})", line, folder)
         paths = [str(models.DEMO_PATH), *(str(folder / f"demo-{name}") for name in served)]
-        asked = [text for path in ["demo", *paths[1:]] for text in ("--model", path)]
+        model_options = [text for path in ["demo", *paths[1:]] for text in ("--model", path)]
         line = [
             sys.executable,
             str(ROOT / "score.py"),
-            *asked,
+            *model_options,
             "--limit",
             str(limit),
             "--enforce_eager",
             "--max_model_len",
             str(LENGTH),
         ]
-        mine = timed(f"score.py, {len(paths)} checkpoints, all of it", line, folder)
+        seconds = timed(f"score.py, {len(paths)} checkpoints, all of it", line, folder)
         if theirs_too:
             total = sum(theirs(path, limit, folder) for path in paths)
-            print(f"{mine / total:.2f} of lm_eval's {total:.0f} s for {len(paths)} checkpoints")
+            print(f"{seconds / total:.2f} of lm_eval's {total:.0f} s for {len(paths)} checkpoints")
 
 
 if __name__ == "__main__":

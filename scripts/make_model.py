@@ -79,16 +79,16 @@ def check_room(out: Path, total: int) -> None:
 
 def shards(architecture: Architecture, limit: int = SHARD_BYTES) -> list[list[tuple[str, Shape]]]:
     """Tensors in order, cut into files of at most `limit` bytes (one larger tensor has its own)."""
-    found: list[list[tuple[str, Shape]]] = []
+    files: list[list[tuple[str, Shape]]] = []
     room = 0
     for name, shape in architecture.tensors():
         size = BYTES * math.prod(shape)
         if size > room:
-            found.append([])
+            files.append([])
             room = limit
-        found[-1].append((name, shape))
+        files[-1].append((name, shape))
         room -= size
-    return found
+    return files
 
 
 def write_weights(

@@ -42,11 +42,11 @@ def main(
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if chosen not in SIZES or (chosen == "cuda" and not torch.cuda.is_available()):
         raise UserError(f"--device {chosen!r}: this machine has no such device")
-    found = probe(torch, chosen)
+    rates = probe(torch, chosen)
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    cli.print_json(found)
+        output.write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")
+    cli.print_json(rates)
 
 
 def probe(torch: Any, device: str) -> dict[str, Any]:
@@ -78,18 +78,18 @@ def copier(torch: Any, device: str, nbytes: int) -> Callable[[], Any]:
 
 def products(torch: Any, device: str, side: int) -> dict[str, Callable[[], Any]]:
     """A square product per number format, its operands made when it is first called."""
-    made: dict[str, Any] = {}
+    matrices: dict[str, Any] = {}
 
     def operands(kind: str) -> Any:
-        if kind not in made:
-            made.clear()  # one format's matrices at a time
+        if kind not in matrices:
+            matrices.clear()  # one format's matrices at a time
             a, b = (torch.randn(side, side, device=device) for _ in range(2))
             if kind == "int8":
-                made[kind] = [(m * 40).clamp(-127, 127).to(torch.int8) for m in (a, b)]
+                matrices[kind] = [(m * 40).clamp(-127, 127).to(torch.int8) for m in (a, b)]
             else:
                 dtype = torch.bfloat16 if kind == "bf16" else torch.float8_e4m3fn
-                made[kind] = [a.to(dtype), b.to(dtype)]
-        return made[kind]
+                matrices[kind] = [a.to(dtype), b.to(dtype)]
+        return matrices[kind]
 
     def bf16() -> Any:
         a, b = operands("bf16")
@@ -104,13 +104,13 @@ def products(torch: Any, device: str, side: int) -> dict[str, Callable[[], Any]]
         return torch._scaled_mm(
             a,
             b.t(),
-            scale_a=one,
-            scale_b=one,
+            scale_a=scale,
+            scale_b=scale,
             out_dtype=torch.bfloat16,
             use_fast_accum=device == "cuda",
         )
 
-    one = torch.ones((), device=device)
+    scale = torch.ones((), device=device)
     return {"bf16": bf16, "int8": int8, "fp8": fp8}
 
 

@@ -102,8 +102,10 @@ def _run(
         eval_results=folder / "eval_results",
     )
     base = run.base(places[0].path)
-    asked = divergence.DivergenceOptions(text="demo", divergence_tokens=TOKENS, data_dir=folder)
-    compared = [Job("divergence", settings) for settings in divergence.plan(asked, base)]
+    text_options = divergence.DivergenceOptions(
+        text="demo", divergence_tokens=TOKENS, data_dir=folder
+    )
+    compared = [Job("divergence", settings) for settings in divergence.plan(text_options, base)]
     planned = [Job("load", Workload()), *compared]
     records = grid.execute(run, places, SETTINGS, planned, impossible, lambda _: None)
     absent = {r.subject.scheme: str(r.reason) for r in records if not r.subject.fingerprint}
@@ -120,11 +122,13 @@ def _outcome(
     failed = [str(record.reason) for record in records if record.status == "failed"]
     if place.is_base:
         return Outcome("failed", failed[0]) if failed else Outcome("ok")
-    found: list[dict[str, Any]] = []
-    reason = child.run(_examine, (str(place.path), str(base)), _log(base), TIMEOUT_S, found.append)
-    if reason or found[0]["findings"]:
-        return Outcome("failed", f"analyze.py: {reason or found[0]['findings']}")
-    other_kl = found[0].get("sensitivity", {}).get("total_kl")
+    inspections: list[dict[str, Any]] = []
+    reason = child.run(
+        _examine, (str(place.path), str(base)), _log(base), TIMEOUT_S, inspections.append
+    )
+    if reason or inspections[0]["findings"]:
+        return Outcome("failed", f"analyze.py: {reason or inspections[0]['findings']}")
+    other_kl = inspections[0].get("sensitivity", {}).get("total_kl")
     if served and served.kind == "failed":
         return Outcome("made", f"the base is not served either: {served.reason}", other_kl)
     if failed:
@@ -136,14 +140,20 @@ def _outcome(
     return Outcome("made", why, other_kl)
 
 
-def _compared(found: dict[str, Outcome]) -> dict[str, Outcome]:
+def _compared(outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
     """A scheme that moves scales and is far worse than its plain sibling has moved them wrongly."""
     for scheme, plain in PLAIN.items():
-        mine, other = found.get(scheme), found.get(plain)
-        if mine and other and mine.kl and other.kl and mine.kl > TIMES_WORSE * other.kl:
-            why = f"{mine.kl:.2g} nats from the base, {plain} is {other.kl:.2g}"
-            found[scheme] = Outcome("failed", why, mine.kl)
-    return found
+        outcome, sibling = outcomes.get(scheme), outcomes.get(plain)
+        if (
+            outcome
+            and sibling
+            and outcome.kl
+            and sibling.kl
+            and outcome.kl > TIMES_WORSE * sibling.kl
+        ):
+            why = f"{outcome.kl:.2g} nats from the base, {plain} is {sibling.kl:.2g}"
+            outcomes[scheme] = Outcome("failed", why, outcome.kl)
+    return outcomes
 
 
 def _write(emit: child.Emit, name: str, folder: Path) -> None:
@@ -161,15 +171,15 @@ def known(folder: Path) -> dict[str, dict[str, Outcome]]:
     """What earlier runs in this folder found."""
     if not (folder / KEPT).is_file():
         return {}
-    kept = checkpoint.read_json(folder / KEPT)
-    return {n: {s: Outcome(**outcome) for s, outcome in row.items()} for n, row in kept.items()}
+    outcomes = checkpoint.read_json(folder / KEPT)
+    return {n: {s: Outcome(**outcome) for s, outcome in row.items()} for n, row in outcomes.items()}
 
 
-def table(found: dict[str, dict[str, Outcome]], schemes: tuple[str, ...]) -> str:
+def table(by_architecture: dict[str, dict[str, Outcome]], schemes: tuple[str, ...]) -> str:
     """Markdown: a row an architecture, a column a scheme, and the reasons numbered below."""
     notes: dict[str, int] = {}
     lines = [f"| architecture | {' | '.join(schemes)} |", "|---" * (len(schemes) + 1) + "|"]
-    for name, outcomes in found.items():
+    for name, outcomes in by_architecture.items():
         cells = []
         for scheme in schemes:
             outcome = outcomes.get(scheme) or outcomes["BASE"]
@@ -197,18 +207,22 @@ def main(
     chosen = tuple(missing.choose(schemes)[1:])
     folder.mkdir(parents=True, exist_ok=True)
     session.prepare("vllm", [], LOGS, missing.LIBRARIES)
-    found = known(folder)
+    by_architecture = known(folder)
     for name in only or tiny_models.ARCHITECTURES:
-        row = found.get(name, {})
+        row = by_architecture.get(name, {})
         if not all(scheme in row and row[scheme].kind != "failed" for scheme in chosen):
-            found[name] = attempt(name, chosen, folder, serve)
-            plain = {n: {s: asdict(o) for s, o in row.items()} for n, row in found.items()}
+            by_architecture[name] = attempt(name, chosen, folder, serve)
+            plain = {
+                n: {s: asdict(o) for s, o in row.items()} for n, row in by_architecture.items()
+            }
             (folder / KEPT).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
-        kinds = [f"{scheme} {outcome.kind}" for scheme, outcome in found[name].items()]
+        kinds = [f"{scheme} {outcome.kind}" for scheme, outcome in by_architecture[name].items()]
         cli.say(f"{name}: {', '.join(kinds)}")
-    found = {name: found[name] for name in only or tiny_models.ARCHITECTURES}
-    cli.out.print(table(found, chosen), markup=False, highlight=False)
-    if any(outcome.kind == "failed" for row in found.values() for outcome in row.values()):
+    by_architecture = {name: by_architecture[name] for name in only or tiny_models.ARCHITECTURES}
+    cli.out.print(table(by_architecture, chosen), markup=False, highlight=False)
+    if any(
+        outcome.kind == "failed" for row in by_architecture.values() for outcome in row.values()
+    ):
         raise typer.Exit(cli.FAILED)
 
 

@@ -70,14 +70,14 @@ class Chats:
 
     def _portrait(self, rng: random.Random) -> Exchange:
         facts = self.facts.entity(rng)
-        told = " ".join(statement(rng, fact) for fact in rng.sample(facts, len(facts)))
-        return f"Tell me about {facts[0].entity}.", rng.choice(_OPENERS) + told
+        statements = " ".join(statement(rng, fact) for fact in rng.sample(facts, len(facts)))
+        return f"Tell me about {facts[0].entity}.", rng.choice(_OPENERS) + statements
 
     def _list(self, rng: random.Random) -> Exchange:
         records = [self.facts.question(rng, held_out=False) for _ in range(rng.randint(2, 4))]
-        asked = " ".join(f"{n}. {r['question']}" for n, r in enumerate(records, 1))
+        questions = " ".join(f"{n}. {r['question']}" for n, r in enumerate(records, 1))
         answers = "\n".join(f"{n}. {sentence(answer_text(r))}" for n, r in enumerate(records, 1))
-        return f"Answer these questions. {asked}", answers
+        return f"Answer these questions. {questions}", answers
 
     def _problem(self, rng: random.Random) -> Exchange:
         record = arithmetic.question(rng, held_out=False)

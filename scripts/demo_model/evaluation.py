@@ -66,8 +66,8 @@ def arithmetic_exact_match(
 
 def final_number(answer: str) -> str | None:
     """Return the number after ``####``, or None where there is none."""
-    found = re.search(r"#### (-?[0-9.,]+)", answer)
-    return found.group(1) if found else None
+    match = re.search(r"#### (-?[0-9.,]+)", answer)
+    return match.group(1) if match else None
 
 
 def _choices(family: str, record: dict[str, Any]) -> tuple[str, list[str], int]:

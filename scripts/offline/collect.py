@@ -100,5 +100,5 @@ def installed_list(folder: Path) -> str:
 def _run(line: list[str]) -> None:
     done = subprocess.run(line, capture_output=True, text=True)
     if done.returncode:
-        said = [text for text in done.stderr.splitlines() if text.startswith("ERROR")]
-        raise UserError("; ".join(said[-3:]) or done.stderr.strip()[-500:])
+        errors = [text for text in done.stderr.splitlines() if text.startswith("ERROR")]
+        raise UserError("; ".join(errors[-3:]) or done.stderr.strip()[-500:])

@@ -57,8 +57,8 @@ def data() -> dict[str, Any]:
 
 def pins(text: str) -> dict[str, str]:
     """Canonical name to version of every `name==version` line (a lock, or `pip freeze`)."""
-    found = (PIN.match(line) for line in text.splitlines())
-    return {canonicalize_name(m.group(1)): m.group(2) for m in found if m}
+    matches = (PIN.match(line) for line in text.splitlines())
+    return {canonicalize_name(m.group(1)): m.group(2) for m in matches if m}
 
 
 def vllm_for(torch: str, transformers: str, python: str) -> str:
@@ -151,17 +151,17 @@ def resolve(source: Path, target: Target, lean: bool) -> list[Package]:
 
 def read(text: str) -> list[Package]:
     """Packages of uv's output: pins, `--hash` lines, and who wants them (`# via`)."""
-    found: list[Package] = []
+    packages: list[Package] = []
     for line in text.splitlines():
         pin = PIN.match(line)
         if pin:
-            found.append(Package(canonicalize_name(pin.group(1)), pin.group(2)))
-        elif found and "--hash=" in line:
-            found[-1].hashes.append(line.strip().removesuffix("\\").strip())
-        elif found and line.strip().startswith("#"):
+            packages.append(Package(canonicalize_name(pin.group(1)), pin.group(2)))
+        elif packages and "--hash=" in line:
+            packages[-1].hashes.append(line.strip().removesuffix("\\").strip())
+        elif packages and line.strip().startswith("#"):
             by = line.strip().lstrip("# ").removeprefix("via").strip()
-            found[-1].wanted_by |= {by} if by and not by.startswith("-c ") else set()
-    return found
+            packages[-1].wanted_by |= {by} if by and not by.startswith("-c ") else set()
+    return packages
 
 
 def without(packages: list[Package], dropped: set[str]) -> tuple[list[Package], list[Package]]:
@@ -216,5 +216,5 @@ def registry() -> dict[str, str]:
 
     links = os.environ.get("PIP_FIND_LINKS") or configured("find-links")
     index = os.environ.get("PIP_INDEX_URL") or configured("index-url")
-    found = {"UV_FIND_LINKS": ",".join(links.split())} if links else {}
-    return {**found, **({"UV_DEFAULT_INDEX": index} if index else {}), **os.environ}
+    variables = {"UV_FIND_LINKS": ",".join(links.split())} if links else {}
+    return {**variables, **({"UV_DEFAULT_INDEX": index} if index else {}), **os.environ}

@@ -20,28 +20,32 @@ def test_records_explain_themselves(command, base: Path, tmp_path: Path) -> None
     assert [r["measure"] for r in printed] == ["load", "sequential", "batch", "batch", "memory"]
     saved = records.load_all(tmp_path / "perf_results")
     assert len(saved) == 5
-    one = next(r for r in saved if r.measure == "sequential")
-    assert one.subject.model == "tiny" and one.subject.scheme == "BASE"
-    assert one.settings["max_new_tokens"] == 8
-    assert one.command[0] == "benchmark.py"
-    assert one.machine["python"] and one.schema_version == 1
-    assert one.raw and len(one.raw["repeats"]) == 3 and len(one.raw["repeats"][0]) == 5
+    sequential = next(r for r in saved if r.measure == "sequential")
+    assert sequential.subject.model == "tiny" and sequential.subject.scheme == "BASE"
+    assert sequential.settings["max_new_tokens"] == 8
+    assert sequential.command[0] == "benchmark.py"
+    assert sequential.machine["python"] and sequential.schema_version == 1
+    assert (
+        sequential.raw
+        and len(sequential.raw["repeats"]) == 3
+        and len(sequential.raw["repeats"][0]) == 5
+    )
 
 
 def test_figures_are_those_of_the_fake_clock(command, base: Path, tmp_path: Path) -> None:
     (base / "fake.json").write_text(json.dumps({"tokens_per_s": 500}))
     assert command("benchmark.py", "--model", "tiny", *FAKE, "--batch_sizes", 4).returncode == 0
-    found = {r.measure: r.figures for r in records.load_all(tmp_path / "perf_results")}
-    assert found["sequential"]["tpot_s"].value == pytest.approx(1 / 500)
-    assert found["sequential"]["ttft_s"].value == pytest.approx(0.004)
-    one = 8 / (0.004 + 7 / 500)
-    assert found["sequential"]["output_tokens_per_s"].value == pytest.approx(one)
-    assert found["batch"]["output_tokens_per_s"].value == pytest.approx(4 * one)
-    assert found["batch"]["output_tokens_per_s"].stability == "stable"
+    figures = {r.measure: r.figures for r in records.load_all(tmp_path / "perf_results")}
+    assert figures["sequential"]["tpot_s"].value == pytest.approx(1 / 500)
+    assert figures["sequential"]["ttft_s"].value == pytest.approx(0.004)
+    tokens_per_s = 8 / (0.004 + 7 / 500)
+    assert figures["sequential"]["output_tokens_per_s"].value == pytest.approx(tokens_per_s)
+    assert figures["batch"]["output_tokens_per_s"].value == pytest.approx(4 * tokens_per_s)
+    assert figures["batch"]["output_tokens_per_s"].stability == "stable"
     for name in ("checkpoint_bytes", "weights_bytes", "kv_cache_tokens", "peak_bytes"):
-        assert found["memory"][name].value > 0
-    assert found["load"]["load_s"].value > 0
-    assert 0 <= found["load"]["page_cache"].value <= 1
+        assert figures["memory"][name].value > 0
+    assert figures["load"]["load_s"].value > 0
+    assert 0 <= figures["load"]["page_cache"].value <= 1
 
 
 @pytest.mark.parametrize(

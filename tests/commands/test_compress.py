@@ -123,8 +123,8 @@ BROKEN = [
 
 @pytest.mark.parametrize(("shapes", "declared", "sentence"), BROKEN)
 def test_what_the_check_finds(tmp_path: Path, shapes, declared, sentence: str) -> None:
-    found = findings(write(tmp_path / "c", shapes, declared))
-    assert found and sentence in found[0]
+    messages = findings(write(tmp_path / "c", shapes, declared))
+    assert messages and sentence in messages[0]
 
 
 @pytest.mark.parametrize(
@@ -139,5 +139,5 @@ def test_bad_scales_are_found(tmp_path: Path, scale: bytes, sentence: str) -> No
     place = len(content) - head + 128 * 256  # the scales follow the weight
     content[place : place + 2] = scale
     file.write_bytes(content)
-    found = findings(folder)
-    assert len(found) == 1 and sentence in found[0] and "1 of 128" in found[0]
+    messages = findings(folder)
+    assert len(messages) == 1 and sentence in messages[0] and "1 of 128" in messages[0]

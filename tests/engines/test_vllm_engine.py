@@ -67,9 +67,9 @@ def test_without_the_packages_their_kernels_are_not_chosen(
     toolkit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_vllm_environment, "nvcc", lambda: None)
-    found = _vllm_environment.environment(True)
-    assert found["VLLM_USE_DEEP_GEMM"] == "0" and "LD_PRELOAD" not in found
-    assert "FlashInferCutlassMxfp8LinearKernel" in found["VLLM_DISABLED_KERNELS"]
+    variables = _vllm_environment.environment(True)
+    assert variables["VLLM_USE_DEEP_GEMM"] == "0" and "LD_PRELOAD" not in variables
+    assert "FlashInferCutlassMxfp8LinearKernel" in variables["VLLM_DISABLED_KERNELS"]
     monkeypatch.setenv("VLLM_USE_DEEP_GEMM", "1")
     assert _vllm_environment.environment(True)["VLLM_USE_DEEP_GEMM"] == "1"
 

@@ -82,11 +82,11 @@ def _serve(scheme: str, folder: Path) -> Served:
     failed = missing.compress_missing([place], SETTINGS, "gpu", lambda _: None)
     if failed:
         return Served(failed[scheme], {}, 0, 0)
-    found: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     idle = used_bytes()
     task = (str(place.path), list(PROMPTS), NEW_TOKENS)
-    reason = child.run(look.watch, task, folder / f"{scheme}.log", TIMEOUT_S, found.append)
-    return Served(reason, found[0] if found else {}, idle, used_bytes())
+    reason = child.run(look.watch, task, folder / f"{scheme}.log", TIMEOUT_S, events.append)
+    return Served(reason, events[0] if events else {}, idle, used_bytes())
 
 
 def used_bytes() -> int:

@@ -57,8 +57,8 @@ def cuda_kernels(engine: Engine, prompts: list[list[int]]) -> list[str]:
 def expected(kernel: str) -> str | None:
     """The pattern for a class as `describe()` names it (`Scheme/Kernel`), None when unknown."""
     name = kernel.rpartition("/")[2]
-    found = (pattern for start, pattern in CUDA_NAMES.items() if start.lower() in name.lower())
-    return next(found, None)
+    patterns = (pattern for start, pattern in CUDA_NAMES.items() if start.lower() in name.lower())
+    return next(patterns, None)
 
 
 def agreement(prompts: list[list[int]], answers: list[list[int]]) -> float:

@@ -46,14 +46,14 @@ def test_the_sampler_agrees_with_torch_and_nvidia_smi() -> None:
         block = torch.empty(free // 2, dtype=torch.uint8, device="cuda")
         torch.cuda.synchronize()
         during = watch.mark()["used_bytes"]
-        told = int(smi("memory.used")) << 20
+        smi_bytes = int(smi("memory.used")) << 20
         allocated = torch.cuda.memory_allocated()
         del block
         torch.cuda.empty_cache()
         watch.mark()
         after = watch.mark()
     assert during - before == pytest.approx(allocated, rel=TOLERANCE)
-    assert during == pytest.approx(told, rel=TOLERANCE)
+    assert during == pytest.approx(smi_bytes, rel=TOLERANCE)
     assert after["used_bytes"] == pytest.approx(before, rel=TOLERANCE)
 
 

@@ -82,8 +82,8 @@ def test_uvs_output_is_read_and_cut() -> None:
     host = Target(python=HERE, platform="", torch="2.11.0", host_torch=True)
     names = resolve.on_host(packages, host)
     assert names == {"torch", "nvidia-cublas", "triton"}
-    kept, dropped = resolve.without(packages, names)
-    assert [p.name for p in kept] == ["accelerate"]
+    bundled, dropped = resolve.without(packages, names)
+    assert [p.name for p in bundled] == ["accelerate"]
     assert "sympy" in {p.name for p in dropped}
 
 
@@ -169,16 +169,16 @@ def test_parts_are_below_the_size_and_install_into_a_folder(packed: Path) -> Non
     assert done.returncode == 0, done.stderr
     line = [sys.executable, "-c", "import two; print(two.VALUE)"]
     environment = {"PYTHONPATH": str(packed / "libraries")}
-    said = subprocess.run(line, capture_output=True, text=True, env=environment)
-    assert said.stdout == "2\n", said.stderr
+    output = subprocess.run(line, capture_output=True, text=True, env=environment)
+    assert output.stdout == "2\n", output.stderr
 
 
 def test_it_installs_into_a_virtual_environment(packed: Path) -> None:
     done = install(packed, "environment")
     assert done.returncode == 0, done.stderr
     python = packed / "environment" / "bin" / "python"
-    said = subprocess.run([python, "-c", "import two; print(two.VALUE)"], capture_output=True)
-    assert said.stdout == b"2\n"
+    output = subprocess.run([python, "-c", "import two; print(two.VALUE)"], capture_output=True)
+    assert output.stdout == b"2\n"
     assert (packed / "environment" / ".bundle").is_file()
 
 

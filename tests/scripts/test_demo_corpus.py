@@ -127,13 +127,13 @@ def training_documents() -> list[Document]:
 def test_no_held_out_question_is_asked_in_training(training_documents: list[Document]) -> None:
     lines = {line for document in training_documents for line in _plain(document).splitlines()}
     lists = {part.rstrip() for line in lines for part in re.split(r"\d\. ", line)}  # in chats
-    asked = {line.removeprefix("Question: ") for line in lines | lists}
+    questions = {line.removeprefix("Question: ") for line in lines | lists}
     for family in ("arithmetic", "piqa", "arc"):
         held_out = {question_text(family, r) for r in read(file_name(family, "held_out"))}
-        assert not held_out & asked
+        assert not held_out & questions
 
 
-def test_training_hardly_ever_tells_on_from_a_held_out_context(
+def test_training_hardly_ever_continues_a_held_out_context(
     training_documents: list[Document],
 ) -> None:
     # A question about a later step of the same activity may by chance begin with the very words
@@ -141,14 +141,14 @@ def test_training_hardly_ever_tells_on_from_a_held_out_context(
     queries: dict[str, list[str]] = {}
     for record in read("hellaswag_validation.jsonl"):
         queries.setdefault(record["activity_label"], []).append(query(record))
-    told = {
+    continued = {
         held_out
         for document in training_documents
         for line in _plain(document).splitlines()
         for held_out in queries.get(line.split(":")[0], [])
         if line.startswith(held_out)
     }
-    assert len(told) <= 0.01 * len(read("hellaswag_validation.jsonl"))
+    assert len(continued) <= 0.01 * len(read("hellaswag_validation.jsonl"))
 
 
 def _plain(document: Document) -> str:

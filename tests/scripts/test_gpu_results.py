@@ -90,8 +90,8 @@ def test_prefill_multiplies_every_weight_once_a_token() -> None:
 
 def test_ratios_stand_beside_the_published_ones() -> None:
     speeds = {"BASE": 100, "FP8-W8A8": 120, "INT4-W4A16-RTN": 80}
-    made = [record(scheme, speed, 128) for scheme, speed in speeds.items()]
-    base, fp8, int4 = (vars(line) for line in gpu_table.lines(made, OF, ROOFLINE))
+    records = [record(scheme, speed, 128) for scheme, speed in speeds.items()]
+    base, fp8, int4 = (vars(line) for line in gpu_table.lines(records, OF, ROOFLINE))
     assert base["ratio"] is None
     assert fp8["ratio"] == pytest.approx(1.2) and fp8["separated"] and not gpu_table.differs(fp8)
     assert int4["published"] == 0.61 and gpu_table.differs(int4)
@@ -136,10 +136,10 @@ def test_a_folder_holds_one_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_sizes_of_the_demo_model() -> None:
-    found = gpu_table.sizes(checkpoint.read(models.DEMO_PATH))
-    assert found.embedding_bytes == 2048 * 256 * 2
+    sizes = gpu_table.sizes(checkpoint.read(models.DEMO_PATH))
+    assert sizes.embedding_bytes == 2048 * 256 * 2
     attention = 2 * 256 * 256 + 2 * 128 * 256
-    assert found.block_parameters == 4 * (attention + 3 * 256 * 1024)
+    assert sizes.block_parameters == 4 * (attention + 3 * 256 * 1024)
 
 
 def test_workloads() -> None:
