@@ -1,6 +1,6 @@
 """Reading a checkpoint folder without loading weights: config, safetensors headers, fingerprint.
 
-Folders come from strangers: nothing outside the folder is opened, no pickle ever is, and whatever
+Folders are untrusted: nothing outside the folder is opened, no pickle ever is, and whatever
 is broken ends in one sentence.
 """
 

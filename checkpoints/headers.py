@@ -1,7 +1,7 @@
 """The headers of safetensors files: every tensor's name, dtype, shape and place, no weights.
 
 A safetensors file is 8 bytes (little-endian length), a JSON header of that length, then the data
-(https://github.com/huggingface/safetensors#format). Files come from strangers: a header that lies
+(https://github.com/huggingface/safetensors#format). Files are untrusted: a header that lies
 about lengths, offsets or shapes ends in one sentence, before anything large is read.
 """
 

@@ -1,6 +1,6 @@
 """Names of layers as quantization configs write them: exact, or `re:` and a regular expression.
 
-Expressions come from strangers' configs, and one like `(a+)+$` would run for years: matching has a
+Expressions come from untrusted configs, and one like `(a+)+$` would run for years: matching has a
 time limit, which is why `regex` does it and not the standard library.
 """
 

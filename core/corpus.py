@@ -33,7 +33,7 @@ class Corpus:
 
 
 def quiet_libraries() -> None:
-    """What fails is told in one sentence; progress bars and retries would only stand before it."""
+    """Silence progress bars and retry notices: a failure is reported in one sentence of ours."""
     import logging
 
     import datasets

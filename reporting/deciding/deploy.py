@@ -8,7 +8,7 @@ from reporting.reading import engines
 
 
 def serve_command(candidate: Candidate, budget: int | None = None) -> str | None:
-    """A line for the shell from its engine, None from one that serves nobody.
+    """A line for the shell from its engine, None from one that is no server.
 
     `budget` is the memory in bytes that it may take.
     """

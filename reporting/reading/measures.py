@@ -11,7 +11,7 @@ from core.measure import Measure, Quantity
 from core.records import Record
 
 QUALITY = "Quality"  # what quality measures without a title of their own are called together
-LAST = 1 << 16  # the place of measures nobody knows
+LAST = 1 << 16  # the place of measures without a plug-in
 
 
 @functools.cache

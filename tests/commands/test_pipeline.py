@@ -23,7 +23,7 @@ def test_one_row_a_checkpoint(command, base: Path, tmp_path: Path) -> None:
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}
     assert "x)" in rows["FP8-W8A8"]
     assert "Which scheme for tiny?" in done.stdout
-    assert "vllm serve" not in done.stdout  # the fake engine serves nobody
+    assert "vllm serve" not in done.stdout  # the fake engine is no server
     saved = records.load_all(tmp_path / "perf_results")
     assert {r.subject.scheme for r in saved} == {"BASE", "FP8-W8A8"}
     assert len({r.run_id for r in saved}) == 1
