@@ -11,75 +11,12 @@ from core.errors import UserError
 from measures.references import read_pairs
 from quality.documents import paired_scores
 from tests import models
-
-TEXT = "The quick brown fox jumps over the lazy dog. " * 60
+from tests.commands.conftest import FAKE
 
 
 def asks_lm_eval(arguments: tuple[object, ...], sentence: str) -> object:
     """A case that imports lm-eval, which takes seconds."""
     return pytest.param(arguments, sentence, marks=pytest.mark.real)
-
-
-FAKE = ("--engine", "fake", "--text", "text.txt", "--divergence_tokens", 2000, "--window", 128)
-
-
-@pytest.fixture
-def world(tmp_path: Path, base: Path) -> Path:
-    """A base, a checkpoint with noisy distributions, a text and prompts."""
-    made = models.write_compressed(tmp_path / "tiny-INT4-W4A16", base, "INT4-W4A16")
-    (made / "fake.json").write_text(json.dumps({"error": 0.3}))
-    (tmp_path / "text.txt").write_text(TEXT)
-    pairs = [{"prompt": f"What is {n}?", "reference": f"It is {n}."} for n in range(5)]
-    (tmp_path / "prompts.json").write_text(json.dumps(pairs))
-    (tmp_path / "length.py").write_text("def score(generated, reference): return len(generated)")
-    return tmp_path
-
-
-def figures(world: Path, scheme: str, measure: str) -> dict[str, float]:
-    found = [
-        r
-        for r in records.load_all(world / "eval_results")
-        if (r.subject.scheme, r.measure, r.status) == (scheme, measure, "ok")
-    ]
-    return {name: figure.value for name, figure in found[-1].figures.items()}
-
-
-def test_texts(command, world: Path) -> None:
-    asked = ("--tasks", "none", *FAKE)
-    done = command("score.py", "--model", "tiny-INT4-W4A16", *asked)
-    assert done.returncode == 0, done.stderr
-    base, mine = (figures(world, s, "divergence") for s in ("BASE", "INT4-W4A16"))
-    assert (base["kl_mean"], base["kl_p99"]) == (0, 0)
-    assert (base["top1_agreement"], base["perplexity_ratio"]) == (1, 1)
-    assert base["covered_mass"] == pytest.approx(1, abs=1e-5)
-    assert mine["kl_mean"] > 0.01 and mine["kl_p99"] > mine["kl_mean"]
-    assert mine["top1_agreement"] < 1
-    perplexity = figures(world, "INT4-W4A16", "perplexity")
-    assert perplexity["scored_tokens"] == len(TEXT) - 1
-    ratio = perplexity["perplexity"] / figures(world, "BASE", "perplexity")["perplexity"]
-    assert ratio == pytest.approx(mine["perplexity_ratio"], rel=0.01)  # fewer tokens there
-    again = command("score.py", "--model", "tiny-INT4-W4A16", *asked, "--json")
-    told = json.loads(again.stdout.splitlines()[-1])
-    assert [one["scheme"] for one in told] == ["BASE", "INT4-W4A16"]
-    assert told[1]["quality"]["perplexity_ratio"][0] == pytest.approx(ratio)
-    saved = [r.subject.scheme for r in records.load_all(world / "eval_results")]
-    assert (saved.count("BASE"), saved.count("INT4-W4A16")) == (2, 4)  # the base was kept
-    (world / "text.txt").write_text(TEXT.replace("quick", "eager"))
-    other = command("score.py", "--model", "tiny-INT4-W4A16", *asked, "--json")
-    told = json.loads(other.stdout.splitlines()[-1])
-    assert 0.8 < told[1]["quality"]["perplexity_ratio"][0] < 1.25
-    saved = [r.subject.scheme for r in records.load_all(world / "eval_results")]
-    assert saved.count("BASE") == 4  # another text under the same name
-
-
-@pytest.mark.real
-def test_answers(command, world: Path) -> None:
-    asked = ("--tasks", "none", "--prompts_file", "prompts.json", "--metric", "length.py")
-    done = command("score.py", "--model", "tiny-INT4-W4A16", *asked, *FAKE, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])[1]["quality"]["same_answers"] == 1.0
-    mine = figures(world, "INT4-W4A16", "references")
-    assert mine["length"] == 128 and 0 <= mine["rouge_l"] < 0.2 and 0 <= mine["bleu"] < 5
 
 
 @pytest.mark.real
