@@ -21,32 +21,32 @@ def asks_lm_eval(arguments: tuple[object, ...], sentence: str) -> object:
 
 @pytest.mark.real
 def test_tasks(command, world: Path) -> None:
-    asked = ("--tasks", "demo_gsm8k,demo_piqa", "--limit", 12, "--text", "none", "--num_fewshot", 1)
+    words = ("--tasks", "demo_gsm8k,demo_piqa", "--limit", 12, "--text", "none", "--num_fewshot", 1)
     done = command(
-        "score.py", "--model", "tiny", "--model", "tiny-INT4-W4A16", "--engine", "fake", *asked
+        "score.py", "--model", "tiny", "--model", "tiny-INT4-W4A16", "--engine", "fake", *words
     )
     assert done.returncode == 0, done.stderr
     assert "undecided" in done.stdout or "fail" in done.stdout
     found = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
-    base, mine = (found[s].raw["tasks"] for s in ("BASE", "INT4-W4A16"))
+    base, compressed = (found[s].raw["tasks"] for s in ("BASE", "INT4-W4A16"))
     assert list(base) == ["demo_gsm8k", "demo_piqa"]
     assert base["demo_piqa"]["primary"] == "acc_norm,none"
     assert base["demo_gsm8k"]["n_shot"] == 1 and base["demo_piqa"]["n_shot"] == 0
-    assert base["demo_piqa"]["documents"] == mine["demo_piqa"]["documents"]
+    assert base["demo_piqa"]["documents"] == compressed["demo_piqa"]["documents"]
     assert len(set(base["demo_gsm8k"]["documents"])) == 12
     figure = found["BASE"].figures["demo_piqa/acc,none"]
     assert figure.value == pytest.approx(math.fsum(base["demo_piqa"]["scores"]["acc,none"]) / 12)
     assert figure.low is not None and 0 <= figure.low < figure.value
     folder = world / "eval_results" / "tiny-BASE"
-    left = found["BASE"].raw["files"]
-    assert {name.split("_2")[0] for name in left} == {
+    files = found["BASE"].raw["files"]
+    assert {name.split("_2")[0] for name in files} == {
         "results",
         "samples_demo_gsm8k",
         "samples_demo_piqa",
     }
-    theirs = json.loads((folder / left[0]).read_text())
-    assert theirs["results"]["demo_piqa"]["acc,none"] == pytest.approx(figure.value)
-    assert theirs["n-samples"]["demo_gsm8k"]["effective"] == 12
+    lm_eval_results = json.loads((folder / files[0]).read_text())
+    assert lm_eval_results["results"]["demo_piqa"]["acc,none"] == pytest.approx(figure.value)
+    assert lm_eval_results["n-samples"]["demo_gsm8k"]["effective"] == 12
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_tasks_that_draw_or_run_code_where_that_is_allowed(command, world: Path)
             "draw": "generation_kwargs: {temperature: 0.7, top_p: 0.9, max_gen_toks: 4}",
         },
     )
-    asked = ("--tasks", "code,draw", "--include_path", "own", "--confirm_run_unsafe_code")
-    done = command("score.py", "--model", "tiny", "--engine", "fake", "--text", "none", *asked)
+    options = ("--tasks", "code,draw", "--include_path", "own", "--confirm_run_unsafe_code")
+    done = command("score.py", "--model", "tiny", "--engine", "fake", "--text", "none", *options)
     assert done.returncode == 0, done.stderr
     (record,) = records.load_all(world / "eval_results")
     assert set(record.raw["tasks"]) == {"code", "draw"} and record.raw["generated"] == 24
@@ -178,7 +178,7 @@ def test_tasks_that_draw_or_run_code_where_that_is_allowed(command, world: Path)
 
 @pytest.mark.real
 def test_tasks_of_other_kinds(command, world: Path) -> None:
-    """A rolling task has a figure and no verdict, a group is one task, long prompts are told."""
+    """A rolling task has a figure and no verdict, a group is one task, cut prompts are counted."""
     folder = world / "own"
     folder.mkdir()
     rows = [{"text": f"The fox number {n} jumps over {n + 1} dogs."} for n in range(12)]
@@ -191,7 +191,7 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
     )
     (folder / "both.yaml").write_text("group: both\ntask:\n  - demo_piqa\n  - demo_arc_easy\n")
     (folder / "other.yaml").write_text("group: other\ntask:\n  - of_another_release\n")
-    asked = ("--tasks", "rolling,both,demo_gsm8k", "--include_path", "own", "--limit", 12)
+    options = ("--tasks", "rolling,both,demo_gsm8k", "--include_path", "own", "--limit", 12)
     done = command(
         "score.py",
         "--model",
@@ -200,18 +200,18 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
         "fake",
         "--text",
         "none",
-        *asked,
+        *options,
         "--max_model_len",
         512,
     )
     assert done.returncode == 0, done.stderr
-    found = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
-    record = found["INT4-W4A16"]
+    by_scheme = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
+    record = by_scheme["INT4-W4A16"]
     assert record.figures["rolling/word_perplexity,none"].better == "lower"
     assert record.raw is not None and record.raw["groups"] == {
         "both": ["demo_piqa", "demo_arc_easy"]
     }
-    pairs = paired_scores(found["BASE"].raw, record.raw)
+    pairs = paired_scores(by_scheme["BASE"].raw, record.raw)
     assert {name: len(a) for name, (a, _) in pairs.items()} == {"both": 24, "demo_gsm8k": 12}
     assert record.raw["tasks"]["demo_piqa"]["available"] == 500
     assert record.raw["truncated"] > 0  # of the two shots in bytes not all fit 512 tokens
