@@ -4,13 +4,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from checkpoints import models
 from core import plugins
 from core.corpus import Document, choose, read_jsonl
 from core.errors import UserError
 from core.texts import documents
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 NO_TEMPLATE = (
     "{model} has no chat template, which the chats of {source} need: calibrate on text "
@@ -68,7 +71,9 @@ def check(source: str, count: int, model: Path) -> None:
         raise UserError(NO_TEMPLATE.format(model=model, source=source))
 
 
-def _tokenize(tokenizer: Any, document: Document, max_tokens: int, source: str) -> list[int]:
+def _tokenize(
+    tokenizer: "PreTrainedTokenizerBase", document: Document, max_tokens: int, source: str
+) -> list[int]:
     """Token ids of one document; a chat template writes its own special tokens."""
     from jinja2 import TemplateError
 

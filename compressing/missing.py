@@ -114,7 +114,7 @@ def compress_missing(
         progress(f"{place.scheme}: compressing")
         log = LOGS / f"compress-{place.model}-{place.scheme}-{run_id}.log"
 
-        def on_event(event: Any, scheme: str = place.scheme) -> None:
+        def on_event(event: str, scheme: str = place.scheme) -> None:
             progress(f"{scheme}: {event}")
 
         reason = child.run(_compress, (place, settings), log, TIMEOUT_S, on_event)

@@ -2,15 +2,18 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checkpoints import loading
 from compressing.preflight import Plan
 from compressing.settings import Settings
 from core.scheme import Scheme
+
+if TYPE_CHECKING:
+    from llmcompressor.modifiers import Modifier
 
 TokenRows = list[list[int]]
 Progress = Callable[[str, int, int], None]
@@ -70,7 +73,7 @@ def _declare_ignored(config: Path, ignore: list[str]) -> None:
     config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def _map(recipe: list[Any], smoothing: list[tuple[str, tuple[str, ...]]]) -> None:
+def _map(recipe: list["Modifier"], smoothing: list[tuple[str, tuple[str, ...]]]) -> None:
     """Give the modifiers that move scales the pairs between which they may."""
     from llmcompressor.modifiers.transform import AWQModifier, SmoothQuantModifier
     from llmcompressor.modifiers.transform.awq.mappings import AWQMapping
@@ -87,7 +90,7 @@ def _map(recipe: list[Any], smoothing: list[tuple[str, tuple[str, ...]]]) -> Non
             modifier.mappings = [LayerMap(others, a) for a, others in pairs]
 
 
-def _described(modifier: Any) -> dict[str, Any]:
+def _described(modifier: "Modifier") -> dict[str, Any]:
     """A modifier as plain data: what differs from llmcompressor's defaults."""
     settings = modifier.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     return {type(modifier).__name__: settings}
@@ -131,7 +134,7 @@ def _report_layers(progress: Progress, passes: int) -> None:
 
     state = {"pass": 0, "last": 0}
 
-    def bar(batches: Any, total: int, desc: str) -> Any:
+    def bar(batches: Iterable[Any], total: int, desc: str) -> Iterator[Any]:
         place, _, step = desc.partition(": ")
         layer, layers = (int(n) for n in place.strip("()").split("/"))
         if layer < state["last"]:

@@ -3,10 +3,13 @@
 Read from the folder `download_model.py --datasets` fills where there is one, else from the hub.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.corpus import DATA_DIR, Corpus, Document, quiet_libraries
 from core.errors import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 REPOSITORY = "HuggingFaceH4/ultrachat_200k"
 SPLIT = "train_sft"
@@ -22,7 +25,7 @@ def load(count: int, seed: int) -> list[Document]:
     return [{"messages": row["messages"]} for row in chosen]
 
 
-def _rows() -> Any:
+def _rows() -> "Dataset":
     from datasets import load_dataset
 
     quiet_libraries()

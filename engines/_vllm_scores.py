@@ -8,14 +8,19 @@ them, and only what was asked for leaves the worker, as arrays.
 
 import functools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.engine import Scores, TokenIds
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from vllm import LLM
 
 ROWS = 256  # of logits that are made float32 at once
 
 
-def token_scores(llm: Any, sequences: list[TokenIds]) -> list[Scores]:
+def token_scores(llm: "LLM", sequences: list[TokenIds]) -> list[Scores]:
     """All sequences at once. A rank of 1 means that no other token was as likely.
 
     In eager mode the counting of ranks is not compiled either: that takes seconds in every process.
@@ -40,7 +45,7 @@ def token_scores(llm: Any, sequences: list[TokenIds]) -> list[Scores]:
     ]
 
 
-def distribution(llm: Any, sequence: TokenIds, top_k: int, at: Any) -> Scores:
+def distribution(llm: "LLM", sequence: TokenIds, top_k: int, at: "NDArray[Any] | None") -> Scores:
     """One sequence, listened to.
 
     Raises RuntimeError when what was heard is not what vLLM itself says of the sequence's tokens.
@@ -53,7 +58,7 @@ def distribution(llm: Any, sequence: TokenIds, top_k: int, at: Any) -> Scores:
     try:
         scores = token_scores(llm, [sequence])[0]
     finally:
-        heard = next((arrays for arrays in llm.apply_model(_collect) if arrays), None)
+        heard = next((collected for collected in llm.apply_model(_collect) if collected), None)
     if heard is None:
         raise RuntimeError("no logits were heard: a sequence needs three tokens")
     if len(heard["at"]) < len(tokens):
@@ -75,11 +80,11 @@ class _Heard:
     """What one model has computed since it is listened to: parts of rows, in order."""
 
     top_k: int
-    columns: Any
+    columns: "NDArray[Any]"
     rows: int = 0
-    parts: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    parts: list[tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]] = field(default_factory=list)
 
-    def take(self, logits: Any) -> None:
+    def take(self, logits: "torch.Tensor") -> None:
         import torch
 
         for part in logits.split(ROWS):
@@ -96,7 +101,7 @@ class _Heard:
             self.rows += len(part)
 
 
-def _listen(model: Any, top_k: int, columns: Any) -> None:
+def _listen(model: "torch.nn.Module", top_k: int, columns: "NDArray[Any]") -> None:
     """In the worker: hear every logit of more than one place (a lone one is the next token's)."""
     heard, compute = _Heard(top_k, columns), model.compute_logits
 
@@ -111,7 +116,7 @@ def _listen(model: Any, top_k: int, columns: Any) -> None:
     model.heard = heard
 
 
-def _collect(model: Any) -> dict[str, Any] | None:
+def _collect(model: "torch.nn.Module") -> dict[str, "NDArray[Any]"] | None:
     """In the worker: stop listening; arrays of what was heard, None where there was nothing."""
     import torch
 

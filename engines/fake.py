@@ -8,9 +8,12 @@ failure: `fail` ("crash", "hang", "error"), `nan`, `silent` (answers nothing).
 import json
 import os
 import time
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from core.engine import Completion, Description, Engine, Sampling, Scores, TokenIds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 VOCABULARY = 256
 FIRST_TOKEN_S = 0.004
@@ -71,7 +74,9 @@ class FakeEngine(Engine):
         """A fixed distribution after each token, shifted by `error` (of `fake.json`)."""
         return [self.score_distribution(sequence, 1) for sequence in sequences]
 
-    def score_distribution(self, sequence: TokenIds, top_k: int, at: Any = None) -> Scores:
+    def score_distribution(
+        self, sequence: TokenIds, top_k: int, at: "NDArray[Any] | None" = None
+    ) -> Scores:
         """As `score`; with `nan` in `fake.json` nothing is a number."""
         import numpy as np
 
@@ -86,7 +91,7 @@ class FakeEngine(Engine):
             at_logprobs=None if at is None else np.take_along_axis(table, at % VOCABULARY, 1),
         )
 
-    def _distributions(self) -> Any:
+    def _distributions(self) -> "NDArray[Any]":
         """Logarithms of the next byte's probabilities, one row for each byte before it."""
         import numpy as np
 

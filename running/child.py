@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,9 @@ def run(
     return reason
 
 
-def _listen(child: Any, receiver: Connection, timeout_s: float, on_event: Emit) -> str | None:
+def _listen(
+    child: BaseProcess, receiver: Connection, timeout_s: float, on_event: Emit
+) -> str | None:
     deadline = time.monotonic() + timeout_s
     while True:
         if receiver.poll(max(0.0, deadline - time.monotonic())):
@@ -132,7 +135,7 @@ def _listen(child: Any, receiver: Connection, timeout_s: float, on_event: Emit) 
             return f"no progress for {timeout_s:.0f} s: killed"
 
 
-def _died(child: Any) -> str:
+def _died(child: BaseProcess) -> str:
     child.join(10)
     code = child.exitcode
     reason = f"the process ended with exit code {code}"
@@ -143,7 +146,7 @@ def _died(child: Any) -> str:
     return reason
 
 
-def _end(child: Any) -> None:
+def _end(child: BaseProcess) -> None:
     """Let the child end, ask it to, then kill its whole group: engines start workers of their own.
 
     Asked by an interrupt it removes what it had half written; a hanging one gets a few seconds.
@@ -152,13 +155,15 @@ def _end(child: Any) -> None:
     if child.is_alive():
         _interrupt(child)
         child.join(GRACE_S)
+    assert child.pid is not None  # it was started
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.join()
 
 
-def _interrupt(child: Any) -> None:
+def _interrupt(child: BaseProcess) -> None:
     """What Ctrl-C does: the child unwinds and removes what it had half written."""
+    assert child.pid is not None  # it was started
     with contextlib.suppress(ProcessLookupError):
         os.kill(child.pid, signal.SIGINT)
 

@@ -12,15 +12,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from core.plugins import ROOT
 
 INTERVAL_S = 0.02
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
+Used = Callable[[], int]  # bytes in use now
 RESET_PEAK = "5"  # proc(5): resets VmHWM to the current resident size
 
 
@@ -71,7 +73,7 @@ def _resident() -> dict[str, int]:
 class _Sampler:
     """Asks NVML in a thread; `mark` gives used and peak bytes over all watched GPUs."""
 
-    def __init__(self, used: Any) -> None:
+    def __init__(self, used: Used) -> None:
         self.used, self.lock = used, threading.Lock()
         self.peak = self.now = used()
         threading.Thread(target=self._sample, daemon=True).start()
@@ -94,7 +96,7 @@ class _Sampler:
         return marks
 
 
-def _nvml_used(uuids: list[str]) -> Any:
+def _nvml_used(uuids: list[str]) -> Used:
     """A function giving the bytes in use on these GPUs, whoever uses them."""
     import pynvml
 
@@ -103,7 +105,7 @@ def _nvml_used(uuids: list[str]) -> Any:
     return lambda: sum(int(pynvml.nvmlDeviceGetMemoryInfo(handle).used) for handle in handles)
 
 
-def serve(used: Any) -> None:
+def serve(used: Used) -> None:
     """Answer every line on stdin with one JSON line of marks, until stdin closes."""
     sampler = _Sampler(used)
     for _ in sys.stdin:

@@ -2,9 +2,8 @@
 
 import ctypes
 import mmap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 
 def resident_share(files: Iterable[Path]) -> float | None:
@@ -25,7 +24,7 @@ def resident_share(files: Iterable[Path]) -> float | None:
     return resident / pages if pages else None
 
 
-def _pages(path: Path, mincore: Any) -> bytes | None:
+def _pages(path: Path, mincore: Callable[..., int]) -> bytes | None:
     """One byte a page, its lowest bit set when the page is in memory. Nothing is read in."""
     size = path.stat().st_size
     flags = (ctypes.c_ubyte * -(-size // mmap.PAGESIZE))()

@@ -15,16 +15,20 @@ import statistics
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from unittest.mock import patch
 
 import typer
+
+if TYPE_CHECKING:
+    from core.measure import Loaded, Workload
+    from engines.vllm import VllmEngine
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 
-def theirs(engine: Any, workload: Any) -> float:
+def theirs(engine: "VllmEngine", workload: "Workload") -> float:
     """Output tokens per second by vLLM's own command, on the engine that is loaded."""
     from vllm import LLM
     from vllm.benchmarks.datasets import SampleRequest
@@ -45,7 +49,7 @@ def theirs(engine: Any, workload: Any) -> float:
     return float(workload.batch_size * workload.max_new_tokens / seconds)
 
 
-def ours(loaded: Any, workload: Any) -> float:
+def ours(loaded: "Loaded", workload: "Workload") -> float:
     """Output tokens per second by the `batch` measure, one timed pass after its warm-up."""
     from measures.batch import MEASURE
 

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,82 +28,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core``
 
 from checkpoints import models
 from compressing import missing
-from compressing.settings import Settings
 from core import cli, machine, plugins
-from core.engine import Options
 from core.errors import UserError
-from core.measure import Job, ServedBase
 from core.options import option
 from core.plugins import ROOT
-from measures._requests import LoadOptions
-from running import jobs
-from running.run import Run
 from scripts import gpu_table
+from scripts.gpu_plan import Plan, PlanOptions
 
-# One scheme per kernel first, by round to nearest, which takes seconds and serves as fast as the
-# others; then the methods whose time to compress is of interest.
-ORDER = (
-    "BASE", "FP8-W8A8", "INT4-W4A16-RTN", "INT8-W8A8-RTN", "INT8-W8A16-RTN", "FP8-W8A8-KV8",
-    "NVFP4A16", "FP8-W8A8-BLOCK", "INT4-W4A16", "INT8-W8A8", "INT8-W8A16", "INT4-W4A16-AWQ",
-)  # fmt: skip
-DEMO = {"schemes": "BASE,INT4-W4A16-RTN", "workloads": "32:8", "batch_sizes": "2,4"}
+Step = tuple[str, Callable[[], dict[str, Any]]]  # its name and its work
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is measured: schemes in order, loads as (tokens in, tokens out), batch sizes."""
-
-    model_id: str
-    schemes: list[str]
-    workloads: list[tuple[int, int]]
-    batch_sizes: str
-    repeats: int
-    num_prompts: int
-    settings: Settings
-    options: Options
-
-    def jobs(self, base: ServedBase) -> list[Job]:
-        """Every measure of each load of a checkpoint: load first, memory last."""
-        planned: list[Job] = []
-        for prompt_tokens, new_tokens in self.workloads:
-            load = LoadOptions(
-                batch_sizes=self.batch_sizes,
-                num_prompts=self.num_prompts,
-                prompt_tokens=prompt_tokens,
-                max_new_tokens=new_tokens,
-                repeats=self.repeats,
-            )
-            chosen = dict.fromkeys(jobs.option_groups("performance"), load)
-            planned += jobs.plan(chosen, base)
-        middle = (job for job in planned if job.measure not in ("load", "memory"))
-        return [planned[0], *middle, planned[-1]]
-
-    @property
-    def run(self) -> Run:
-        """How each scheme is served; records go below the current folder."""
-        results = Path("perf_results")
-        return Run(engine="vllm", options=self.options, results=results, eval_results=results)
-
-
-def parse_workloads(text: str) -> list[tuple[int, int]]:
-    """`1024:128,128:1024` as pairs. Raises `UserError` for anything else."""
-    try:
-        pairs = [tuple(int(n) for n in part.split(":")) for part in text.split(",")]
-    except ValueError:
-        pairs = []
-    if not pairs or any(len(p) != 2 or min(p) < 1 for p in pairs):
-        raise UserError(f"--workloads wants tokens in:out like 1024:128,128:1024, not {text!r}")
-    return [(p[0], p[1]) for p in pairs]
-
-
-def steps(plan: Plan, shape: str | None, device: str) -> list[tuple[str, Callable[[], Any]]]:
+def steps(plan: Plan, shape: str | None, device: str) -> list[Step]:
     """Every step by name, in order. They run in the results folder."""
-    planned: list[tuple[str, Callable[[], Any]]] = [("roofline", lambda: _roofline())]
+    planned: list[Step] = [("roofline", _roofline)]
     if shape:
-        planned.append(("model", lambda: _make_model(plan.model_id, shape, device)))
-    for scheme in plan.schemes:
-        planned.append((scheme, lambda scheme=scheme: scheme_step(plan, scheme)))  # type: ignore[misc]
-    return planned
+        planned.append(("model", partial(_make_model, plan.model_id, shape, device)))
+    return planned + [(scheme, partial(scheme_step, plan, scheme)) for scheme in plan.schemes]
 
 
 def _roofline() -> dict[str, Any]:
@@ -137,8 +78,8 @@ def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
             raise RuntimeError(failed[scheme])
         Path("compressed").mkdir(exist_ok=True)
         shutil.copyfile(place.path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
-    planned = plan.jobs(run.base(models.folder(plan.model_id)))
-    records = run.measure(place.identify(), planned, lambda step: _progress(f"{scheme}: {step}"))
+    jobs = plan.jobs(run.base(models.folder(plan.model_id)))
+    records = run.measure(place.identify(), jobs, lambda step: _progress(f"{scheme}: {step}"))
     broken = [f"{r.measure}: {r.reason}" for r in records if r.status != "ok"]
     if len(broken) == len(records):
         raise RuntimeError(broken[0])
@@ -157,23 +98,9 @@ def _progress(text: str) -> None:
     cli.err.print(f"  {text}", end="\r", highlight=False)
 
 
-def _same_plan(plan: Plan) -> None:
-    """Note what is measured here. Raises `UserError` when the folder holds steps of another plan.
-
-    More schemes may be added to what is there.
-    """
-    path = Path("plan.json")
-    measured = json.dumps({**asdict(plan), "schemes": None}) + "\n"
-    if path.is_file() and path.read_text() != measured:
-        raise UserError(
-            f"{Path.cwd().name}/ holds results of other loads or settings: choose another --out"
-        )
-    path.write_text(measured, encoding="utf-8")
-
-
-def run(planned: list[tuple[str, Callable[[], Any]]], minutes: float) -> bool:
+def run(planned: list[Step], minutes: float) -> bool:
     """Run the steps not done yet until the time is up; returns whether none failed."""
-    begun, whole = time.monotonic(), True
+    begun, succeeded = time.monotonic(), True
     Path("steps").mkdir(exist_ok=True)
     for name, work in planned:
         mark = Path("steps") / f"{name}.json"
@@ -189,77 +116,42 @@ def run(planned: list[tuple[str, Callable[[], Any]]], minutes: float) -> bool:
         try:
             outcome = work()
         except (UserError, RuntimeError, OSError) as problem:
-            outcome, whole = {"error": str(problem)}, False
+            outcome, succeeded = {"error": str(problem)}, False
         outcome = {**outcome, "seconds": round(time.monotonic() - started, 1)}
         mark.write_text(json.dumps(outcome) + "\n", encoding="utf-8")
         cli.say(f"{name}: {json.dumps(outcome)}")
         if name in ("roofline", "model") and "error" in outcome:
             return False
-    return whole
+    return succeeded
 
 
 def main(
-    out: Annotated[Path, typer.Option("--out", help="folder for everything")] = ROOT
-    / "build"
-    / "gpu_results",
-    model_id: Annotated[
-        str | None, typer.Option("--model_id", help="a model folder; by default one is made")
-    ] = None,
-    shape: Annotated[str, typer.Option("--shape", help="shape to make")] = "llama3-8b",
-    schemes: Annotated[str, typer.Option("--schemes", help="names with commas")] = ",".join(ORDER),
-    workloads: Annotated[str, typer.Option("--workloads", help="tokens in:out")] = "1024:128",
-    batch_sizes: Annotated[str, option("requests sent together")] = "8,32,128",
-    repeats: Annotated[int, option("timed repeats", min=1)] = 3,
-    num_prompts: Annotated[int, option("requests sent one at a time", min=1)] = 1,
-    num_calibration_samples: Annotated[int, option("documents to calibrate on", min=1)] = 64,
-    max_sequence_length: Annotated[int, option("tokens kept of each", min=1)] = 512,
-    enforce_eager: Annotated[bool, option("no torch.compile, no CUDA graphs")] = False,
-    minutes: Annotated[
-        float, typer.Option("--minutes", help="no step starts after so many", min=0)
-    ] = 15,
-    dry_run: Annotated[
-        bool, typer.Option("--dry_run", help="the demo model with a small load, on any machine")
-    ] = False,
+    *,
+    out: Annotated[Path, option("folder for everything")] = ROOT / "build" / "gpu_results",
+    model_id: Annotated[str | None, option("a model folder; by default one is made")] = None,
+    shape: Annotated[str, option("shape to make")] = "llama3-8b",
+    measured: PlanOptions,
+    minutes: Annotated[float, option("no step starts after so many", min=0)] = 15,
+    dry_run: Annotated[bool, option("the demo model with a small load, on any machine")] = False,
 ) -> None:
     """Measure base and schemes on this machine and print the table."""
     if dry_run:
-        schemes, workloads, batch_sizes = DEMO["schemes"], DEMO["workloads"], DEMO["batch_sizes"]
-        model_id, repeats, enforce_eager = models.DEMO, 2, True
-        num_calibration_samples, max_sequence_length = 8, 64
-    pairs, sizes = parse_workloads(workloads), LoadOptions(batch_sizes=batch_sizes).sizes()
-    made = model_id is None
-    name = model_id or f"{shape.replace('-', '_')}_random"
-    if not made and name != models.DEMO:
-        name = str(models.folder(name).resolve())
+        model_id, measured = models.DEMO, measured.small()
+    made_here = model_id is None
+    plan = measured.plan(model_id or f"{shape.replace('-', '_')}_random")
+    if not made_here and model_id != models.DEMO:
+        plan = replace(plan, model_id=str(models.folder(plan.model_id).resolve()))
     device = "cuda" if machine.probe().gpus else "cpu"
     if device == "cpu" and not dry_run:
         raise UserError("no NVIDIA GPU answers here; --dry_run tries the steps on the demo model")
-    plan = Plan(
-        model_id=name,
-        schemes=missing.choose(schemes),
-        workloads=pairs,
-        batch_sizes=batch_sizes,
-        repeats=repeats,
-        num_prompts=num_prompts,
-        settings=Settings(
-            num_calibration_samples=num_calibration_samples,
-            max_sequence_length=max_sequence_length,
-            calibration="demo",
-        ),
-        options=Options(
-            enforce_eager=enforce_eager,
-            max_model_len=max(map(sum, pairs)) + 16,
-            max_num_seqs=max(256, *sizes),
-        ),
-    )
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)
-    _same_plan(plan)
+    plan.keep()
     plan.run.prepare([], missing.LIBRARIES)
-    whole = run(steps(plan, shape if made else None, device), minutes)
+    succeeded = run(steps(plan, shape if made_here else None, device), minutes)
     if Path("roofline.json").is_file() and Path("perf_results").is_dir():
         gpu_table.main(Path(), plan.model_id)
-    if not whole:
+    if not succeeded:
         raise typer.Exit(cli.FAILED)
 
 

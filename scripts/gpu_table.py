@@ -29,12 +29,12 @@ from checkpoints.checkpoint import EMBEDDING, Checkpoint
 from core import cli, plugins
 from core.records import Record, load_all
 from core.stats import ratio
+from scripts.gpu_rows import rows
 
 # Output throughput against BF16: Llama-3.1-8B on one H200, 100 prompts offline, vLLM 0.7.3
 # (AccelMark's published results); fewer users are another regime.
 PROMPTS = 100
 PUBLISHED = {"FP8-W8A8": 1.16, "INT8-W8A8": 1.15, "INT8-W8A16": 0.95, "INT4-W4A16": 0.61}
-EXPLAIN_BEYOND, GIB = 0.10, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -195,62 +195,6 @@ def summary(folder: Path, model_id: str) -> dict[str, Any]:
     }
 
 
-def show(found: dict[str, Any]) -> None:
-    """The tables as Markdown, fit for a terminal and for a page."""
-    for text in _rows(found):
-        cli.out.print(text, highlight=False, markup=False)
-
-
-def _rows(found: dict[str, Any]) -> Iterable[str]:
-    yield "| scheme | compress s | load s | disk GiB | weights GiB | KV tokens | peak GiB |"
-    yield "|---|--:|--:|--:|--:|--:|--:|"
-    for scheme, load in found["loads"].items():
-        spent = found["compressions"].get(scheme, {}).get("wall_s")
-        gib = [_number(load.get(f"{n}_bytes"), 1 / GIB, 2) for n in ("checkpoint", "weights")]
-        tokens, peak = load.get("kv_cache_tokens"), load.get("peak_bytes")
-        cells = [
-            scheme,
-            _number(spent),
-            _number(load.get("load_s"), 1, 1),
-            *gib,
-            _number(tokens),
-            _number(peak, 1 / GIB, 1),
-        ]
-        yield f"| {' | '.join(cells)} |"
-    yield ""
-    yield "| scheme | in/out | users | tok/s | of BASE | published | decode roof | prefill roof |"
-    yield "|---|---|--:|--:|--:|--:|--:|--:|"
-    for line in found["lines"]:
-        against = _number(line["ratio"], 1, 2, "x") if line["separated"] is not False else "~"
-        cells = [
-            line["scheme"],
-            f"{line['prompt_tokens']}/{line['max_new_tokens']}",
-            str(line["users"]),
-            _number(line["output_tokens_per_s"]),
-            against,
-            _number(line["published"], 1, 2, "x") + (" *" if differs(line) else ""),
-            _number(line["decode_share"], 100, 0, " %"),
-            _number(line["prefill_share"], 100, 0, " %"),
-        ]
-        yield f"| {' | '.join(cells)} |"
-    if any(map(differs, found["lines"])):
-        yield f"* more than {EXPLAIN_BEYOND:.0%} from the published ratio"
-    for lost in found["failed"]:
-        yield f"{lost['scheme']} {lost['measure']}: {lost['reason']}"
-    for mark in found["marks"].values():
-        yield str(mark["note"])
-
-
-def differs(line: dict[str, Any]) -> bool:
-    """Whether a ratio is further from the published one than may stand without a reason."""
-    ratio_, published = line["ratio"], line["published"]
-    return bool(ratio_ and published and abs(ratio_ / published - 1) > EXPLAIN_BEYOND)
-
-
-def _number(value: float | None, factor: float = 1, digits: int = 0, unit: str = "") -> str:
-    return "-" if value is None else f"{value * factor:,.{digits}f}{unit}"
-
-
 def main(
     folder: Annotated[Path, typer.Argument(help="what scripts/gpu_results.sh wrote")],
     model_id: Annotated[str, typer.Option("--model_id", help="the base model's folder, or `demo`")],
@@ -258,7 +202,8 @@ def main(
     """Write summary.json and print the table."""
     document = summary(folder, model_id)
     (folder / "summary.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    show(document)
+    for text in rows(document):
+        cli.out.print(text, highlight=False, markup=False)
 
 
 app = cli.application(main)

@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 
-def load(train: str, test: str = "", validation: str = "", **metadata: Any) -> Any:
+def load(train: str, test: str = "", validation: str = "", **metadata: Any) -> "DatasetDict":
     """A data set of JSONL files, one a split (`test="gsm8k_test"`); lm-eval adds its metadata."""
     from datasets import Dataset, DatasetDict
 
@@ -20,7 +23,7 @@ def _rows(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def hellaswag_docs(documents: Any) -> Any:
+def hellaswag_docs(documents: "Dataset") -> "Dataset":
     """The fields that lm-eval's HellaSwag makes of the published ones."""
 
     def fields(row: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ FAKE = ("--engine", "fake", "--max_new_tokens", 8, "--prompt_tokens", 8, *QUIET)
 
 
 def test_one_row_a_checkpoint(command, base: Path, tmp_path: Path) -> None:
-    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
-    (made / "fake.json").write_text(json.dumps({"tokens_per_s": 2000}))
+    compressed = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    (compressed / "fake.json").write_text(json.dumps({"tokens_per_s": 2000}))
     done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
     assert done.returncode == 0, done.stderr
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}
@@ -31,9 +31,9 @@ def test_one_row_a_checkpoint(command, base: Path, tmp_path: Path) -> None:
 
 def test_a_failure_is_a_row_and_the_rest_go_on(command, base: Path, tmp_path: Path) -> None:
     for scheme in ("FP8-W8A8", "INT8-W8A8"):
-        made = models.write_compressed(tmp_path / f"tiny-{scheme}", base, scheme)
+        compressed = models.write_compressed(tmp_path / f"tiny-{scheme}", base, scheme)
         if scheme == "FP8-W8A8":
-            (made / "fake.json").write_text(json.dumps({"fail": "crash"}))
+            (compressed / "fake.json").write_text(json.dumps({"fail": "crash"}))
     done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8,INT8-W8A8", *FAKE)
     assert done.returncode == 1
     assert "FP8-W8A8: the process ended with exit code 11" in done.stdout
@@ -42,10 +42,10 @@ def test_a_failure_is_a_row_and_the_rest_go_on(command, base: Path, tmp_path: Pa
 
 
 def test_a_checkpoint_of_other_weights_is_refused(command, base: Path, tmp_path: Path) -> None:
-    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
-    manifest = json.loads((made / "compression.json").read_text())
+    compressed = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    manifest = json.loads((compressed / "compression.json").read_text())
     manifest["base"]["fingerprint"] = "0" * 16
-    (made / "compression.json").write_text(json.dumps(manifest))
+    (compressed / "compression.json").write_text(json.dumps(manifest))
     done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
     assert done.returncode == 2
     assert "made from other weights" in done.stderr
@@ -89,13 +89,13 @@ def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) 
     done = command("pipeline.py", "--model_id", "odd", "--schemes", "all", *FAKE)
     assert done.returncode == 1
     assert re.search(r"INT4-W4A16: not compressed: .*128 input columns", done.stdout)
-    told = command("report.py", "--model", "odd").stdout
-    assert re.search(r"not INT4-W4A16: not compressed: ", told)
+    page = command("report.py", "--model", "odd").stdout
+    assert re.search(r"not INT4-W4A16: not compressed: ", page)
 
 
 def test_a_scheme_that_cannot_be_made_any_more_has_no_quality(base: Path, tmp_path: Path) -> None:
     """What an older checkpoint of it scored is of weights that are gone."""
-    made = [*performance("BASE", 100, 1e6), *quality("BASE"), *quality("INT4-W4A16")]
+    earlier = [*performance("BASE", 100, 1e6), *quality("BASE"), *quality("INT4-W4A16")]
     gone = [
         r.model_copy(
             update={
@@ -107,18 +107,20 @@ def test_a_scheme_that_cannot_be_made_any_more_has_no_quality(base: Path, tmp_pa
         )
         for r in performance("INT4-W4A16", 200, 1e6)
     ]
-    for record in [*made, *gone]:
+    for record in [*earlier, *gone]:
         records.save(record, tmp_path)
-    found = study.build(reading.read([tmp_path]))
-    (candidate,) = found.compressed
+    built = study.build(reading.read([tmp_path]))
+    (candidate,) = built.compressed
     assert candidate.problem("sequential") == "not compressed: why" and not candidate.quality
-    assert any("INT4-W4A16: " in note and "other weights" in note for note in found.notes)
+    assert any("INT4-W4A16: " in note and "other weights" in note for note in built.notes)
 
 
-def test_layers_left_out_of_what_is_reused_are_told(command, base: Path, tmp_path: Path) -> None:
-    made = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
-    manifest = json.loads((made / "compression.json").read_text())
+def test_a_reused_checkpoint_made_with_other_settings_is_reported(
+    command, base: Path, tmp_path: Path
+) -> None:
+    compressed = models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    manifest = json.loads((compressed / "compression.json").read_text())
     manifest["settings"] = {"ignore": ["down_proj"], "seed": 7}
-    (made / "compression.json").write_text(json.dumps(manifest))
+    (compressed / "compression.json").write_text(json.dumps(manifest))
     done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
     assert "tiny-FP8-W8A8: reused, though made with another ignore" in " ".join(done.stderr.split())

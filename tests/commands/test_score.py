@@ -9,8 +9,7 @@ import pytest
 from core import records
 from quality.documents import paired_scores
 from tests import models
-
-TEXT = "The quick brown fox jumps over the lazy dog. " * 60
+from tests.commands.conftest import FAKE
 
 
 def asks_lm_eval(arguments: tuple[object, ...], sentence: str) -> object:
@@ -18,73 +17,11 @@ def asks_lm_eval(arguments: tuple[object, ...], sentence: str) -> object:
     return pytest.param(arguments, sentence, marks=pytest.mark.real)
 
 
-FAKE = ("--engine", "fake", "--text", "text.txt", "--divergence_tokens", 2000, "--window", 128)
-
-
-@pytest.fixture
-def world(tmp_path: Path, base: Path) -> Path:
-    """A base, a checkpoint with noisy distributions, a text and prompts."""
-    made = models.write_compressed(tmp_path / "tiny-INT4-W4A16", base, "INT4-W4A16")
-    (made / "fake.json").write_text(json.dumps({"error": 0.3}))
-    (tmp_path / "text.txt").write_text(TEXT)
-    pairs = [{"prompt": f"What is {n}?", "reference": f"It is {n}."} for n in range(5)]
-    (tmp_path / "prompts.json").write_text(json.dumps(pairs))
-    (tmp_path / "length.py").write_text("def score(generated, reference): return len(generated)")
-    return tmp_path
-
-
-def figures(world: Path, scheme: str, measure: str) -> dict[str, float]:
-    found = [
-        r
-        for r in records.load_all(world / "eval_results")
-        if (r.subject.scheme, r.measure, r.status) == (scheme, measure, "ok")
-    ]
-    return {name: figure.value for name, figure in found[-1].figures.items()}
-
-
-def test_texts(command, world: Path) -> None:
-    asked = ("--tasks", "none", *FAKE)
-    done = command("score.py", "--model", "tiny-INT4-W4A16", *asked)
-    assert done.returncode == 0, done.stderr
-    base, mine = (figures(world, s, "divergence") for s in ("BASE", "INT4-W4A16"))
-    assert (base["kl_mean"], base["kl_p99"]) == (0, 0)
-    assert (base["top1_agreement"], base["perplexity_ratio"]) == (1, 1)
-    assert base["covered_mass"] == pytest.approx(1, abs=1e-5)
-    assert mine["kl_mean"] > 0.01 and mine["kl_p99"] > mine["kl_mean"]
-    assert mine["top1_agreement"] < 1
-    perplexity = figures(world, "INT4-W4A16", "perplexity")
-    assert perplexity["scored_tokens"] == len(TEXT) - 1
-    ratio = perplexity["perplexity"] / figures(world, "BASE", "perplexity")["perplexity"]
-    assert ratio == pytest.approx(mine["perplexity_ratio"], rel=0.01)  # fewer tokens there
-    again = command("score.py", "--model", "tiny-INT4-W4A16", *asked, "--json")
-    told = json.loads(again.stdout.splitlines()[-1])
-    assert [one["scheme"] for one in told] == ["BASE", "INT4-W4A16"]
-    assert told[1]["quality"]["perplexity_ratio"][0] == pytest.approx(ratio)
-    saved = [r.subject.scheme for r in records.load_all(world / "eval_results")]
-    assert (saved.count("BASE"), saved.count("INT4-W4A16")) == (2, 4)  # the base was kept
-    (world / "text.txt").write_text(TEXT.replace("quick", "eager"))
-    other = command("score.py", "--model", "tiny-INT4-W4A16", *asked, "--json")
-    told = json.loads(other.stdout.splitlines()[-1])
-    assert 0.8 < told[1]["quality"]["perplexity_ratio"][0] < 1.25
-    saved = [r.subject.scheme for r in records.load_all(world / "eval_results")]
-    assert saved.count("BASE") == 4  # another text under the same name
-
-
-@pytest.mark.real
-def test_answers(command, world: Path) -> None:
-    asked = ("--tasks", "none", "--prompts_file", "prompts.json", "--metric", "length.py")
-    done = command("score.py", "--model", "tiny-INT4-W4A16", *asked, *FAKE, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])[1]["quality"]["same_answers"] == 1.0
-    mine = figures(world, "INT4-W4A16", "references")
-    assert mine["length"] == 128 and 0 <= mine["rouge_l"] < 0.2 and 0 <= mine["bleu"] < 5
-
-
 @pytest.mark.real
 def test_tasks(command, world: Path) -> None:
-    asked = ("--tasks", "demo_gsm8k,demo_piqa", "--limit", 12, "--text", "none", "--num_fewshot", 1)
+    words = ("--tasks", "demo_gsm8k,demo_piqa", "--limit", 12, "--text", "none", "--num_fewshot", 1)
     done = command(
-        "score.py", "--model", "tiny", "--model", "tiny-INT4-W4A16", "--engine", "fake", *asked
+        "score.py", "--model", "tiny", "--model", "tiny-INT4-W4A16", "--engine", "fake", *words
     )
     assert done.returncode == 0, done.stderr
     rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line}
@@ -92,25 +29,25 @@ def test_tasks(command, world: Path) -> None:
     assert rows["INT4-W4A16"][-1] == "undecided"  # twelve documents prove nothing
     assert "does not decide a margin of 1 point" in done.stdout
     found = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
-    base, mine = (found[s].raw["tasks"] for s in ("BASE", "INT4-W4A16"))
+    base, compressed = (found[s].raw["tasks"] for s in ("BASE", "INT4-W4A16"))
     assert list(base) == ["demo_gsm8k", "demo_piqa"]
     assert base["demo_piqa"]["primary"] == "acc_norm,none"
     assert base["demo_gsm8k"]["n_shot"] == 1 and base["demo_piqa"]["n_shot"] == 0
-    assert base["demo_piqa"]["documents"] == mine["demo_piqa"]["documents"]
+    assert base["demo_piqa"]["documents"] == compressed["demo_piqa"]["documents"]
     assert len(set(base["demo_gsm8k"]["documents"])) == 12
     figure = found["BASE"].figures["demo_piqa/acc,none"]
     assert figure.value == pytest.approx(math.fsum(base["demo_piqa"]["scores"]["acc,none"]) / 12)
     assert figure.low is not None and 0 <= figure.low < figure.value
     folder = world / "eval_results" / "tiny-BASE"
-    left = found["BASE"].raw["files"]
-    assert {name.split("_2")[0] for name in left} == {
+    files = found["BASE"].raw["files"]
+    assert {name.split("_2")[0] for name in files} == {
         "results",
         "samples_demo_gsm8k",
         "samples_demo_piqa",
     }
-    theirs = json.loads((folder / left[0]).read_text())
-    assert theirs["results"]["demo_piqa"]["acc,none"] == pytest.approx(figure.value)
-    assert theirs["n-samples"]["demo_gsm8k"]["effective"] == 12
+    lm_eval_results = json.loads((folder / files[0]).read_text())
+    assert lm_eval_results["results"]["demo_piqa"]["acc,none"] == pytest.approx(figure.value)
+    assert lm_eval_results["n-samples"]["demo_gsm8k"]["effective"] == 12
 
 
 @pytest.mark.parametrize(
@@ -215,8 +152,8 @@ def test_tasks_that_draw_or_run_code_where_that_is_allowed(command, world: Path)
             "draw": "generation_kwargs: {temperature: 0.7, top_p: 0.9, max_gen_toks: 4}",
         },
     )
-    asked = ("--tasks", "code,draw", "--include_path", "own", "--confirm_run_unsafe_code")
-    done = command("score.py", "--model", "tiny", "--engine", "fake", "--text", "none", *asked)
+    options = ("--tasks", "code,draw", "--include_path", "own", "--confirm_run_unsafe_code")
+    done = command("score.py", "--model", "tiny", "--engine", "fake", "--text", "none", *options)
     assert done.returncode == 0, done.stderr
     (record,) = records.load_all(world / "eval_results")
     assert set(record.raw["tasks"]) == {"code", "draw"} and record.raw["generated"] == 24
@@ -224,7 +161,7 @@ def test_tasks_that_draw_or_run_code_where_that_is_allowed(command, world: Path)
 
 @pytest.mark.real
 def test_tasks_of_other_kinds(command, world: Path) -> None:
-    """A rolling task has a figure and no verdict, a group is one task, long prompts are told."""
+    """A rolling task has a figure and no verdict, a group is one task, cut prompts are counted."""
     folder = world / "own"
     folder.mkdir()
     rows = [{"text": f"The fox number {n} jumps over {n + 1} dogs."} for n in range(12)]
@@ -237,7 +174,7 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
     )
     (folder / "both.yaml").write_text("group: both\ntask:\n  - demo_piqa\n  - demo_arc_easy\n")
     (folder / "other.yaml").write_text("group: other\ntask:\n  - of_another_release\n")
-    asked = ("--tasks", "rolling,both,demo_gsm8k", "--include_path", "own", "--limit", 12)
+    options = ("--tasks", "rolling,both,demo_gsm8k", "--include_path", "own", "--limit", 12)
     done = command(
         "score.py",
         "--model",
@@ -246,18 +183,18 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
         "fake",
         "--text",
         "none",
-        *asked,
+        *options,
         "--max_model_len",
         512,
     )
     assert done.returncode == 0, done.stderr
-    found = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
-    record = found["INT4-W4A16"]
+    by_scheme = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
+    record = by_scheme["INT4-W4A16"]
     assert record.figures["rolling/word_perplexity,none"].better == "lower"
     assert record.raw is not None and record.raw["groups"] == {
         "both": ["demo_piqa", "demo_arc_easy"]
     }
-    pairs = paired_scores(found["BASE"].raw, record.raw)
+    pairs = paired_scores(by_scheme["BASE"].raw, record.raw)
     assert {name: len(a) for name, (a, _) in pairs.items()} == {"both": 24, "demo_gsm8k": 12}
     assert record.raw["tasks"]["demo_piqa"]["available"] == 500
     assert record.raw["truncated"] > 0  # of the two shots in bytes not all fit 512 tokens

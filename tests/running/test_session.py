@@ -1,0 +1,90 @@
+"""One load through the fake engine: what it emits, and what cannot be served here."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkpoints import models as places
+from core.engine import Options
+from core.machine import probe
+from core.measure import Job, Workload
+from running import session
+from running.session import Session
+from tests import models
+
+SMALL = Workload(prompt_tokens=4, max_new_tokens=4, requests=1, batch_size=2, repeats=2)
+TOO_MANY = replace(SMALL, batch_size=100_000)
+
+
+def serve(folder: Path, *jobs: Job) -> list[tuple[str, Any]]:
+    """What the child's side emits, in this process."""
+    events: list[tuple[str, Any]] = []
+    session.serve(
+        lambda event: events.append(copy.deepcopy(event)),  # as a pipe would
+        Session(path=folder, engine="fake", options=Options(), jobs=list(jobs)),
+    )
+    return events
+
+
+def test_a_load_is_proved_before_its_jobs_run(base: Path) -> None:
+    events = serve(base, Job("load", SMALL), Job("batch", TOO_MANY), Job("memory", SMALL))
+    steps = [payload for kind, payload in events if kind == "step"]
+    assert steps == ["loading", "load", "batch", "memory"]
+    kinds = [kind for kind, _ in events if kind not in ("step", "tick")]
+    assert kinds == ["loaded", "raw", "job_failed", "raw"]
+    raw = dict(payload for kind, payload in events if kind == "raw")
+    assert raw.keys() == {0, 2} and raw[0]["timing"]["engine_s"] > 0
+    assert list(raw[2]["stages"]) == ["idle", "loaded", "0:load", "1:batch"]
+    ((number, reason),) = (payload for kind, payload in events if kind == "job_failed")
+    assert number == 1 and reason.startswith("InvalidLoad: ")
+
+
+def test_what_was_measured_before_a_crash_is_in_the_result(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    session.prepare("fake", ["load"], tmp_path)
+    good, bad = Job("load", SMALL), Job("batch", TOO_MANY)
+    task = Session(path=base, engine="fake", options=Options(), jobs=[good, bad])
+    steps: list[str] = []
+    result = session.run(task, tmp_path / "log", steps.append)
+    assert steps == ["loading", "load", "batch"] and result.reason is None
+    assert result.raw.keys() == {good} and result.failed.keys() == {bad}
+    assert result.description is not None and result.description["engine"] == "fake"
+    (base / "fake.json").write_text(json.dumps({"fail": "crash"}))
+    crashed = session.run(task, tmp_path / "log")
+    assert crashed.reason == "the process ended with exit code 11"
+    assert crashed.description is None and not crashed.raw
+
+
+@pytest.mark.parametrize(
+    ("scheme", "capability", "allow_fallback", "sentence"),
+    [
+        ("FP8-W8A8", (9, 0), False, None),
+        ("FP8-W8A8", (8, 0), True, None),
+        ("FP8-W8A8", (8, 0), False, "; --allow_fallback measures that"),
+        ("INT8-W8A8", (10, 0), True, "INT8-W8A8 is not served natively here: "),
+    ],
+)
+def test_what_a_gpu_cannot_serve(
+    base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    capability: tuple[int, int],
+    allow_fallback: bool,
+    sentence: str | None,
+) -> None:
+    from core.machine import Gpu
+
+    gpu = Gpu(index=0, name="a GPU", uuid="u", memory_bytes=1, compute_capability=capability)
+    monkeypatch.setattr(session, "probe", lambda: replace(probe(), gpus=(gpu,)))
+    folder = models.write_compressed(tmp_path / f"tiny-{scheme}", base, scheme)
+    identity = places.identify(str(folder))
+    refusal = session.impossible(identity, "vllm", allow_fallback)
+    assert refusal is None if sentence is None else refusal and sentence in refusal
+    assert session.impossible(identity, "fake", False) is None  # which needs no kernels
