@@ -17,7 +17,6 @@ from core import cli, plugins
 from core.engine import Options
 from core.options import AllowFallback, EngineName, Json, ResultsDir, option
 from running import jobs
-from running.run import Run
 
 
 def main(
@@ -32,6 +31,7 @@ def main(
 ) -> None:
     """Measure load time, memory, latency and throughput of one checkpoint."""
     from reporting.console import progress, results
+    from running.run import Run
 
     run = Run(
         engine=engine,

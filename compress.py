@@ -14,12 +14,10 @@ from typing import Annotated
 import typer
 
 from checkpoints import models
-from compressing import making
 from compressing.settings import Settings
 from core import cli, plugins
 from core.errors import UserError
 from core.options import Json, ModelId, OutputDir, option
-from reporting.console import compression
 
 
 def main(
@@ -36,10 +34,14 @@ def main(
     json_: Json = False,
 ) -> None:
     """Compress a model with one quantization scheme into {model_id}-{scheme}/ and verify it."""
+    from reporting.console import compression
+
     if list_:
         return compression.print_schemes(json_)
     if not compression_type:
         raise UserError("which scheme? --compression_type NAME (--list shows them)")
+    from compressing import making
+
     name = plugins.shown("schemes", plugins.find("schemes", compression_type))
     (place,) = models.places(model_id, [name], output_dir)
     planned = making.plan(place, settings)

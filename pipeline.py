@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from checkpoints import models
-from compressing import grid, missing
 from compressing.settings import Settings
 from core import cli, plugins
 from core.engine import Options
@@ -31,7 +30,6 @@ from core.options import (
     without,
 )
 from running import jobs
-from running.run import Run
 
 
 def main(
@@ -56,8 +54,10 @@ def main(
     json_: Json = False,
 ) -> None:
     """Compress a model with every scheme, serve each checkpoint, measure and compare."""
+    from compressing import grid, missing
     from quality.comparison import parse_margins
     from reporting.console import progress, results
+    from running.run import Run
 
     run = Run(
         engine=engine,

@@ -18,7 +18,6 @@ from core.engine import Options
 from core.errors import UserError
 from core.options import AllowFallback, EngineName, Json, Margin, ResultsDir, option
 from running import jobs
-from running.run import Run
 
 
 def main(
@@ -37,6 +36,7 @@ def main(
     from quality.comparison import parse_margins
     from reporting.console import progress, results
     from running import turns
+    from running.run import Run
 
     run = Run(
         engine=engine,

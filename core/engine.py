@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from core.errors import UserError
 from core.options import MaxModelLen, Seed, TensorParallelSize, TrustRemoteCode, option
-from core.records import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from core.records import Record
 
 TokenIds = list[int]
 
@@ -147,7 +148,7 @@ class Engine(ABC):
             raise UserError(f"there is no dtype {options.dtype!r}; there are: {known}")
 
     @classmethod
-    def serve_command(cls, record: Record, folder: str, budget: int | None = None) -> str | None:
+    def serve_command(cls, record: "Record", folder: str, budget: int | None = None) -> str | None:
         """The shell command that serves a record's checkpoint, which is in `folder`.
 
         `budget` is the memory in bytes that it may take. None: the engine is no server.

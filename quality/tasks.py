@@ -14,7 +14,6 @@ from typing import Any
 from core.corpus import DATA_DIR, quiet_libraries
 from core.errors import UserError
 from core.plugins import ROOT
-from quality import task_data
 
 OURS = ROOT / "demo" / "tasks"
 DEFAULT_TASKS = ("gsm8k", "hellaswag", "piqa", "arc_easy")
@@ -78,6 +77,8 @@ def build(settings: Tasks) -> dict[str, Any]:
     that is not there, shots that there is no data for, and what `_check` refuses.
     """
     from lm_eval.tasks import TaskManager
+
+    from quality import task_data
 
     quiet_libraries()
     folders, unknown = _folders(settings, set(settings.names))
