@@ -44,7 +44,7 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
 
 
 def _disk_full(problem: Exception) -> bool:
-    """Python tells by an error number, safetensors' writer in words."""
+    """Python raises an OSError with a number, safetensors' writer only a message."""
     numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     words = ("No space left on device", "File too large", "Disk quota exceeded")
     number = problem.errno if isinstance(problem, OSError) else None

@@ -33,7 +33,7 @@ class Corpus:
 
 
 def quiet_libraries() -> None:
-    """What fails is told in one sentence; progress bars and retries would only stand before it."""
+    """Switch progress bars and retry messages off: they would stand before our error message."""
     import logging
 
     import datasets

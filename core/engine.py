@@ -1,7 +1,7 @@
 """The engine contract: software that loads one checkpoint and answers for it.
 
-Entering an engine loads the checkpoint, leaving it frees the device. Nothing above this line knows
-which engine it is. An engine file (`engines/vllm.py`) exports one `ENGINE`, the class.
+Entering an engine loads the checkpoint, leaving it frees the device. The code that uses it does
+not know which engine it is. An engine file (`engines/vllm.py`) exports one `ENGINE`, the class.
 """
 
 from abc import ABC, abstractmethod
@@ -151,7 +151,7 @@ class Engine(ABC):
     def serve_command(cls, record: Record, folder: str, budget: int | None = None) -> str | None:
         """The shell command that serves a record's checkpoint, which is in `folder`.
 
-        `budget` is the memory in bytes that it may take. None: it serves nobody.
+        `budget` is the memory in bytes that it may take. None: this engine has no server.
         """
         return None
 

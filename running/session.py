@@ -1,4 +1,4 @@
-"""One checkpoint on one engine: load once, prove what is served, run every asked measure.
+"""One checkpoint on one engine: load it once, check what is served, run every measure.
 
 `serve` runs in a clean child and emits plain data as it goes, so that what was measured before a
 crash is kept. `run` is the parent's side.
@@ -140,7 +140,7 @@ def _run_job(emit: child.Emit, number: int, job: Job, loaded: Loaded) -> None:
 
 
 def impossible(identity: models.Identity, engine: str, allow_fallback: bool) -> str | None:
-    """Why this machine cannot serve a checkpoint natively, None when it can or cannot be told."""
+    """Why this machine cannot serve a checkpoint natively, None when it can or it is unknown."""
     here = probe()
     if not plugins.load("engines", engine).needs_kernels or not identity.ours:
         return None
