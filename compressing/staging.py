@@ -44,7 +44,7 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
 
 
 def _disk_full(problem: Exception) -> bool:
-    """Python raises an OSError with a number, safetensors' writer only a message."""
+    """Whether an error is a full disk: Python gives a number, safetensors' writer words."""
     numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     words = ("No space left on device", "File too large", "Disk quota exceeded")
     number = problem.errno if isinstance(problem, OSError) else None

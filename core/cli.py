@@ -57,7 +57,7 @@ def _underscores(token: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text that is safe for a terminal: control characters, as names in files may have, escaped."""
+    """Text from untrusted files, safe for a terminal: control characters are escaped."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
@@ -67,7 +67,7 @@ def say(message: str, style: Literal["", "dim", "bold", "red", "green", "yellow"
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on one line of stdout; lone surrogates, which UTF-8 lacks, are escaped."""
+    """One JSON document on one line of stdout; lone surrogates of broken files are escaped."""
     text = json.dumps(document, ensure_ascii=False)
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()

@@ -33,7 +33,7 @@ class Corpus:
 
 
 def quiet_libraries() -> None:
-    """Switch progress bars and retry messages off: they would stand before our error message."""
+    """Silence progress bars and retry notices: a failure is reported in one sentence of ours."""
     import logging
 
     import datasets

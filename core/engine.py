@@ -151,7 +151,7 @@ class Engine(ABC):
     def serve_command(cls, record: Record, folder: str, budget: int | None = None) -> str | None:
         """The shell command that serves a record's checkpoint, which is in `folder`.
 
-        `budget` is the memory in bytes that it may take. None: this engine has no server.
+        `budget` is the memory in bytes that it may take. None: the engine is no server.
         """
         return None
 

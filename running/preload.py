@@ -1,7 +1,7 @@
 """Imported by the fork server before it forks: brings in the modules named in `PRELOAD_MODULES`.
 
-Children inherit what is imported here, so the seconds are paid once; `SECONDS` says how many,
-as the load times of children do not contain them.
+Children inherit what is imported here, so the seconds are paid once; `SECONDS` says how many, so
+that a load time can be separated from the imports it did not have to repeat.
 """
 
 import importlib

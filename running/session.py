@@ -140,7 +140,7 @@ def _run_job(emit: child.Emit, number: int, job: Job, loaded: Loaded) -> None:
 
 
 def impossible(identity: models.Identity, engine: str, allow_fallback: bool) -> str | None:
-    """Why this machine cannot serve a checkpoint natively, None when it can or it is unknown."""
+    """Why this machine cannot serve a checkpoint natively; None when it can or it is not known."""
     here = probe()
     if not plugins.load("engines", engine).needs_kernels or not identity.ours:
         return None
