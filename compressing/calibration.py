@@ -58,9 +58,9 @@ def calibrate(
 
 
 def check(source: str, count: int, model: Path) -> None:
-    """Raise `UserError` for a source that cannot give `count` documents, as far as files tell.
+    """Raise `UserError` for a source that cannot give `count` documents, as far as files show.
 
-    Or that has chats where the folder `model` has no template for them.
+    The same for a source of chats where the model in the folder `model` has no chat template.
     """
     if source.endswith((".jsonl", ".json")) or Path(source).is_file():
         chosen = choose(read_jsonl(Path(source)), count, 0, source)

@@ -87,7 +87,7 @@ def _scheme(place: models.Place) -> Scheme:
 
 
 def _quiet_libraries() -> None:
-    """One progress bar of ours for hundreds of theirs; the environment can bring them back."""
+    """Switch the libraries' progress bars and logs off, unless the environment sets them."""
     os.environ.setdefault("LLM_COMPRESSOR_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,7 +1,7 @@
 """The engine contract: software that loads one checkpoint and answers for it.
 
-Entering an engine loads the checkpoint, leaving it frees the device. Nothing above this line knows
-which engine it is. An engine file (`engines/vllm.py`) exports one `ENGINE`, the class.
+Entering an engine loads the checkpoint, leaving it frees the device. The code that uses it does
+not know which engine it is. An engine file (`engines/vllm.py`) exports one `ENGINE`, the class.
 """
 
 from abc import ABC, abstractmethod

@@ -129,7 +129,7 @@ def _gpu(pynvml: Any, index: int) -> Gpu:
 
 
 def _memory(pynvml: Any, handle: Any) -> int | None:
-    """Bytes of a GPU's own memory; one that shares the processor's has none to tell."""
+    """Bytes of a GPU's own memory; None where it shares the processor's."""
     try:
         return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
     except pynvml.NVMLError:

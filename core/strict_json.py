@@ -1,4 +1,4 @@
-"""JSON from files that somebody else wrote: bounded, each key once, plain sentences for the rest.
+"""JSON from untrusted files: bounded in size, each key once, else an error in one sentence.
 
 A config of a hundred megabytes of brackets would take gigabytes once parsed, a key given twice is
 read differently by different programs, and a number of five thousand digits is no number here.

@@ -1,4 +1,4 @@
-"""Text by name: a corpus of `corpora/`, or a file of one's own."""
+"""Text by name: a corpus of `corpora/`, or a file of the user's."""
 
 import hashlib
 import json
@@ -50,5 +50,5 @@ def read_entries(path: Path) -> list[Any]:
 
 
 def digest(content: bytes) -> str:
-    """12 hex digits that tell one content from another."""
+    """12 hex digits of the SHA-256 of some content."""
     return hashlib.sha256(content).hexdigest()[:12]

@@ -57,7 +57,7 @@ def weights_as_loaded() -> Iterator[list[int]]:
     """Collects `weights_bytes` of models loaded in the block, before the engine repacks them.
 
     vLLM's CPU kernels move weights into oneDNN's own buffers and leave the parameters empty, so
-    afterwards nothing tells their size. Only models loaded in this process are seen.
+    their size is lost afterwards. Only models loaded in this process are seen.
     """
     from vllm.model_executor.model_loader import base_loader
 

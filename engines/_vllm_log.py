@@ -1,4 +1,4 @@
-"""How long vLLM's loading took, phase by phase: it says so in its log and nowhere else.
+"""How long vLLM's loading took, phase by phase, read from its log: it is nowhere else.
 
 The lines are those of vLLM 0.26.0 and 0.32.0, on CPU and CUDA; the time of graph capture comes in
 whole seconds.

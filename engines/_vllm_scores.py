@@ -1,9 +1,9 @@
-"""Log-probabilities out of vLLM: of the tokens themselves, and of whole distributions.
+"""Log-probabilities from vLLM: of the tokens themselves, and of whole distributions.
 
 The tokens' own come through vLLM's interface. Distributions do not: it gives each checkpoint its
 own likeliest tokens, where a divergence needs both checkpoints' values for the same ones, and makes
-Python objects of each. So the model's logits are listened to where every runner of vLLM asks for
-them, and only what was asked for leaves the worker, as arrays.
+Python objects of each. So the model's `compute_logits`, which every runner of vLLM calls, is
+wrapped, and only the wanted values leave the worker, as arrays.
 """
 
 import functools
@@ -46,9 +46,9 @@ def token_scores(llm: "LLM", sequences: list[TokenIds]) -> list[Scores]:
 
 
 def distribution(llm: "LLM", sequence: TokenIds, top_k: int, at: "NDArray[Any] | None") -> Scores:
-    """One sequence, listened to.
+    """One sequence, its logits captured in the worker.
 
-    Raises RuntimeError when what was heard is not what vLLM itself says of the sequence's tokens.
+    Raises RuntimeError when they are not those from which vLLM scores the sequence's tokens.
     """
     import numpy as np
 
@@ -77,7 +77,7 @@ def distribution(llm: "LLM", sequence: TokenIds, top_k: int, at: "NDArray[Any] |
 
 @dataclass
 class _Heard:
-    """What one model has computed since it is listened to: parts of rows, in order."""
+    """What a model has computed since `_listen`: rows of logits in parts, in order."""
 
     top_k: int
     columns: "NDArray[Any]"
@@ -102,7 +102,7 @@ class _Heard:
 
 
 def _listen(model: "torch.nn.Module", top_k: int, columns: "NDArray[Any]") -> None:
-    """In the worker: hear every logit of more than one place (a lone one is the next token's)."""
+    """In the worker: capture logits of more than one place (a single one is the next token's)."""
     heard, compute = _Heard(top_k, columns), model.compute_logits
 
     @functools.wraps(compute)
@@ -117,7 +117,7 @@ def _listen(model: "torch.nn.Module", top_k: int, columns: "NDArray[Any]") -> No
 
 
 def _collect(model: "torch.nn.Module") -> dict[str, "NDArray[Any]"] | None:
-    """In the worker: stop listening; arrays of what was heard, None where there was nothing."""
+    """In the worker: undo `_listen`; the captured arrays, None where there are none."""
     import torch
 
     heard = model.heard

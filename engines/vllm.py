@@ -109,7 +109,7 @@ class VllmEngine(Engine):
     def generate(self, prompts: list[TokenIds], sampling: Sampling) -> list[Completion]:
         """Times are vLLM's own: when a token left the engine core, on the same monotonic clock.
 
-        Tokens are turned into text as they come, as they are for anybody who is served.
+        Tokens are turned into text as they come, as a server does it.
         """
         from vllm import SamplingParams
 

@@ -16,11 +16,12 @@ def run(loaded: Loaded, workload: Workload) -> Raw:
 
     Raises `InvalidLoad` when they do not all fit into the KV cache: they would wait for each other.
     """
-    asked = workload.batch_size * (workload.prompt_tokens + workload.max_new_tokens)
-    fits = loaded.description.kv_cache_tokens
-    if not workload.texts and asked > fits:
+    tokens = workload.batch_size * (workload.prompt_tokens + workload.max_new_tokens)
+    capacity = loaded.description.kv_cache_tokens
+    if not workload.texts and tokens > capacity:
         raise _requests.InvalidLoad(
-            f"{workload.batch_size} requests take {asked:,} tokens, the KV cache holds {fits:,}"
+            f"{workload.batch_size} requests take {tokens:,} tokens, "
+            f"the KV cache holds {capacity:,}"
         )
     return _requests.timed(loaded, workload, workload.batch_size, _together)
 

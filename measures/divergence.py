@@ -161,7 +161,7 @@ def _compare(skip: int, logprobs: Any, own: Any, scores: Any) -> dict[str, Any]:
 
 
 def figures(raw: Raw) -> dict[str, Estimate]:
-    """Means over places; intervals draw windows with replacement, whose places hang together."""
+    """Means over places; intervals resample whole windows, as places in one are correlated."""
     from quality.paired import Interval, quantile_of_groups, ratio_of_sums
 
     def mean(name: str) -> Interval:

@@ -1,6 +1,6 @@
-"""Generated answers against references: ROUGE-L, BLEU, chrF, and metrics of one's own.
+"""Generated answers against references: ROUGE-L, BLEU, chrF, and the user's own metrics.
 
-A metric of one's own is a Python file with `score(generated, reference)`, a number per answer.
+A metric of the user's is a Python file with `score(generated, reference)`, a number per answer.
 """
 
 import importlib.util
@@ -38,7 +38,7 @@ class PromptOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompts:
-    """Prompts with their reference answers, answered greedily, and metrics (files) of one's own.
+    """Prompts with their reference answers, answered greedily, and the user's metrics (files).
 
     With `chat` a prompt is a user message where the model has a chat template. `metric_digests` are
     those of the metrics' files.

@@ -10,8 +10,8 @@ def paired_scores(base: Raw, compressed: Raw) -> Scores:
     """Scores per document of each task both were asked, in one order; a group is one task.
 
     Only scores between 0 and 1 of which more is better: a margin in points means nothing to others.
-    Raises `UserError` when the documents are not the same ones: hashes over question, prompt and
-    answer tell.
+    Raises `UserError` when the documents are not the same ones, by hashes over question, prompt
+    and answer.
     """
     base_tasks, tasks = base["tasks"], compressed["tasks"]
     if not base_tasks.keys() & tasks.keys():

@@ -49,7 +49,7 @@ class Watch:
         self._stack.close()
 
     def mark(self) -> dict[str, int]:
-        """`used_bytes` now and `peak_bytes` since the last mark; empty when nothing can tell."""
+        """`used_bytes` now and `peak_bytes` since the last mark; empty where it is not known."""
         if self._sampler is None:
             return _resident()
         assert self._sampler.stdin and self._sampler.stdout

@@ -1,4 +1,4 @@
-"""One checkpoint on one engine: load once, prove what is served, run every asked measure.
+"""One checkpoint on one engine: load it once, check what is served, run every measure.
 
 `serve` runs in a clean child and emits plain data as it goes, so that what was measured before a
 crash is kept. `run` is the parent's side.

@@ -67,9 +67,9 @@ def main(
     """Offline throughput, ours and vLLM's own, side by side."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    from core import plugins
     from core.engine import Options
     from core.measure import Loaded, Workload
+    from engines.vllm import VllmEngine
 
     options = Options(enforce_eager=True, max_model_len=prompt_tokens + max_new_tokens + 8)
     workload = Workload(
@@ -80,7 +80,7 @@ def main(
         temperature=1.0,
     )
     speeds_by_name: dict[str, list[float]] = {"vllm bench": [], "ours": []}
-    with plugins.load("engines", "vllm")(model, options) as engine:
+    with VllmEngine(model, options) as engine:
         loaded = Loaded(engine, engine.describe(), {}, 0)
         for _ in range(rounds):
             speeds_by_name["ours"].append(ours(loaded, workload))

@@ -31,7 +31,7 @@ PLATFORM = re.compile(r"(x86_64|aarch64)-manylinux_2_(\d+)")
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The host to install on. `torch` is a version, `host_torch` tells that the host has it."""
+    """The host to install on. `torch` is a version, `host_torch`: the host has it."""
 
     python: str
     platform: str
