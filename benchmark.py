@@ -15,14 +15,14 @@ import typer
 from checkpoints import models
 from core import cli, plugins
 from core.engine import Options
-from core.options import AllowFallback, EngineName, Json, ResultsDir, option
+from core.options import AllowFallback, Json, ResultsDir, option
 from running import jobs
 
 
 def main(
     *,
     model: Annotated[str, option("checkpoint folder, or `demo`")],
-    engine: EngineName = "vllm",
+    engine: jobs.EngineName = "vllm",
     loads: jobs.PerformanceOptions,
     options: Options,
     allow_fallback: AllowFallback = False,

@@ -19,7 +19,6 @@ from core import cli, plugins
 from core.engine import Options
 from core.options import (
     AllowFallback,
-    EngineName,
     EvalResultsDir,
     Json,
     Margin,
@@ -39,7 +38,7 @@ def main(
         str, option("all (base and the six classic schemes), every, or names with commas")
     ] = "all",
     settings: Annotated[Settings, without("ignore")],
-    engine: EngineName = "vllm",
+    engine: jobs.EngineName = "vllm",
     loads: Annotated[jobs.PerformanceOptions, without("temperature", "top_p", "prompts_file")],
     rounds: Annotated[
         int, option("fresh loads of every checkpoint, taking turns: A B C A B C", min=1)

@@ -16,7 +16,7 @@ from checkpoints import checkpoint, models
 from core import cli, plugins
 from core.engine import Options
 from core.errors import UserError
-from core.options import AllowFallback, EngineName, Json, Margin, ResultsDir, option
+from core.options import AllowFallback, Json, Margin, ResultsDir, option
 from running import jobs
 
 
@@ -26,7 +26,7 @@ def main(
     base: Annotated[str | None, option("their base; by default what they were made from")] = None,
     questions: jobs.QualityOptions,
     margin: Margin = "1",
-    engine: EngineName = "vllm",
+    engine: jobs.EngineName = "vllm",
     options: Options,
     allow_fallback: AllowFallback = False,
     results_dir: ResultsDir = Path("eval_results"),

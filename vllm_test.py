@@ -16,7 +16,8 @@ from checkpoints import checkpoint, models
 from core import cli, plugins
 from core.engine import Options
 from core.errors import UserError
-from core.options import EngineName, Json, option, without
+from core.options import Json, option, without
+from running.jobs import EngineName
 
 LOG = Path("build/logs/vllm_test.log")
 

@@ -138,13 +138,13 @@ def identify(path_or_model: str) -> Identity:
 class Pair:
     """A checkpoint and its base, which may be itself."""
 
-    mine: Identity
+    checkpoint: Identity
     base: Identity
 
     @property
     def is_base(self) -> bool:
         """Whether the checkpoint is its own base."""
-        return self.mine.path == self.base.path
+        return self.checkpoint.path == self.base.path
 
 
 def pair(model: str, base: str | None) -> Pair:
@@ -154,7 +154,7 @@ def pair(model: str, base: str | None) -> Pair:
     """
     compressed = identify(model)
     if compressed.scheme == "BASE" and base is None:
-        return Pair(mine=compressed, base=compressed)
+        return Pair(checkpoint=compressed, base=compressed)
     original = identify(base or _made_from(compressed))
     if original.scheme != "BASE":
         raise UserError(
@@ -172,7 +172,7 @@ def pair(model: str, base: str | None) -> Pair:
                 f"{original.path.name} is not the base of {compressed.path.name}: {key} is "
                 f"{base_files.config.get(key)} and {files.config.get(key)}"
             )
-    return Pair(mine=compressed, base=original)
+    return Pair(checkpoint=compressed, base=original)
 
 
 def _made_from(identity: Identity) -> str:

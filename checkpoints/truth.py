@@ -20,7 +20,7 @@ from checkpoints.modules import FUSED, KV_SCALES, MARKS, PLAIN, Module, modules,
 class Layers(NamedTuple):
     """A checkpoint's layers and what is declared about them."""
 
-    found: Checkpoint
+    checkpoint: Checkpoint
     declared: Declaration | None
     modules: dict[str, Module]
 
@@ -28,7 +28,7 @@ class Layers(NamedTuple):
         """What a layer is declared as; None where it should be left as it is."""
         if self.declared is None or not module.linear:
             return None
-        if self.found.conv1d and module.kind not in HEADS:
+        if self.checkpoint.conv1d and module.kind not in HEADS:
             return None  # `Linear` does not mean layers
         return self.declared.group_of(module.name)
 
@@ -50,15 +50,15 @@ def examine(layers: Layers, base: dict[str, tuple[int, int]] | None = None) -> l
     """
     sizes = base or {}
     findings = [
-        *consistency.index(layers.found),
-        *completeness.complete(layers.found, layers.modules),
+        *consistency.index(layers.checkpoint),
+        *completeness.complete(layers.checkpoint, layers.modules),
         *_undeclared(layers),
         *_targets(layers),
         *(f for module in layers.modules.values() for f in _module(layers, module, sizes)),
         *_vectors(layers),
         *_fused(layers),
         *_kv_cache(layers),
-        *consistency.tied(layers.found),
+        *consistency.tied(layers.checkpoint),
     ]
     known = layers.modules.keys() | {finding.module for finding in findings}
     missing = [n for n in sizes if n not in known and n.rpartition(".")[2] not in HEADS]
@@ -97,7 +97,7 @@ def _module(layers: Layers, module: Module, sizes: dict[str, tuple[int, int]]) -
     if group is None:
         yield from _spared(layers, module)
     elif layouts.known(group.format):
-        yield from _stored(layers.found, module, group, sizes.get(module.name))
+        yield from _stored(layers.checkpoint, module, group, sizes.get(module.name))
 
 
 def _spared(layers: Layers, module: Module) -> Iterator[Finding]:
@@ -201,7 +201,7 @@ def _vectors(layers: Layers) -> Iterator[Finding]:
                 and tensor.dtype in PLAIN
                 and not scale_values.is_scale(suffix)
             ):
-                for what, count in scale_values.bad_scales(layers.found, tensor):
+                for what, count in scale_values.bad_scales(layers.checkpoint, tensor):
                     if what in ("NaN", "infinite"):
                         why = f"{suffix}: {count:,} of {tensor.shape[0]:,} values are {what}"
                         yield Finding("values", module.name, why)
@@ -241,4 +241,4 @@ def _kv_cache(layers: Layers) -> Iterator[Finding]:
             if tensor is None:
                 yield Finding("missing", parent, f"has no {suffix} although a KV cache is declared")
             else:
-                yield from _scales(layers.found, parent, suffix, tensor)
+                yield from _scales(layers.checkpoint, parent, suffix, tensor)

@@ -47,8 +47,9 @@ def check(places: list[models.Place], settings: Settings, named: bool) -> dict[s
     that cannot be made are returned with the reason.
     """
     impossible, predicted = {}, 0
+    for model_id in {place.model_id for place in places}:
+        checkpoint.read(models.folder(model_id))
     for place in places:
-        checkpoint.read(models.folder(place.model_id))
         if place.path.exists():
             if not place.is_base:
                 _check_reused(place, settings)

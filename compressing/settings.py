@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from checkpoints import models
+from core import plugins
 from core.options import Seed, TrustRemoteCode, option
 
 Samples = Annotated[int, option("documents to calibrate on", min=1)]
 Length = Annotated[int, option("tokens kept of each document", min=1)]
 CalibrationSource = Annotated[
-    str | None, option("ultrachat, demo or FILE.jsonl with messages or text")
+    str | None, option(f"{', '.join(plugins.names('corpora'))} or FILE.jsonl with messages or text")
 ]
 
 

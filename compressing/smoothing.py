@@ -1,9 +1,9 @@
-"""Which scales SmoothQuant and AWQ may move, told by the names of a model's layers.
+"""Which scales SmoothQuant and AWQ may move, known by the names of a model's layers.
 
 Both divide a norm's weights by what they multiply the columns of the layers behind it with. That
 changes nothing only if exactly these layers read that norm, and names repeat with other meanings:
 Llama's `post_attention_layernorm` feeds the MLP, Gemma-2's and OLMo-2's follows the attention.
-llmcompressor takes Llama's mapping for every class it does not know; so it is told the right one
+llmcompressor takes Llama's mapping for every class it does not know; so it is given the right one
 here, and what is not in the table is refused. scripts/try_architectures.py runs every row.
 """
 

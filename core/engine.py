@@ -93,7 +93,7 @@ class Description:
 
     `kernels` maps a kind of layer (`qkv_proj`, `lm_head`) to the kernels found in its layers.
     Sizes are bytes; `kv_cache_tokens` is how many tokens fit, `max_concurrency` how many requests
-    of `max_model_len`. `names_kernels` says that `kernels` are names of real ones.
+    of `max_model_len`. `names_kernels` tells readers of a record that `kernels` are real names.
     """
 
     engine: str
@@ -125,8 +125,9 @@ class Engine(ABC):
     """
 
     name: ClassVar[str]
-    dtypes: ClassVar[tuple[str, ...]] = ("auto", "bfloat16", "float16", "float32")
+    dtypes: ClassVar[tuple[str, ...]] = ("auto", "bfloat16", "float16", "float32", "half", "float")
     modules: ClassVar[tuple[str, ...]] = ()  # imported once, before the clean child is forked
+    simulated: ClassVar[bool] = False  # its numbers come from no real work
     needs_kernels: ClassVar[bool] = True  # whether a scheme's `Serving` says what it can serve
 
     def __init__(self, checkpoint: Path, options: Options) -> None:
@@ -156,6 +157,11 @@ class Engine(ABC):
         return None
 
     @classmethod
+    def method(cls, quantization: str | None) -> str | None:
+        """The quantization it serves, as checkpoints declare it: engines may have other names."""
+        return quantization
+
+    @classmethod
     def compressed_kernels(cls, served: dict[str, Any]) -> list[str]:
         """Short names of the kernels that compute compressed layers, of a record's `served`."""
         return []
@@ -171,9 +177,10 @@ class Engine(ABC):
         return None
 
     def check_served(self, served: Description, allow_fallback: bool) -> None:
-        """Raise `WrongCheckpoint` when what was loaded contradicts what the files declare.
+        """Raise `WrongCheckpoint` where its kernels contradict what the files declare.
 
         Kernels that compute in another format than declared are an error unless `allow_fallback`.
+        That the quantization is the declared one is checked for every engine.
         """
         return None
 

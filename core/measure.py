@@ -127,7 +127,7 @@ class ServedBase:
 
 Values = dict[str, float]  # figures of one scheme by name
 Paired = float | tuple[float, float | None, float | None]  # a value, or with its interval's ends
-Scores = dict[str, tuple[list[float], list[float]]]  # task: the base's and a checkpoint's
+TaskScores = dict[str, tuple[list[float], list[float]]]  # task: the base's and a checkpoint's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +200,6 @@ class Measure:
     shown: Shown = field(default_factory=Shown)
     paired: dict[str, Quantity] = field(default_factory=dict)
     compare: Callable[[Raw, Raw], dict[str, Paired]] = lambda base, compressed: {}
-    scores: Callable[[Raw, Raw], Scores] | None = None
+    scores: Callable[[Raw, Raw], TaskScores] | None = None
     raw_types: dict[str, Any] = field(default_factory=dict)
     reusable: Callable[[Any], bool] = lambda settings: True

@@ -47,7 +47,6 @@ DataDir = Annotated[Path, option("data sets as downloaded or as published")]
 
 ModelId = Annotated[str, option("model folder, or `demo` for the built-in model")]
 OutputDir = Annotated[Path, option("folder in which {model_id}-{scheme}/ is made")]
-EngineName = Annotated[str, option("what serves it: vllm or fake", "engine")]
 AllowFallback = Annotated[bool, option("measure schemes that this GPU only runs weight-only")]
 Json = Annotated[bool, option("print one JSON document as the last line", "json")]
 ResultsDir = Annotated[Path, option("where records go")]

@@ -94,18 +94,12 @@ def explain(kernel: str) -> str | None:
 
 
 def check_served(files: Checkpoint, served: Description, allow_fallback: bool) -> None:
-    """Raise `WrongCheckpoint` when what the engine loaded contradicts what the files declare.
+    """Raise `WrongCheckpoint` where kernels contradict what the files declare.
 
     Marlin's kernels leave activations in 16 bits: where the files say otherwise they are a
     fallback, which vLLM takes by itself where a package or a compiler is missing.
     """
-    declared = (files.quantization or {}).get("quant_method")
-    if declared != _method(served.quantization):
-        raise WrongCheckpoint(
-            f"the checkpoint declares {declared or 'no quantization'}, "
-            f"the engine serves {served.quantization or 'none'}"
-        )
-    if declared != "compressed-tensors":
+    if (files.quantization or {}).get("quant_method") != "compressed-tensors":
         return
     spared = _spared(files)
     for kind, kernels in served.kernels.items():
@@ -135,6 +129,6 @@ def _activations(files: Checkpoint) -> bool:
     return any(group.get("input_activations") for group in groups.values())
 
 
-def _method(served: str | None) -> str | None:
+def method(quantization: str | None) -> str | None:
     """The method as configs spell it: vLLM serves `gptq` as `auto_gptq` or `gptq_marlin`."""
-    return served and served.removeprefix("auto_").removesuffix("_marlin")
+    return quantization and quantization.removeprefix("auto_").removesuffix("_marlin")

@@ -25,6 +25,7 @@ class FakeEngine(Engine):
 
     name = "fake"
     needs_kernels = False
+    simulated = True
 
     def __enter__(self) -> Self:
         path = self.checkpoint / "fake.json"

@@ -41,7 +41,7 @@ class VllmEngine(Engine):
         "vllm.model_executor.layers.quantization.compressed_tensors.compressed_tensors",
     )
 
-    dtypes = ("auto", "bfloat16", "float16", "float32", "half", "float")
+    method = staticmethod(_vllm_facts.method)
     serve_command = staticmethod(_vllm_facts.serve_command)
     compressed_kernels = staticmethod(_vllm_facts.compressed_kernels)
     uncompressed_kernel = staticmethod(_vllm_facts.uncompressed_kernel)
@@ -54,7 +54,7 @@ class VllmEngine(Engine):
         _vllm_facts.check_machine(options, probe())
 
     def check_served(self, served: Description, allow_fallback: bool) -> None:
-        """By quantization method and kernels."""
+        """By the classes of its kernels."""
         _vllm_facts.check_served(checkpoint.read(self.checkpoint), served, allow_fallback)
 
     @classmethod

@@ -38,12 +38,12 @@ def codecs(layers: Layers) -> dict[Group, Codec]:
     if declared is None or declared.method != "compressed-tensors":
         what = "not compressed" if declared is None else f"compressed by {declared.method[:50]}"
         raise UserError(
-            f"{layers.found.path} is {what}: its weights cannot be compared, "
+            f"{layers.checkpoint.path} is {what}: its weights cannot be compared, "
             "only those of compressed-tensors checkpoints can"
         )
     from compressed_tensors.compressors import BaseCompressor
 
-    config = parse_config(layers.found)
+    config = parse_config(layers.checkpoint)
     schemes = [scheme for scheme in config.config_groups.values() if scheme.weights is not None]
     return {
         group: Codec(BaseCompressor.get_value_from_registry(group.format), scheme)
@@ -102,13 +102,13 @@ def chunks(layers: Layers, module: Module, group: Group, codec: Codec) -> Iterat
 
     Scales are widened to 32 bits so that what is stored is compared, not the rounding of a kernel.
     """
-    shape = size(layers.found, module, group.weights.bits)
+    shape = size(layers.checkpoint, module, group.weights.bits)
     assert shape is not None
     rows, step = shape[0], rows_per_chunk(shape, group)
     for start in range(0, rows, step):
         stop = min(start + step, rows)
         state = {
-            suffix: _slice(layers.found, tensor, (start, stop), rows, group.weights.bits)
+            suffix: _slice(layers.checkpoint, tensor, (start, stop), rows, group.weights.bits)
             for suffix, tensor in module.tensors.items()
             if suffix.startswith("weight")
         }

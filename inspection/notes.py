@@ -9,7 +9,7 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", 
 
 def notes(layers: Layers) -> list[str]:
     """One sentence each; what the declared format means stands first."""
-    files, declared = layers.found, layers.declared
+    files, declared = layers.checkpoint, layers.declared
     sentences = hints(declared)
     pickled = checkpoint.pickles(files.path)
     if pickled:

@@ -104,7 +104,7 @@ def _original(layers: Layers, base: Checkpoint, module: Module, group: Group) ->
     original = base.by_name.get(f"{module.name}.weight")
     if original is None:
         raise UserError(f"{base.path} has no {module.name}: it is not the base of this checkpoint")
-    shape = size(layers.found, module, group.weights.bits)
+    shape = size(layers.checkpoint, module, group.weights.bits)
     if shape is None or original.shape != shape:
         sizes = f"{list(shape or ())} and {list(original.shape)}"
         raise UserError(f"{module.name} has another shape than the base's: {sizes}")
@@ -172,13 +172,13 @@ def folded(layers: Layers, base: Checkpoint) -> Folded | None:
     rotations change the embedding too, and then nothing inside the model can be compared.
     """
     norm = None
-    for tensor in layers.found.tensors:
+    for tensor in layers.checkpoint.tensors:
         original = base.by_name.get(tensor.name)
         table = tensor.name.endswith(("embed_tokens.weight", "wte.weight"))
         vector = len(tensor.shape) == 1 and tensor.name.endswith(".weight")
         if original is None or original.shape != tensor.shape or not (vector or table):
             continue
-        if _differ(layers.found, tensor, base, original):
+        if _differ(layers.checkpoint, tensor, base, original):
             if table:
                 return Folded(f"{tensor.name} differs from the base's: it was rotated", True)
             norm = norm or f"{tensor.name} differs from the base's: scales were folded into it"
@@ -190,7 +190,7 @@ def _folded_by_scheme(layers: Layers) -> Folded | None:
 
     No norm shows it where they move between linear layers alone (AWQ on OLMo-2).
     """
-    identity = models.identify(str(layers.found.path))
+    identity = models.identify(str(layers.checkpoint.path))
     if not identity.ours or not plugins.load("schemes", identity.scheme).folds_scales:
         return None
     return Folded(f"{identity.scheme} moves scales between layers", False)

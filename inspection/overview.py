@@ -94,7 +94,7 @@ class Overview:
 
 def overview(layers: Layers, base_bytes: int | None = None) -> tuple[Overview, list[Finding]]:
     """The figures, and what is wrong with the files beside the weights."""
-    files, declared = layers.found, layers.declared
+    files, declared = layers.checkpoint, layers.declared
     configs, problems = _other_configs(files)
     tokenizer = configs["tokenizer_config.json"]
     kinds = _kinds(layers)
@@ -193,14 +193,14 @@ def _kinds(layers: Layers) -> list[LayerKind]:
                 (module.kind, stored), LayerKind(name=module.kind, stored=stored)
             )
             kind.quantized |= module.compressed
-            shape = size(layers.found, module, bits) or _largest_shape(module)
+            shape = size(layers.checkpoint, module, bits) or _largest_shape(module)
             if shape not in kind.shapes and len(kind.shapes) < MOST_SHAPES:
                 kind.shapes.append(shape)
         else:
             kind = rest
             dtypes.update(dict.fromkeys(t.dtype for t in module.tensors.values()))
         kind.layers += 1
-        kind.parameters += parameters(layers.found, module, bits)
+        kind.parameters += parameters(layers.checkpoint, module, bits)
         kind.nbytes += sum(tensor.nbytes for tensor in module.tensors.values())
     rest.stored = ", ".join(dtypes)
     return [*kinds.values(), *([rest] if rest.layers else [])]

@@ -165,7 +165,7 @@ def _replaced(target: Any, name: str, layers: Layers, codecs: dict[Any, Codec]) 
     with torch.no_grad():
         for key, tensor in module.tensors.items():
             if key in before and not (key == "weight" and module.compressed):
-                _put(target, key, decompress.read_rows(layers.found, tensor), before[key])
+                _put(target, key, decompress.read_rows(layers.checkpoint, tensor), before[key])
         if module.compressed and group is not None:
             whole = decompress.weight(layers, module, group, codecs[group])
             _put(target, "weight", whole, before["weight"])
@@ -202,7 +202,7 @@ def _quantizing(target: Any, module: Any, layers: Layers, scheme: Any) -> Any:
     like = target.weight
     for suffix, tensor in module.tensors.items():
         if suffix.startswith("input_"):
-            value = decompress.read_rows(layers.found, tensor).to(like.device)
+            value = decompress.read_rows(layers.checkpoint, tensor).to(like.device)
             holder.register_buffer(suffix, value)
 
     def quantize(_: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:

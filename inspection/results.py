@@ -40,7 +40,10 @@ class Settings:
     sensitivity: Annotated[bool, option("rank layers by the harm they do (needs --base)")] = False
     target: Annotated[str | None, option("will it run there? sm_80, sm_90, ... or cpu")] = None
     tensor_parallel_size: TensorParallelSize = 1
-    engine: Annotated[str | None, option("load it and look at what runs: vllm or fake")] = None
+    engine: Annotated[
+        str | None,
+        option(f"load it and look at what runs: {' or '.join(plugins.names('engines'))}"),
+    ] = None
     max_model_len: MaxModelLen = None
     calibration: CalibrationSource = None
     num_calibration_samples: Samples = 8
@@ -209,7 +212,7 @@ def _run(result: Inspection, layers: Layers, settings: Settings, progress: Progr
         trust_remote_code=settings.trust_remote_code,
     )
     progress(result.name, f"loading in {engine}", 0, 1)
-    run = runtime.run(layers.found.path, engine, options, LOG)
+    run = runtime.run(layers.checkpoint.path, engine, options, LOG)
     base = None
     if settings.base:
         progress(settings.base, f"loading in {engine}", 0, 1)

@@ -109,9 +109,9 @@ def measure(
     layers: Layers, reference: Reference, folded: Folded | None, progress: Progress
 ) -> Sensitivity:
     """Rank the units. Raises `UserError` for a checkpoint that is rotated while it runs."""
-    if (layers.found.quantization or {}).get("transform_config"):
+    if (layers.checkpoint.quantization or {}).get("transform_config"):
         raise UserError(
-            f"{layers.found.path} is rotated while it runs (transform_config): "
+            f"{layers.checkpoint.path} is rotated while it runs (transform_config): "
             "its layers cannot be compared with the base's here"
         )
     codecs = decompress.codecs(layers)
@@ -131,7 +131,7 @@ def measure(
         units=sorted(units, key=lambda unit: -unit.kl),
         total=total,
         tokens=sum(row.shape[1] for row in reference.rows),
-        checkpoint_bytes=sum(tensor.nbytes for tensor in layers.found.tensors),
+        checkpoint_bytes=sum(tensor.nbytes for tensor in layers.checkpoint.tensors),
     )
 
 
@@ -191,5 +191,5 @@ def _in_model(reference: Reference, name: str) -> bool:
 
 def _extra_bytes(layers: Layers, module: Module) -> int:
     """How many more bytes a layer would take at 16 bits."""
-    shape = size(layers.found, module, layers.bits_of(module)) if module.compressed else None
+    shape = size(layers.checkpoint, module, layers.bits_of(module)) if module.compressed else None
     return 2 * shape[0] * shape[1] - module.nbytes if shape else 0

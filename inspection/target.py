@@ -1,4 +1,4 @@
-"""Whether a checkpoint will run on a kind of device, told from its files.
+"""Whether a checkpoint will run on a kind of device, from its files alone.
 
 Three things decide: whether vLLM has a kernel (`core.scheme.Serving`), whether the installed
 compressed-tensors takes the config, which is the first thing a server does, and whether layers and
@@ -79,7 +79,7 @@ def answer(layers: Layers, target: str, tensor_parallel_size: int) -> Answer:
     parsed_by = None
     if layers.declared is not None and layers.declared.method == "compressed-tensors":
         parsed_by = f"compressed-tensors {importlib.metadata.version('compressed-tensors')}"
-        problems += config_problems(layers.found)
+        problems += config_problems(layers.checkpoint)
     alike, verdict = _worst(layers.declared, device)
     return Answer(
         target=target,
@@ -187,13 +187,13 @@ def split_problems(layers: Layers, parts: int) -> Iterator[str]:
     """What does not divide over `parts` GPUs."""
     if parts == 1:
         return
-    heads = layers.found.number("num_attention_heads", 0)
+    heads = layers.checkpoint.number("num_attention_heads", 0)
     if heads % parts:
         yield f"{heads} attention heads do not divide by {parts}"
     counts: Counter[tuple[str, str]] = Counter()
     for module in layers.modules.values():
         group = layers.group_of(module)
-        shape = size(layers.found, module, layers.bits_of(module)) if module.linear else None
+        shape = size(layers.checkpoint, module, layers.bits_of(module)) if module.linear else None
         if shape is not None and (group is not None or module.compressed):
             why = _indivisible(module.kind, shape, group, parts)
             if why:

@@ -51,10 +51,10 @@ def settings(options: TextOptions, base: ServedBase) -> Text | None:
 
     Raises `UserError` for text that cannot be read, windows that do not fit, and random weights.
     """
+    length = window(options.window, base.context_length)
     if options.text == "none":
         return None
     models.refuse_random_weights(base.path)
-    length = window(options.window, base.context_length)
     demo = base.path.resolve() == models.DEMO_PATH
     source = options.text or ("demo" if demo else "wikitext")
     return Text(

@@ -55,11 +55,11 @@ def plan(options: TaskOptions, base: ServedBase) -> list[Tasks]:
     Raises `UserError` for what `quality.tasks.build` refuses, a template that is not there, and
     random weights.
     """
+    if options.apply_chat_template and not models.has_chat_template(base.path):
+        raise UserError(f"--apply_chat_template: {base.path.name} has no chat template")
     if options.tasks == "none":
         return []
     models.refuse_random_weights(base.path)
-    if options.apply_chat_template and not models.has_chat_template(base.path):
-        raise UserError(f"--apply_chat_template: {base.path.name} has no chat template")
     demo = base.path.resolve() == models.DEMO_PATH
     names = tasks.DEMO_TASKS if demo else tasks.DEFAULT_TASKS
     settings = Tasks(
@@ -240,6 +240,7 @@ MEASURE = Measure(
     modules=("lm_eval.evaluator", "lm_eval.tasks", "lm_eval.loggers", "measures._harness_lm"),
     options=TaskOptions,
     plan=plan,
+    when="first",
     scores=paired_scores,
     shown=Shown(
         place=14,

@@ -23,14 +23,13 @@ class PerplexityOptions(_windows.TextOptions):
 
 def plan(options: PerplexityOptions, base: ServedBase) -> list[Text]:
     """One job, none without a text. Raises `UserError` for windows that do not fit."""
+    window = _windows.window(options.window, base.context_length)
+    stride = window - 1 if options.stride is None else options.stride
+    if not 1 <= stride < window:
+        raise UserError(f"--stride {stride} is not between 1 and the window of {window} tokens")
     text = _windows.settings(options, base)
     if text is None:
         return []
-    stride = text.stride if options.stride is None else options.stride
-    if not 1 <= stride < text.window:
-        raise UserError(
-            f"--stride {stride} is not between 1 and the window of {text.window} tokens"
-        )
     return [replace(text, stride=stride, tokens=options.perplexity_tokens or None)]
 
 

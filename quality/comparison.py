@@ -5,12 +5,13 @@ Pure functions of records, so that a comparison can be made anew from what was s
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from core import plugins
 from core.errors import UserError
-from core.measure import Measure, Paired, Scores
+from core.measure import Measure, Paired, TaskScores
 from core.records import Record
 from quality.paired import (
     CONFIDENCE,
@@ -95,10 +96,11 @@ class Quality:
     unpaired: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data, each paired figure under its own name."""
+        """Plain data, each paired figure under its own name; None for those not measured."""
+        measures = [plugins.load("measures", name) for name in plugins.names("measures")]
+        absent = {name: None for measure in measures for name in measure.paired}
         plain = asdict(self)
-        paired: dict[str, Any] = plain.pop("paired")
-        return plain | paired
+        return {**absent, **plain.pop("paired"), **plain}
 
 
 def quality(base: list[Record], checkpoint: list[Record], margin: Margin | None = None) -> Quality:
@@ -159,13 +161,14 @@ def _paired(base: list[Record], checkpoint: list[Record]) -> dict[str, Paired]:
     for name, measure in _measures(checkpoint).items():
         both = _both(base, checkpoint, name)
         if both and same_settings(*both):
-            paired |= measure.compare(both[0].raw or {}, both[1].raw or {})
+            with suppress(UserError):  # what cannot be paired has no figure
+                paired |= measure.compare(both[0].raw or {}, both[1].raw or {})
     return paired
 
 
-def _scores(base: list[Record], checkpoint: list[Record]) -> Scores | None:
+def _scores(base: list[Record], checkpoint: list[Record]) -> TaskScores | None:
     """Scores of the same documents, task by task; None where one of both was asked no tasks."""
-    scores: Scores = {}
+    scores: TaskScores = {}
     judged = False
     for name, measure in _measures(checkpoint).items():
         both = _both(base, checkpoint, name)

@@ -3,10 +3,10 @@
 from typing import Any
 
 from core.errors import UserError
-from core.measure import Raw, Scores
+from core.measure import Raw, TaskScores
 
 
-def paired_scores(base: Raw, compressed: Raw) -> Scores:
+def paired_scores(base: Raw, compressed: Raw) -> TaskScores:
     """Scores per document of each task both were asked, in one order; a group is one task.
 
     Only scores between 0 and 1 of which more is better: a margin in points means nothing to others.
@@ -16,7 +16,7 @@ def paired_scores(base: Raw, compressed: Raw) -> Scores:
     base_tasks, tasks = base["tasks"], compressed["tasks"]
     if not base_tasks.keys() & tasks.keys():
         raise UserError("the checkpoint and its base were asked different tasks")
-    scores: Scores = {}
+    scores: TaskScores = {}
     for name, leaves in asked_tasks(compressed).items():
         pairs = [
             _pair(leaf, base_tasks[leaf], tasks[leaf]) for leaf in leaves if leaf in base_tasks

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from core import plugins
 from core.engine import Options
 from core.measure import Job, Measure, ServedBase
-from core.options import Several
+from core.options import Several, option
 
 
 def option_groups(kind: str) -> dict[str, type[Any]]:
@@ -19,6 +19,8 @@ def option_groups(kind: str) -> dict[str, type[Any]]:
     return {name: group for name, group in groups.items() if group is not None}
 
 
+ENGINES = " or ".join(plugins.names("engines"))
+EngineName = Annotated[str, option(f"what serves it: {ENGINES}", "engine")]
 PerformanceOptions = Annotated[dict[str, Any], Several(partial(option_groups, "performance"))]
 QualityOptions = Annotated[dict[str, Any], Several(partial(option_groups, "quality"))]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from checkpoints import checkpoint, models
 from core import plugins
-from core.engine import Options
+from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Loaded
 from running import child, page_cache, preload
@@ -109,6 +109,7 @@ def serve(emit: child.Emit, session: Session) -> None:
             memory["loaded"] = watch.mark()
             description = engine.describe()
             emit(("loaded", asdict(description)))
+            check_method(files, description, engine_class)
             engine.check_served(description, session.allow_fallback)
             timing = {
                 "load_s": child.start_s + engine_s,
@@ -137,6 +138,16 @@ def _run_job(emit: child.Emit, number: int, job: Job, loaded: Loaded) -> None:
         emit(("job_failed", (number, child.sentence(problem))))
     else:
         emit(("raw", (number, raw)))
+
+
+def check_method(files: checkpoint.Checkpoint, served: Description, engine: type[Engine]) -> None:
+    """Raise `WrongCheckpoint` when another quantization is served than the files declare."""
+    declared = (files.quantization or {}).get("quant_method")
+    if declared != engine.method(served.quantization):
+        raise WrongCheckpoint(
+            f"the checkpoint declares {declared or 'no quantization'}, "
+            f"the engine serves {served.quantization or 'none'}"
+        )
 
 
 def impossible(identity: models.Identity, engine: str, allow_fallback: bool) -> str | None:

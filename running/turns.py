@@ -59,7 +59,7 @@ def score_all(
             bases[folder] = _score_base(run, pair, fitted(jobs, base, True), progress)
             scored.append(Scored(base=bases[folder], checkpoint=bases[folder]))
         if not pair.is_base:
-            records = _score(run, pair.mine, fitted(jobs, base, False), progress)
+            records = _score(run, pair.checkpoint, fitted(jobs, base, False), progress)
             scored.append(Scored(base=bases[folder], checkpoint=records))
     return scored
 

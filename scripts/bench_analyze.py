@@ -124,7 +124,7 @@ overview(these)
 headers_s = time.perf_counter() - started
 findings = truth.examine(these)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(len(these.found.tensors), headers_s, time.perf_counter() - started, peak, len(findings))
+print(len(these.checkpoint.tensors), headers_s, time.perf_counter() - started, peak, len(findings))
 """
 COMPARE = """
 import resource, sys

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from compressing.preflight import Plan
 from core import cli, machine, plugins
 from core.words import percent, size
 
@@ -70,7 +71,7 @@ def print_schemes(as_json: bool) -> None:
     return None
 
 
-def print_plan(plan: Any, settings: Any, as_json: bool) -> None:
+def print_plan(plan: Plan, as_json: bool) -> None:
     """What will be done, before it is: on stderr, or as JSON when that is all that was asked."""
     if as_json:
         return cli.print_json(plan.as_json())

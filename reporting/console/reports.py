@@ -15,7 +15,7 @@ from reporting.reading import results as reading
 from reporting.reading.results import RecordsRead
 
 if TYPE_CHECKING:
-    from reporting.contents.changes import Comparison
+    from reporting.contents.changes import RunComparison
 
 FOLDERS = (Path("perf_results"), Path("eval_results"))
 
@@ -115,7 +115,7 @@ def compare(records: RecordsRead, options: ReportOptions, name: str, form: Forma
     earlier = [run for run in runs.runs(records, options.model) if run.ended < after.ended]
     changes = history.compare(before, after, earlier)
     table = tables.change_table(changes, *options.compare)
-    comparison = tables.Comparison(model=options.model or "", tables=[table], changes=changes)
+    comparison = tables.RunComparison(model=options.model or "", tables=[table], changes=changes)
     form.compare(comparison, options.output_file)
     return conclude(comparison, name)
 
@@ -136,7 +136,7 @@ def show_history(records: RecordsRead, options: ReportOptions, name: str, form: 
     shown = tables.history_tables(known)
     if before:
         shown.append(tables.change_table(changes, before.name, known[-1].name))
-    comparison = tables.Comparison(model=model, tables=shown, changes=changes, runs=known)
+    comparison = tables.RunComparison(model=model, tables=shown, changes=changes, runs=known)
     form.history(comparison, options.output_file)
     return conclude(comparison, name)
 
@@ -150,7 +150,7 @@ def _cannot_compare(name: str) -> UserError:
     return UserError(f"made as {compares}{too}, not as {name}")
 
 
-def conclude(comparison: "Comparison", name: str) -> int:
+def conclude(comparison: "RunComparison", name: str) -> int:
     """Say what got worse; returns how many figures did."""
     worse = comparison.regressions
     for change in worse:

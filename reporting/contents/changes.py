@@ -9,14 +9,14 @@ from core.words import full_text, ratio_text
 from reporting.contents.cells import EMPTY, Cell, Table, Tone
 from reporting.deciding.candidate import BASE
 from reporting.deciding.history import Change
-from reporting.deciding.runs import Run
+from reporting.deciding.runs import RecordedRun
 from reporting.reading import measures
 
 TONES: dict[str, Tone] = {"regression": "bad", "improvement": "good"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class RunComparison:
     """Runs against each other before they have a form: tables, and what changed.
 
     `runs` are those of a history, oldest first; of a comparison of two there are none.
@@ -25,7 +25,7 @@ class Comparison:
     model: str
     tables: list[Table]
     changes: list[Change]
-    runs: list[Run] = field(default_factory=list)
+    runs: list[RecordedRun] = field(default_factory=list)
 
     @property
     def regressions(self) -> list[Change]:
@@ -64,14 +64,14 @@ def _cell(measure: str, name: str, figure: Figure | None) -> Cell:
     return Cell(full_text(figure, measures.shown_in(measure, name)), figure.value)
 
 
-def history_tables(known: list[Run]) -> list[Table]:
+def history_tables(known: list[RecordedRun]) -> list[Table]:
     """One table a scheme: a row a run, oldest first, a column a headline figure."""
     schemes = dict.fromkeys(scheme for run in known for scheme, _ in run.stored)
     ordered = sorted(schemes, key=lambda scheme: (scheme != BASE, scheme))
     return [table for scheme in ordered if (table := _of_scheme(known, scheme)).rows]
 
 
-def _of_scheme(known: list[Run], scheme: str) -> Table:
+def _of_scheme(known: list[RecordedRun], scheme: str) -> Table:
     keys = headlined({key for run in known for owner, key in run.stored if owner == scheme})
     rows = []
     for run in known:
@@ -92,7 +92,7 @@ def headlined(keys: Iterable[str]) -> list[str]:
     return [key for key in measures.ordered(keys) if measures.headline(key)]
 
 
-def as_json(comparison: Comparison) -> dict[str, Any]:
+def as_json(comparison: RunComparison) -> dict[str, Any]:
     """What changed, and how much of it for the worse, as plain data."""
     return {
         "changes": [change_json(change) for change in comparison.changes],

@@ -13,6 +13,7 @@ from reporting.deciding.decision import Outcome, decide
 from reporting.deciding.ranking import USE_CASES, UseCase
 from reporting.deciding.study import Study
 from reporting.deciding.study import build as build_study
+from reporting.reading import engines
 from reporting.reading.results import RecordsRead, Stored
 
 
@@ -96,7 +97,8 @@ def _notes(study: Study, budget: int | None) -> list[str]:
             "Speed is of one load of each checkpoint, and loads can differ by more than the "
             "repeats of one: pipeline.py --rounds 3 takes turns over fresh ones."
         )
-    if study.context.get("engine") == "fake":
-        notes.append("Made with the fake engine: the numbers come from a made-up clock.")
+    engine = study.context.get("engine", "")
+    if engines.named(engine).simulated:
+        notes.append(f"Made with the {engine} engine: the numbers come from a made-up clock.")
     notes += [f"{note[0].upper()}{note[1:]}." for note in study.notes]
     return notes + [f"Not read: {path} ({why})." for path, why in sorted(study.broken.items())]

@@ -29,5 +29,12 @@ def environment(study: Study) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), value) for name, value in shown]
 
 
+def engine_text(facts: list[tuple[str, str]]) -> str:
+    """The engine of an environment and its version: `vllm 0.32.0`."""
+    known = dict(facts)
+    engine = known.get("engine", "")
+    return f"{engine} {known.get(engine, '')}".strip()
+
+
 def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

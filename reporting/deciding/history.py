@@ -18,7 +18,7 @@ from core.stats import CONFIDENCE, STABLE, Ratio
 from reporting.deciding import pairing
 from reporting.deciding.candidate import BASE
 from reporting.deciding.context import differences
-from reporting.deciding.runs import Key, Run
+from reporting.deciding.runs import Key, RecordedRun
 from reporting.reading import measures
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class Change:
     reason: str = ""
 
 
-def compare(before: Run, after: Run, earlier: list[Run] | None = None) -> list[Change]:
+def compare(
+    before: RecordedRun, after: RecordedRun, earlier: list[RecordedRun] | None = None
+) -> list[Change]:
     """Every figure both runs have, and what failed that did not before.
 
     `earlier` runs tell how much runs differ by themselves. Raises `UserError` when hardware or
@@ -92,7 +94,7 @@ def _ways(measure: str, figures: Iterable[str]) -> dict[str, str]:
 
 
 def _of_pair(
-    key: Key, old: Record, new: Record, earlier: list[Run], tested: int
+    key: Key, old: Record, new: Record, earlier: list[RecordedRun], tested: int
 ) -> Iterator[Change]:
     scheme, measure = key
     if old.status == "ok" and new.status != "ok":
@@ -122,7 +124,7 @@ def _of_pair(
         )
 
 
-def _history(earlier: list[Run], key: Key, name: str) -> list[Figure]:
+def _history(earlier: list[RecordedRun], key: Key, name: str) -> list[Figure]:
     """A figure in earlier runs, as far as they have it."""
     records = [run.stored[key].record for run in earlier if key in run.stored]
     return [record.figures[name] for record in records if name in record.figures]
@@ -198,7 +200,7 @@ def _between(history: list[Figure], prior: int) -> tuple[float, float]:
     return 2 * (prior * STABLE**2 + degrees * spread) / both, both
 
 
-def _quality(before: Run, after: Run) -> Iterator[Change]:
+def _quality(before: RecordedRun, after: RecordedRun) -> Iterator[Change]:
     """Task scores of both runs, paired by document."""
     for scheme in dict.fromkeys(scheme for scheme, _ in after.stored):
         old, new = (

@@ -14,7 +14,7 @@ Key = tuple[str, str]  # scheme and measure
 
 
 @dataclass
-class Run:
+class RecordedRun:
     """The newest record of every scheme and measure of one run (or folder)."""
 
     name: str
@@ -32,12 +32,12 @@ class Run:
         return conditions(max(timed, key=lambda r: r.ended)) if timed else {}
 
 
-def runs(records: RecordsRead, model: str | None = None) -> list[Run]:
+def runs(records: RecordsRead, model: str | None = None) -> list[RecordedRun]:
     """Every run of a model, oldest first."""
-    by_name: dict[str, Run] = {}
+    by_name: dict[str, RecordedRun] = {}
     for stored in records.stored:
         if model in (None, stored.record.subject.model) and stored.record.measure != ANALYSIS:
-            run = by_name.setdefault(stored.record.run_id, Run(stored.record.run_id))
+            run = by_name.setdefault(stored.record.run_id, RecordedRun(stored.record.run_id))
             run.stored[_key(stored.record)] = stored
     return sorted(by_name.values(), key=lambda run: run.ended)
 
@@ -46,7 +46,7 @@ def _key(record: Record) -> Key:
     return record.subject.scheme, key_of(record)
 
 
-def comparable(known: list[Run]) -> tuple[list[Run], list[str]]:
+def comparable(known: list[RecordedRun]) -> tuple[list[RecordedRun], list[str]]:
     """The runs with the newest one's hardware and settings, and what is left out, in words."""
     if not known:
         raise UserError("there are no runs yet: `python pipeline.py --model_id demo` makes one")
@@ -61,7 +61,7 @@ def comparable(known: list[Run]) -> tuple[list[Run], list[str]]:
     return same, left
 
 
-def previous(known: list[Run]) -> Run | None:
+def previous(known: list[RecordedRun]) -> RecordedRun | None:
     """The last run before the newest that measured something of the same."""
     for run in reversed(known[:-1]):
         if run.stored.keys() & known[-1].stored.keys():
@@ -69,11 +69,11 @@ def previous(known: list[Run]) -> Run | None:
     return None
 
 
-def pick(records: RecordsRead, name: str, model: str | None) -> Run:
+def pick(records: RecordsRead, name: str, model: str | None) -> RecordedRun:
     """A run by the start of its id, or all of a results folder. Raises `UserError` for neither."""
     if Path(name).is_dir():
         inside = reading.read([Path(name)])
-        run = Run(name)
+        run = RecordedRun(name)
         for stored in inside.stored:
             if model in (None, stored.record.subject.model) and stored.record.measure != ANALYSIS:
                 run.stored[_key(stored.record)] = stored

@@ -14,7 +14,7 @@ from core import cli
 from core.errors import UserError
 
 if TYPE_CHECKING:
-    from reporting.contents.changes import Comparison
+    from reporting.contents.changes import RunComparison
     from reporting.contents.document import Request
 
 
@@ -30,8 +30,8 @@ class Format:
     summary: str
     write: "Callable[[Request, Path | None], None]"
     suffixes: tuple[str, ...] = ()
-    compare: "Callable[[Comparison, Path | None], None] | None" = None
-    history: "Callable[[Comparison, Path | None], None] | None" = None
+    compare: "Callable[[RunComparison, Path | None], None] | None" = None
+    history: "Callable[[RunComparison, Path | None], None] | None" = None
 
 
 def write_text(text: str, output: Path | None) -> None:

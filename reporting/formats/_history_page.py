@@ -5,13 +5,13 @@ from typing import Any
 from core.measure import Quantity
 from core.records import Figure, Record
 from core.words import UNNAMED, full_text, scale
-from reporting.contents.changes import Comparison, headlined
-from reporting.deciding.runs import Run
+from reporting.contents.changes import RunComparison, headlined
+from reporting.deciding.runs import RecordedRun
 from reporting.formats import _page as page
 from reporting.reading import measures
 
 
-def html(history: Comparison) -> str:
+def html(history: RunComparison) -> str:
     """The whole page of a model's runs, oldest first, with the tables of the other formats."""
     runs = history.runs
     data = {"history": charts(runs)}
@@ -21,13 +21,13 @@ def html(history: Comparison) -> str:
     return page.whole(f"How {history.model} went", where, [part for part in parts if part], data)
 
 
-def charts(known: list[Run]) -> list[dict[str, Any]]:
+def charts(known: list[RecordedRun]) -> list[dict[str, Any]]:
     """One chart a headline figure, a line a scheme; points have run, end, value and interval."""
     keys = headlined(key for run in known for _, key in run.stored)
     return [chart for key in keys if (chart := _chart(known, key))["lines"]]
 
 
-def _chart(known: list[Run], key: str) -> dict[str, Any]:
+def _chart(known: list[RecordedRun], key: str) -> dict[str, Any]:
     name = measures.headline(key)
     quantity = measures.declared(key)[name]
     points = [
@@ -50,7 +50,7 @@ def _chart(known: list[Run], key: str) -> dict[str, Any]:
 
 
 def _point(
-    run: Run, record: Record, figure: Figure, quantity: Quantity, factor: float
+    run: RecordedRun, record: Record, figure: Figure, quantity: Quantity, factor: float
 ) -> dict[str, Any]:
     low, high = (None if end is None else end * factor for end in (figure.low, figure.high))
     return {

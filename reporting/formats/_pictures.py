@@ -7,6 +7,7 @@ from core.errors import UserError
 from reporting.contents import charts
 from reporting.contents.charts import Distribution, Panel
 from reporting.contents.document import Report
+from reporting.contents.environment import engine_text
 from reporting.contents.tradeoff import Scatter, tradeoff
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -69,7 +70,7 @@ def _figure(report: Report, metric: str) -> Any:
 
 def _caption(report: Report) -> str:
     facts = dict(report.environment)
-    engine = f"{facts['engine']} {facts.get('vllm', '')}".strip()
+    engine = engine_text(report.environment)
     return f"{facts['model']} on {facts['hardware']}, {engine}"
 
 

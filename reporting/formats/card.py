@@ -15,6 +15,7 @@ from core.errors import UserError
 from reporting.contents import quality_tables
 from reporting.contents.cells import Table
 from reporting.contents.document import Report, Request
+from reporting.contents.environment import engine_text
 from reporting.deciding.candidate import BASE, Candidate
 from reporting.deciding.deploy import serve_command
 from reporting.deciding.gates import quality_state
@@ -65,7 +66,7 @@ def section(report: Report, candidate: Candidate) -> str:
     """The marked section: what it is, how to serve it, what it costs and gains, on what."""
     scheme = candidate.scheme
     facts = dict(report.environment)
-    engine = f"{facts.get('engine', '')} {facts.get('vllm', '')}"
+    engine = engine_text(report.environment)
     where = f"{facts.get('hardware', '')}, {engine}".strip()
     command = serve_command(candidate)
     parts = [
@@ -107,8 +108,8 @@ def about(candidate: Candidate) -> dict[str, str]:
     What scores a checkpoint here generates text. The base is known where it came from the hub.
     """
     known = {"pipeline_tag": "text-generation"}
-    if candidate.newest.engine == "vllm":
-        known["library_name"] = "vllm"
+    if serve_command(candidate):
+        known["library_name"] = candidate.newest.engine
     base = candidate.newest.subject.manifest.get("base")
     repository = base.get("repo_id") if isinstance(base, dict) else None
     if isinstance(repository, str):
@@ -127,11 +128,11 @@ def eval_results(candidate: Candidate) -> list[Any]:
         figure = candidate.figure(key, measures.headline(key))
         dataset = measure.shown.dataset(record.settings) if measure and record else ""
         if figure is not None and dataset:
-            scores.append(_eval_result(dataset, measures.headline(key), figure.value))
+            scores.append(_eval_result(dataset, measures.headline(key), figure.value, named=False))
     return scores
 
 
-def _eval_result(dataset: str, metric: str, value: float) -> Any:
+def _eval_result(dataset: str, metric: str, value: float, named: bool = True) -> Any:
     from huggingface_hub import EvalResult
 
     kind = metric.partition(",")[0]
@@ -140,7 +141,7 @@ def _eval_result(dataset: str, metric: str, value: float) -> Any:
         dataset_type=dataset,
         dataset_name=dataset,
         metric_type=kind,
-        metric_name=metric,
+        metric_name=metric if named else None,
         metric_value=round(value, DIGITS),
     )
 
@@ -161,7 +162,7 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
             if not any(old.is_equal_except_value(new) for new in scores)
         ]
         card.data.eval_results = [*others, *scores] or None
-        tags = [*(card.data.tags or []), "vllm", candidate.newest.subject.format]
+        tags = [*(card.data.tags or []), candidate.newest.engine, candidate.newest.subject.format]
         card.data.tags = list(dict.fromkeys(tags))
         for key, value in about(candidate).items():
             card.data[key] = card.data.get(key) or value

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from reporting.contents import charts, checkpoints
-from reporting.contents.changes import Comparison
+from reporting.contents.changes import RunComparison
 from reporting.contents.document import Report, Request
+from reporting.contents.environment import engine_text
 from reporting.contents.tradeoff import tradeoff
 from reporting.deciding.decision import Outcome
 from reporting.deciding.reasons import GOALS
@@ -25,7 +26,7 @@ MOST_POINTS = 400  # dots of one scheme in the latency chart
 def html(report: Report) -> str:
     """The whole page of a report."""
     facts = dict(report.environment)
-    engine = f"{facts.get('engine', '')} {facts.get('vllm', '')}".strip()
+    engine = engine_text(report.environment)
     where = " · ".join(filter(None, [facts.get("hardware"), engine, facts.get("measured")]))
     data = chart_data(report)
     return whole(report.title, where, _sections(report, data), data)
@@ -137,7 +138,7 @@ def _write(request: Request, output: Path | None) -> None:
     write_text(html(report), output or Path(f"report-{file_name(report.study.model)}.html"))
 
 
-def _write_history(history: Comparison, output: Path | None) -> None:
+def _write_history(history: RunComparison, output: Path | None) -> None:
     path = output or Path(f"history-{file_name(history.model)}.html")
     write_text(history_page.html(history), path)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from core import cli
 from reporting.contents import changes
-from reporting.contents.changes import Comparison
+from reporting.contents.changes import RunComparison
 from reporting.contents.document import Report, Request
 from reporting.deciding.candidate import Candidate
 from reporting.formats._format import Format, write_text
@@ -63,7 +63,7 @@ def _write(request: Request, output: Path | None) -> None:
     _print(as_json(request.report), output)
 
 
-def _write_changes(comparison: Comparison, output: Path | None) -> None:
+def _write_changes(comparison: RunComparison, output: Path | None) -> None:
     _print(changes.as_json(comparison), output)
 
 

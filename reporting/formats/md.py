@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from reporting.contents.cells import Table
-from reporting.contents.changes import Comparison
+from reporting.contents.changes import RunComparison
 from reporting.contents.document import Report, Request
 from reporting.deciding.decision import Outcome
 from reporting.deciding.reasons import GOALS
@@ -76,7 +76,7 @@ def _write(request: Request, output: Path | None) -> None:
     write_text(text(request.report), output)
 
 
-def _write_changes(comparison: Comparison, output: Path | None) -> None:
+def _write_changes(comparison: RunComparison, output: Path | None) -> None:
     write_text("\n\n".join(table(contents) for contents in comparison.tables) + "\n", output)
 
 

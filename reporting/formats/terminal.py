@@ -9,7 +9,7 @@ from rich.text import Text
 from core import cli
 from core.errors import UserError
 from reporting.contents.cells import Cell, Table
-from reporting.contents.changes import Comparison
+from reporting.contents.changes import RunComparison
 from reporting.contents.document import Report, Request
 from reporting.deciding.decision import Outcome
 from reporting.deciding.reasons import GOALS
@@ -130,7 +130,7 @@ def _write(request: Request, output: Path | None) -> None:
     show(request.report)
 
 
-def _show_changes(comparison: Comparison, output: Path | None) -> None:
+def _show_changes(comparison: RunComparison, output: Path | None) -> None:
     if output is not None:
         raise UserError(f"{output}: the terminal has no file; name another --format")
     show_tables(comparison.tables)

@@ -6,7 +6,10 @@ from core.records import Record
 
 
 def of(record: Record) -> type[Engine]:
-    """The engine a record was made with; the bare contract where it has no plug-in here."""
-    if record.engine not in plugins.names("engines"):
-        return Engine
-    return plugins.load("engines", record.engine)
+    """The engine a record was made with."""
+    return named(record.engine)
+
+
+def named(name: str) -> type[Engine]:
+    """An engine by name; the bare contract where it has no plug-in here."""
+    return plugins.load("engines", name) if name in plugins.names("engines") else Engine

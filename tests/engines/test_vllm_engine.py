@@ -11,7 +11,8 @@ import pytest
 from checkpoints import checkpoint
 from core.engine import Description, WrongCheckpoint
 from engines import _vllm_environment, _vllm_facts, _vllm_log
-from engines.vllm import _kv_cache_tokens
+from engines.vllm import VllmEngine, _kv_cache_tokens
+from running import session
 from tests import models
 
 LINES = [  # as vLLM 0.26.0 and 0.32.0 write them on a GPU
@@ -118,7 +119,12 @@ def test_a_contradiction_fails_the_record(tmp_path: Path) -> None:
     base = checkpoint.read(models.write_model(tmp_path / "m"))
     served = served_with(kernels={})
     with pytest.raises(WrongCheckpoint, match="declares no quantization"):
-        _vllm_facts.check_served(base, served, allow_fallback=True)
+        session.check_method(base, served, VllmEngine)
+
+
+@pytest.mark.parametrize("served_as", ["gptq", "auto_gptq", "gptq_marlin"])
+def test_vllm_has_names_of_its_own_for_a_method(served_as: str) -> None:
+    assert VllmEngine.method(served_as) == "gptq" and VllmEngine.method(None) is None
 
 
 @pytest.mark.parametrize("table", ["embed_tokens", "word_embeddings", "embed_in", "wte"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reporting.contents import changes, document
-from reporting.contents.changes import Comparison
+from reporting.contents.changes import RunComparison
 from reporting.deciding import runs, study
 from reporting.formats import _history_page as history_page
 from reporting.formats import html as page
@@ -164,7 +164,9 @@ def test_a_history_is_drawn_and_axe_finds_nothing(browser: Any, tmp_path: Path) 
         write(tmp_path / "records", typical(**when))
     known = runs.runs(reading.read([tmp_path / "records"]))
     file = tmp_path / "history.html"
-    history = Comparison(model="tiny", tables=changes.history_tables(known), changes=[], runs=known)
+    history = RunComparison(
+        model="tiny", tables=changes.history_tables(known), changes=[], runs=known
+    )
     file.write_text(history_page.html(history), encoding="utf-8")
     context = browser.new_context(viewport=PHONE)
     shown, troubles = context.new_page(), []
