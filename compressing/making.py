@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +15,9 @@ from compressing.calibration import Calibration
 from compressing.preflight import Plan
 from compressing.settings import Settings
 from core import machine, plugins, records
+from core.cli import Progress
 from core.errors import UserError
 from core.scheme import Scheme
-
-Progress = Callable[[str, int, int], None]
 
 
 class CompressionFailed(Exception):

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from checkpoints import loading
 from compressing.preflight import Plan
 from compressing.settings import Settings
+from core.cli import Progress
 from core.scheme import Scheme
 
 if TYPE_CHECKING:
     from llmcompressor.modifiers import Modifier
 
 TokenRows = list[list[int]]
-Progress = Callable[[str, int, int], None]
 
 
 def oneshot(

@@ -18,6 +18,7 @@ from rich.markup import escape
 from core.errors import UserError
 from core.options import flattened
 
+Progress = Callable[[str, int, int], None]  # of a step, how much of it is done, of how much
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130

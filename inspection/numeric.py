@@ -7,7 +7,6 @@ One chunk of rows is in memory at a time.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,11 +17,11 @@ from checkpoints.headers import Tensor
 from checkpoints.modules import Module, size
 from checkpoints.truth import Layers
 from core import plugins
+from core.cli import Progress
 from core.errors import UserError
 from inspection import decompress
 from inspection.decompress import Codec
 
-Progress = Callable[[str, int, int], None]
 NORM_TOLERANCE = 0.01  # relative; a norm converted from FP32 to BF16 differs by less
 FP8_LEVELS, FP8_TOP = 253, (0x7E, 0xFE)  # E4M3: 256 codes less two NaN and a second zero
 FP4_LEVELS, FP4_TOP = 15, (7, 15)

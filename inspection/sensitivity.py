@@ -8,19 +8,18 @@ In a rotated model nothing inside can be exchanged, and only the whole is measur
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from checkpoints.modules import FUSED, Module, size
 from checkpoints.truth import Layers
+from core.cli import Progress
 from core.errors import UserError
 from inspection import decompress
 from inspection.numeric import Folded
 from inspection.reference import Reference
 
-Progress = Callable[[str, int, int], None]
 SHARE, BUDGET = 0.5, 0.10  # of the divergence to remove; of the checkpoint's bytes to pay
 
 

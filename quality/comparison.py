@@ -13,8 +13,8 @@ from core import plugins
 from core.errors import UserError
 from core.measure import Measure, Paired, TaskScores
 from core.records import Record
+from core.stats import CONFIDENCE
 from quality.paired import (
-    CONFIDENCE,
     Comparison,
     Verdict,
     compare,

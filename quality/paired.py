@@ -17,12 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from core.stats import CONFIDENCE
+from quality.significance import RESAMPLES, mcnemar, sign_flips
 from quality.significance import holm as holm
-from quality.significance import mcnemar, sign_flips
 
-CONFIDENCE = 0.95
 POWER = 0.9
-RESAMPLES = 4000
 FEWEST = 10  # documents of a task that say anything at all
 MARGIN = 0.01  # one point of a score between 0 and 1
 
@@ -53,11 +52,6 @@ class Comparison:
     margin: float
     verdict: Verdict
     documents_needed: int | None
-
-    @property
-    def real(self) -> bool:
-        """Whether there is a difference at all, whichever way, at the 5 % level."""
-        return self.p_value < 1 - CONFIDENCE
 
 
 class Interval(NamedTuple):

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from core.records import Figure
+from core.stats import CONFIDENCE
 from core.words import full_text, span_text, value_text
-from quality.paired import CONFIDENCE
 from quality.tasks import primary
 from reporting.contents.cells import (
     EMPTY,

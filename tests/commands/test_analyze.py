@@ -190,7 +190,8 @@ def test_terminal_codes_in_names_are_not_sent_to_the_terminal(command, tmp_path:
     done = command("analyze.py", "m")
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout and "\x07" not in done.stdout and "\\x1b]0;" in done.stdout
-    assert json.loads(command("analyze.py", "m", "--json").stdout)
+    (printed,) = json.loads(command("analyze.py", "m", "--json").stdout)
+    assert printed["overview"]["method"] == declared["quant_method"]
 
 
 def test_one_that_is_none_spoils_no_other(run, base: Path, int4: Path, tmp_path: Path) -> None:

@@ -101,9 +101,9 @@ def test_mutated_checkpoints(good: list[Path], draw: st.DataObject) -> None:
         result = results.inspect(str(folder), results.Settings(), lambda *_: None)
         with cli.out.capture() as output:
             analysis.show(result, everything=False)
-        assert output.get().encode() and json.dumps(result.as_json())
+        assert output.get().encode() and json.loads(json.dumps(result.as_json()))["name"]
         layers = truth.layers(checkpoint.read(folder))
-        assert json.dumps(overview(layers, base_bytes=1000)[0].as_json())
+        assert overview(layers, base_bytes=1000)[0].as_json()["base_bytes"] == 1000
         assert all(map(str.isprintable, target.split_problems(layers, parts=2)))
     except UserError as problem:
         assert str(problem) and "\n" not in str(problem) and len(str(problem)) < 3000
