@@ -32,9 +32,9 @@ def verify(
     except UserError as problem:
         return [str(problem)]
     compressed = {name for name, module in stored.modules.items() if module.compressed}
-    asked = {str(finding).partition(":")[0] for finding in findings}
-    findings += [f"{layer}: not compressed" for layer in sorted(set(layers) - compressed - asked)]
-    extra = sorted(compressed - set(layers) - asked)
+    named = {str(finding).partition(":")[0] for finding in findings}
+    findings += [f"{layer}: not compressed" for layer in sorted(set(layers) - compressed - named)]
+    extra = sorted(compressed - set(layers) - named)
     findings += [f"{layer}: compressed although it should not be" for layer in extra]
     if scheme.kv_cache_bits and (stored.declared is None or stored.declared.kv_cache is None):
         findings.append("no KV-cache scales are declared although the scheme calibrates them")

@@ -35,8 +35,8 @@ def run(
     """
     job = Job("answers", questions or Questions())
     session.prepare(engine, [job.measure], log.parent)
-    asked = Session(path=path, engine=engine, options=options, jobs=[job], allow_fallback=True)
-    result = session.run(asked, log, timeout_s=TIMEOUT_S)
+    load = Session(path=path, engine=engine, options=options, jobs=[job], allow_fallback=True)
+    result = session.run(load, log, timeout_s=TIMEOUT_S)
     return Runtime(
         served=result.description,
         answers=result.raw.get(job, {}).get("answers", []),

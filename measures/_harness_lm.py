@@ -132,12 +132,12 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
             self.empty[request.task_name] += not texts[n].strip()
         return [texts[n] for n in range(len(prepared))]
 
-    def _prepare(self, context: str, asked: dict[str, Any]) -> tuple[TokenIds, Sampling]:
+    def _prepare(self, context: str, gen_kwargs: dict[str, Any]) -> tuple[TokenIds, Sampling]:
         """Token ids and how they are answered.
 
         Where both do not fit, the answer is shortened first, then the prompt loses its beginning.
         """
-        settings = normalize_gen_kwargs(dict(asked))
+        settings = normalize_gen_kwargs(dict(gen_kwargs))
         until = settings["until"]
         ids = self.tok_encode(context)
         shortened, room = maybe_truncate(

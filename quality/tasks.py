@@ -147,13 +147,13 @@ def _check(task: Any, settings: Tasks) -> None:
         raise UserError(f"{name} shows the model pictures or sound: only text is asked here")
     if task.OUTPUT_TYPE != "generate_until":
         return
-    asked = dict(task.config.generation_kwargs or {})
-    drawn = asked.get("do_sample", float(asked.get("temperature") or 0) > 0)
-    if drawn and "temperature" not in asked:
+    gen_kwargs = dict(task.config.generation_kwargs or {})
+    drawn = gen_kwargs.get("do_sample", float(gen_kwargs.get("temperature") or 0) > 0)
+    if drawn and "temperature" not in gen_kwargs:
         raise UserError(f"{name} says do_sample and no temperature to draw with")
     left = [
         key
-        for key, value in asked.items()
+        for key, value in gen_kwargs.items()
         if key not in FOLLOWED
         and value not in (None, *NEUTRAL.get(key, ()))
         and (drawn or key not in DRAWING)
@@ -168,10 +168,10 @@ def _check(task: Any, settings: Tasks) -> None:
 def _set_shots(task: Any, settings: Tasks) -> None:
     """Shots and their seed. Raises `UserError` for a wanted split that is empty."""
     own = task.get_config("num_fewshot")
-    asked = settings.num_fewshot
+    wanted = settings.num_fewshot
     source = task.config.fewshot_split or task.config.training_split
     usual = (SHOTS if source else 0) if own is None else own
-    shots = usual if asked is None or own == 0 else asked
+    shots = usual if wanted is None or own == 0 else wanted
     task.set_config(key="num_fewshot", value=shots)
     task.set_fewshot_seed(seed=settings.seed)
     if not len(task.eval_docs):

@@ -30,8 +30,8 @@ def write_records(folder: Path, count: int) -> int:
     while written < count:
         run += 1
         stamp = f"2026-01-01T{run // 3600:02d}:{run // 60 % 60:02d}:{run % 60:02d}+00:00"
-        made = report_case.typical(run_id=f"run{run:05d}", started=stamp, ended=stamp)
-        for record in made[: count - written]:
+        records = report_case.typical(run_id=f"run{run:05d}", started=stamp, ended=stamp)
+        for record in records[: count - written]:
             home = folder / f"tiny-{record.subject.scheme}"
             home.mkdir(parents=True, exist_ok=True)
             if record.raw and "repeats" in record.raw:

@@ -86,9 +86,9 @@ def main(
     for name, result in results.items():
         if result != "killed":
             print(f"{result}: {change(name, known[name])}")
-    told = Counter(results.values())
-    share = 100 * told["killed"] / len(chosen)
-    print(", ".join(f"{number} {result}" for result, number in told.most_common()), end=" ")
+    counts = Counter(results.values())
+    share = 100 * counts["killed"] / len(chosen)
+    print(", ".join(f"{number} {result}" for result, number in counts.most_common()), end=" ")
     print(f"of {len(chosen)} mutants ({len(known):,} could be made): {share:.1f} % killed")
     raise SystemExit(share < at_least)
 

@@ -73,10 +73,10 @@ def _point(study: Study, candidate: Candidate, key: str, loss: LossOf, label: st
         whole = 100.0 if loss is _weights else 0.0
         return Point(candidate.scheme, 1.0, None, None, whole, None, None, "base", text="the base")
     ratio = study.speed_up(candidate, key)
-    lost = loss(study, candidate)
-    if ratio is None or lost is None:
+    loss_values = loss(study, candidate)
+    if ratio is None or loss_values is None:
         return None
-    value, low, high = lost
+    value, low, high = loss_values
     drop = significant(value)
     if low is not None and high is not None:
         drop += f" ({significant(low)} to {significant(high)})"
@@ -85,7 +85,7 @@ def _point(study: Study, candidate: Candidate, key: str, loss: LossOf, label: st
         ratio.value,
         ratio.low,
         ratio.high,
-        *lost,
+        *loss_values,
         kind(candidate),
         text=f"speed-up {ratio_text(ratio)}, {label}: {drop}",
     )
