@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.errors import UserError
 from core.strict_json import loads
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NAMES = "*-????????T??????Z-??????.json"
 
 
@@ -55,7 +55,9 @@ class Subject(BaseModel):
 class Record(BaseModel):
     """One measure on one checkpoint. `status` is ok, failed or unsupported (see `reason`).
 
-    `round` counts the fresh loads of a run; of rounds taken together it is their number.
+    `round` counts the fresh loads of a run; of rounds taken together it is their number. `looks` is
+    how often the run meant to look at its rounds before it stopped (see `--rounds auto`).
+    `contention` is what else the machine did meanwhile, None where that was not watched (version 1).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -63,6 +65,7 @@ class Record(BaseModel):
     schema_version: int = SCHEMA_VERSION
     run_id: str
     round: int = 1
+    looks: int = 1
     kind: Literal["performance", "quality"]
     measure: str
     status: Literal["ok", "failed", "unsupported"]
@@ -75,6 +78,7 @@ class Record(BaseModel):
     figures: dict[str, Figure]
     raw: dict[str, Any] | None
     machine: dict[str, Any]
+    contention: dict[str, float] | None = None
     command: list[str]
     started: str
     ended: str
