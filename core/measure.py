@@ -182,7 +182,10 @@ class Measure:
     and 1 of the same documents, by which quality is judged; figures of such a measure are called
     `TASK/METRIC`. Both raise `UserError` where the two cannot be paired. `raw_types` are the types
     of raw lists by name, all of one length: records with others are refused when they are read.
-    `reusable` tells whether a record with these settings may be used again.
+    `reusable` tells whether a record with these settings may be used again. `counted`: its figures
+    are counted rather than timed, so that other runs' may be compared (see `core.context`). `merge`
+    makes one of the raw values that records of one context have, oldest first; without it the one
+    that was `asked` most counts, of equals the newest.
     """
 
     summary: str
@@ -203,3 +206,6 @@ class Measure:
     scores: Callable[[Raw, Raw], TaskScores] | None = None
     raw_types: dict[str, Any] = field(default_factory=dict)
     reusable: Callable[[Any], bool] = lambda settings: True
+    counted: bool = False
+    merge: Callable[[list[Raw]], Raw] | None = None
+    asked: Callable[[dict[str, Any]], float] = lambda settings: 1.0

@@ -57,7 +57,7 @@ class Record(BaseModel):
 
     `round` counts the fresh loads of a run; of rounds taken together it is their number. `looks` is
     how often the run meant to look at its rounds before it stopped (see `--rounds auto`).
-    `contention` is what else the machine did meanwhile, None where that was not watched (version 1).
+    `contention` is what else the machine did meanwhile, None where nobody watched (schema 1).
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -107,6 +107,7 @@ MEASURE = Measure(
     options=_requests.LoadOptions,
     plan=_requests.plan,
     when="last",
+    counted=True,
     shown=Shown(
         place=3,
         title="Memory",
