@@ -65,8 +65,12 @@ def context(record: Record) -> Context:
 
 
 def conditions(record: Record) -> Context:
-    """`context` without the run: what two runs must share for one to be held against the other."""
-    return {name: value for name, value in context(record).items() if name != "run"}
+    """`context` without run and libraries: what two runs must share to be held against each other.
+
+    What changed between them may well be a library.
+    """
+    free = {"run", *LIBRARIES, "lm-eval"}
+    return {name: value for name, value in context(record).items() if name not in free}
 
 
 def differences(first: Context, second: Context) -> list[str]:
@@ -122,8 +126,9 @@ def _flat(values: dict[str, Any], prefix: str, free: Iterable[str] = ()) -> Cont
 
 
 def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    several = isinstance(value, list | tuple)
+    text = json.dumps(value, sort_keys=True, default=str) if several else str(value)
     if len(text) <= LONG:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{len(value)} of one's own ({digest})" if isinstance(value, list | tuple) else digest
+    return f"{len(value)} of one's own ({digest})" if several else digest

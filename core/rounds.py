@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from core.contention import contended
 from core.records import Figure, Record
-from core.stats import estimate
+from core.stats import over_loads
 
 Key = tuple[str, ...]
 
@@ -24,32 +25,40 @@ def key(record: Record) -> Key:
     return (*place, json.dumps(record.settings, sort_keys=True, default=str))
 
 
-def merged(records: Iterable[Record]) -> list[Record]:
-    """Records with the rounds of each measure taken together, in the order they began."""
-    groups: dict[Key, list[Record]] = {}
-    for record in records:
-        groups.setdefault(key(record), []).append(record)
-    return [merge(group) for group in groups.values()]
+def newest_of_each(records: Iterable[Record]) -> list[Record]:
+    """One record a round, in their order: a round that was measured again counts as its last."""
+    by_round: dict[int, Record] = {}
+    for record in sorted(records, key=lambda record: record.ended):
+        by_round[record.round] = record
+    return [by_round[number] for number in sorted(by_round)]
 
 
 def merge(rounds: list[Record]) -> Record:
-    """One record of several rounds, oldest first: the last one, with figures over loads.
+    """One record of the rounds that `newest_of_each` gives: the last one, with figures over loads.
 
     A round that failed fails all of it: a checkpoint that answers in two loads of three is no
-    candidate. Raw values are the last round's.
+    candidate. Rounds beside which the machine did something else are left out where others are
+    not. Raw values are the last round's.
     """
     last = rounds[-1]
-    if len(rounds) == 1:
+    if last.kind != "performance":
         return last
     bad = next((record for record in rounds if record.status != "ok"), None)
     if bad is not None:
-        reason = f"round {bad.round}: {bad.reason}"
+        some = any(record.status == "ok" for record in rounds)
+        reason = f"round {bad.round}: {bad.reason}" if some else bad.reason
         return bad.model_copy(update={"reason": reason, "ended": last.ended})
+    rounds = quiet(rounds) or rounds
     names = [name for name in last.figures if all(name in r.figures for r in rounds)]
     figures = {name: _over_loads([r.figures[name] for r in rounds]) for name in names}
     return last.model_copy(update={"figures": figures, "round": len(rounds)})
 
 
+def quiet(rounds: Iterable[Record]) -> list[Record]:
+    """The rounds beside which the machine did nothing else."""
+    return [r for r in rounds if r.contention is None or contended(r.contention) is None]
+
+
 def _over_loads(figures: list[Figure]) -> Figure:
-    over_loads = estimate([figure.value for figure in figures])
-    return figures[-1].model_copy(update=asdict(over_loads))
+    over = over_loads([figure.value for figure in figures])
+    return figures[-1].model_copy(update=asdict(over))

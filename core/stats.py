@@ -1,7 +1,11 @@
-"""Repeats to one figure: median, Student-t interval, coefficient of variation and its label.
+"""Values to one figure: of repeats within a load, of loads, of documents, with its interval.
 
-Reports call `ratio`, so it takes scipy.special (0.20 s to import beside numpy) and not scipy.stats
-(0.64 s); tests/core/test_stats.py holds every interval against scipy.stats.
+Repeats within a load share its memory layout and its minute, so they give a value and their spread,
+no interval. Loads give one: of their logarithms, for times and rates vary by factors. The figure is
+then the geometric mean and its interval never reaches below 0.
+
+Reports reckon with loads, so that takes scipy.special (0.20 s to import beside numpy) and not
+scipy.stats (0.64 s); tests/core/test_stats.py holds every interval against scipy.stats.
 """
 
 import math
@@ -17,14 +21,17 @@ Stability = Literal["stable", "noisy", "unstable"]
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A figure and the `values` of its repeats. One repeat gives no interval and no label."""
+    """A figure and the `values` it is made of.
+
+    `cv` is their coefficient of variation, `stability` its label: of loads only.
+    """
 
     value: float
     values: list[float]
-    low: float | None
-    high: float | None
-    cv: float | None
-    stability: Stability | None
+    low: float | None = None
+    high: float | None = None
+    cv: float | None = None
+    stability: Stability | None = None
 
     def within(self, low: float | None, high: float | None) -> "Estimate":
         """The same figure with an interval of its own."""
@@ -32,22 +39,52 @@ class Estimate:
 
 
 def estimate(values: list[float]) -> Estimate:
-    """Median of `values`, with the 95 % Student-t interval of their mean.
+    """The median of repeats within one load, and how much they vary; no interval.
 
     Raises ValueError for no values or one that is not finite: a figure is absent or it is right.
     """
+    _check(values)
+    return Estimate(value=statistics.median(values), values=values, cv=_cv(values))
+
+
+def over_loads(values: list[float]) -> Estimate:
+    """The geometric mean of one value a load, with the 95 % interval of the mean logarithm.
+
+    Values that are not all above 0, such as a share that may be nothing, give their mean and no
+    interval. Raises ValueError as `estimate` does.
+    """
+    _check(values)
+    if len(values) == 1:
+        return Estimate(value=values[0], values=values)
+    cv = _cv(values)
+    label = None if cv is None else _label(abs(cv))
+    if min(values) == max(values):  # as counts are: exact, which logarithms would not keep
+        same = values[0]
+        return Estimate(value=same, values=values, low=same, high=same, cv=cv, stability=label)
+    if min(values) <= 0:
+        mean = statistics.fmean(values)
+        return Estimate(value=mean, values=values, cv=cv, stability=label)
+    logs = [math.log(value) for value in values]
+    centre = statistics.fmean(logs)
+    half = _t(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    return Estimate(
+        value=math.exp(centre),
+        values=values,
+        low=math.exp(centre - half),
+        high=math.exp(centre + half),
+        cv=cv,
+        stability=label,
+    )
+
+
+def _check(values: list[float]) -> None:
     if not values or not all(map(math.isfinite, values)):
         raise ValueError(f"no figure can be made of {values}")
-    middle = statistics.median(values)
-    if len(values) == 1:
-        return Estimate(value=middle, values=values, low=None, high=None, cv=None, stability=None)
-    mean, spread = statistics.fmean(values), statistics.stdev(values)
-    half = _t(len(values) - 1) * spread / math.sqrt(len(values))
-    cv = spread / mean if mean else None
-    label = None if cv is None else _label(abs(cv))
-    return Estimate(
-        value=middle, values=values, low=mean - half, high=mean + half, cv=cv, stability=label
-    )
+
+
+def _cv(values: list[float]) -> float | None:
+    mean = statistics.fmean(values)
+    return statistics.stdev(values) / mean if len(values) > 1 and mean else None
 
 
 def mean_of(scores: list[float]) -> Estimate:
@@ -88,7 +125,7 @@ def _label(cv: float) -> Stability:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """One checkpoint's figure over another's, with a 95 % interval when both have repeats."""
+    """One checkpoint's figure over another's, with a 95 % interval where loads give one."""
 
     value: float
     low: float | None
@@ -98,18 +135,3 @@ class Ratio:
     def separated(self) -> bool:
         """Whether the interval excludes 1: only then is one faster (or smaller) than the other."""
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
-
-
-def ratio(values: list[float], base: list[float]) -> Ratio:
-    """Geometric mean of `values` over that of `base`, Welch's interval on the logarithms."""
-    logs, base_logs = [math.log(v) for v in values], [math.log(v) for v in base]
-    centre = statistics.fmean(logs) - statistics.fmean(base_logs)
-    if len(logs) < 2 or len(base_logs) < 2:
-        return Ratio(value=math.exp(centre), low=None, high=None)
-    a = statistics.variance(logs) / len(logs)
-    b = statistics.variance(base_logs) / len(base_logs)
-    if a + b == 0:
-        return Ratio(value=math.exp(centre), low=math.exp(centre), high=math.exp(centre))
-    degrees = (a + b) ** 2 / (a**2 / (len(logs) - 1) + b**2 / (len(base_logs) - 1))
-    half = _t(degrees) * math.sqrt(a + b)
-    return Ratio(value=math.exp(centre), low=math.exp(centre - half), high=math.exp(centre + half))

@@ -79,23 +79,26 @@ def with_unit(text: str, unit: str) -> str:
 
 
 def figure_text(figure: "Figure", shown_in: str = "") -> str:
-    """The value and half of its 95 % interval where it has one, without unit: `220 ±72.0`.
+    """The value with the ends of its 95 % interval where it has one, without unit.
 
-    Bytes have their unit: `9.75 MiB`.
+    `220 (198 to 245)`. Bytes have their unit: `9.75 MiB`.
     """
     factor, unit = scale(figure.value, figure.unit, shown_in)
-    text = _number(figure.value * factor, unit)
-    if figure.low is not None and figure.high is not None and figure.high != figure.low:
-        text += f" ±{_number((figure.high - figure.low) / 2 * factor, unit)}"
-    return with_unit(text, unit) if figure.unit == "bytes" else text
+    text = with_unit(_number(figure.value * factor, unit), unit if figure.unit == "bytes" else "")
+    if figure.low is None or figure.high is None or figure.high == figure.low:
+        return text
+    low, high = (_number(end * factor, unit) for end in (figure.low, figure.high))
+    return f"{text} ({low} to {high})"
 
 
 def full_text(figure: "Figure", shown_in: str = "") -> str:
-    """A figure with its interval and unit, for where no heading names the unit: `220 ±72.0 ms`."""
+    """A figure with unit and interval, where no heading names the unit: `220 ms (198 to 245)`."""
     text = figure_text(figure, shown_in)
     if figure.unit == "bytes":
         return text
-    return with_unit(text, scale(figure.value, figure.unit, shown_in)[1])
+    value, bracket, interval = text.partition(" (")
+    unit = scale(figure.value, figure.unit, shown_in)[1]
+    return with_unit(value, unit) + bracket + interval
 
 
 def heading(title: str, unit: str, shown_in: str = "") -> str:
@@ -130,17 +133,8 @@ def ratio_inside(ratio: Ratio) -> str:
 
 
 def over_what(rounds: list[int]) -> str:
-    """What intervals are over: repeats within a load, or fresh loads, `rounds` of them."""
-    several = [str(number) for number in sorted(rounds) if number > 1]
-    loads = f"{join(several, 'or')} fresh loads" if several else ""
-    if loads and len(several) == len(rounds):
-        return loads
-    return f"{loads}, of what was loaded once over repeats" if loads else "repeats within one load"
-
-
-def more_of(rounds: list[int]) -> str:
-    """The option that makes more of what intervals are over."""
-    return "--rounds" if max(rounds, default=1) > 1 else "--repeats"
+    """What intervals are over: `3 fresh loads`, `3 or 5 fresh loads`."""
+    return f"{join([str(number) for number in sorted(rounds) if number > 1], 'or')} fresh loads"
 
 
 def join(names: list[str], last: str = "and") -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from checkpoints import checkpoint, models
 from core import plugins, records
 from core.engine import Options
+from core.figures import figures_of
 from core.machine import probe
 from core.measure import Job, ServedBase
 from core.records import Figure, Record, Subject
@@ -190,22 +191,6 @@ def completed(
             "ended": records.now().isoformat(),
         }
     )
-
-
-def figures_of(name: str, raw: dict[str, Any]) -> dict[str, Figure]:
-    """A measure's figures with their units. Raises ValueError or ArithmeticError for bad values."""
-    measure = plugins.load("measures", name)
-    quantities = measure.quantities_of(raw) | measure.quantities
-    return {
-        figure: Figure.model_validate(
-            {
-                "unit": quantities[figure].unit,
-                "better": quantities[figure].better,
-                **asdict(estimate),
-            }
-        )
-        for figure, estimate in measure.figures(raw).items()
-    }
 
 
 def subject_of(identity: models.Identity) -> Subject:

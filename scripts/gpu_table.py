@@ -28,7 +28,7 @@ from checkpoints import checkpoint, models
 from checkpoints.checkpoint import EMBEDDING, Checkpoint
 from core import cli, plugins
 from core.records import Record, load_all
-from core.stats import ratio
+from reporting.deciding.blocks import Blocks
 from scripts.gpu_rows import rows
 
 # Output throughput against BF16: Llama-3.1-8B on one H200, 100 prompts offline, vLLM 0.7.3
@@ -124,26 +124,34 @@ def family(scheme: str) -> str:
     return scheme.removesuffix("-RTN").removesuffix("-AWQ")
 
 
+Rounds = dict[int, Record]  # of one scheme at one load
+
+
 def lines(records: Iterable[Record], of: Sizes, roofline: dict[str, Any]) -> list[Line]:
-    """A line per scheme and load; of several records the last one counts."""
-    latest: dict[tuple[str, int, int, int], Record] = {}
+    """A line per scheme and load; of several records of a round the last one counts."""
+    latest: dict[tuple[str, int, int, int], Rounds] = {}
     for record in records:
         if record.status == "ok" and record.measure in ("sequential", "batch"):
             load = record.settings
             place = (load["prompt_tokens"], load["max_new_tokens"], users(record))
-            latest[(record.subject.scheme, *place)] = record
+            latest.setdefault((record.subject.scheme, *place), {})[record.round] = record
     return [
-        _line(record, latest.get(("BASE", *key[1:])), of, roofline)
-        for key, record in latest.items()
+        _line(rounds, latest.get(("BASE", *key[1:])), of, roofline)
+        for key, rounds in latest.items()
     ]
 
 
-def _line(record: Record, base: Record | None, of: Sizes, roofline: dict[str, Any]) -> Line:
+def _line(rounds: Rounds, base: Rounds | None, of: Sizes, roofline: dict[str, Any]) -> Line:
+    record = rounds[max(rounds)]
     figure = record.figures["output_tokens_per_s"]
     scheme = record.subject.scheme
     against = None
-    if base is not None and base is not record:
-        against = ratio(figure.values, base.figures["output_tokens_per_s"].values)
+    if base is not None and base is not rounds:
+        values = {
+            name: {r: record.figures["output_tokens_per_s"].value for r, record in each.items()}
+            for name, each in (("BASE", base), (scheme, rounds))
+        }
+        against = Blocks(values, "higher").ratio(scheme, "BASE")
     return Line(
         scheme=scheme,
         prompt_tokens=record.settings["prompt_tokens"],

@@ -94,8 +94,8 @@ def _notes(study: Study, budget: int | None) -> list[str]:
         )
     elif study.rounds == [1] and len(study.candidates) > 1:
         notes.append(
-            "Speed is of one load of each checkpoint, and loads can differ by more than the "
-            "repeats of one: pipeline.py --rounds 3 takes turns over fresh ones."
+            "Speed is of one load of each checkpoint. Loads differ by themselves, so no scheme is "
+            "called faster: pipeline.py --rounds auto takes turns over fresh ones."
         )
     engine = study.context.get("engine", "")
     if engines.named(engine).simulated:

@@ -39,6 +39,7 @@ def _columns(study: Study, key: str) -> list[Column]:
     for name, quantity in measure.quantities.items() if measure else ():
         if quantity.in_summary:
             title, cell = quantity_columns(study, key, name, quantity)[0]
+            cell = _bare(cell)
             if load and not columns:
                 cell = _with_speed_up(study, key, name, cell)
             columns.append((f"{load}, {title}" if load else title, cell))
@@ -46,7 +47,7 @@ def _columns(study: Study, key: str) -> list[Column]:
 
 
 def _with_speed_up(study: Study, key: str, name: str, cell: MakeCell) -> MakeCell:
-    """Cells with the ratio to the base in brackets: `3,515 ±62.6 (1.43x)`, `(~)` in the noise."""
+    """Cells with the ratio to the base in brackets: `3,515 (1.43x)`, `(~)` in the noise."""
 
     def both(candidate: Candidate) -> Cell:
         alone, ratio = cell(candidate), study.speed_up(candidate, key, name)
@@ -59,14 +60,26 @@ def _with_speed_up(study: Study, key: str, name: str, cell: MakeCell) -> MakeCel
     return both
 
 
+def _bare(cell: MakeCell) -> MakeCell:
+    """The values alone: their intervals are in the report."""
+
+    def bare(candidate: Candidate) -> Cell:
+        alone = cell(candidate)
+        return Cell(alone.text.partition(" (")[0], alone.value, alone.tone)
+
+    return bare
+
+
 def _legend(study: Study, rows: list[list[Cell]]) -> list[str]:
     texts = [cell.text for row in rows for cell in row]
-    lines = []
-    if any("±" in text for text in texts):
-        lines.append(f"± is half of the 95 % interval over {over_what(study.rounds)}")
-    if any(text.endswith(("x)", "(~)")) for text in texts):
-        lines.append("(1.43x): speed-up over BASE; (~): indistinguishable from BASE")
-    return lines
+    if not any(text.endswith(("x)", "(~)")) for text in texts):
+        return []
+    if max(study.rounds, default=1) == 1:
+        return ["(~): one load each does not tell schemes apart"]
+    return [
+        f"over {over_what(study.rounds)}; (1.43x): speed-up over BASE; (~): indistinguishable "
+        "from it"
+    ]
 
 
 def _unstable(study: Study) -> list[str]:

@@ -4,7 +4,7 @@ A table whose column nobody can fill leaves that column out; a cell that one sch
 `-`, with the reason under "what is missing".
 """
 
-from core.words import join, over_what
+from core.words import join
 from reporting.contents.cells import (
     Cell,
     Column,
@@ -45,15 +45,17 @@ def of_measure(study: Study, key: str) -> Table:
 
 def _over(study: Study, key: str) -> str:
     """What the intervals of a measure are over, and what its speed-up is of."""
-    if measures.load(key):
-        compared = measures.quantity(key, measures.headline(key))
-        return (
-            f"± is half of the 95 % interval over {over_what(study.rounds)}; speed-up: of the "
-            f"{compared.title if compared else 'first column'}; ~: indistinguishable from BASE, "
-            "its interval includes 1"
-        )
-    several = join([str(number) for number in study.rounds], "or")
-    return "one load each: no interval" if study.rounds in ([], [1]) else f"{several} loads each"
+    if max(study.rounds, default=1) == 1:
+        return "one load each: no interval, and no scheme is called faster"
+    several = f"{join([str(number) for number in study.rounds], 'or')} fresh loads each"
+    interval = f"in brackets the ends of the 95 % interval; {several}"
+    if not measures.load(key):
+        return interval
+    compared = measures.quantity(key, measures.headline(key))
+    return (
+        f"{interval}; speed-up: of the {compared.title if compared else 'first column'}, round by "
+        f"round, at 95 % over all schemes together; ~: indistinguishable from BASE"
+    )
 
 
 def missing(study: Study) -> Table:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.records import Figure, Record
-from core.stats import Ratio, ratio
+from core.stats import Ratio
 from reporting.reading.results import Stored
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ class Candidate:
         """Its records by key, performance first."""
         return self.performance | self.quality
 
+    def finished(self, key: str) -> bool:
+        """Whether a measure of speed or memory finished."""
+        return key in self.performance and self.performance[key].record.status == "ok"
+
     def record(self, key: str) -> Record | None:
         """Its record of a measure where that finished."""
         stored = self.performance.get(key) or self.quality.get(key)
@@ -74,13 +78,13 @@ class Candidate:
         return stored.record.reason or stored.record.status
 
 
-def advantage(figure: Figure | None, other: Figure | None) -> Ratio | None:
-    """`figure` over `other`, turned round where less is better; None without both."""
-    if figure is None or other is None or min(*figure.values, *other.values) <= 0:
+def plain_ratio(figure: Figure, other: Figure) -> Ratio | None:
+    """`figure` over `other`, turned round where less is better; None where one is not above 0."""
+    if min(figure.value, other.value) <= 0:
         return None
-    if figure.better == "lower":
-        return ratio(other.values, figure.values)
-    return ratio(figure.values, other.values)
+    turned = figure.better == "lower"
+    value = other.value / figure.value if turned else figure.value / other.value
+    return Ratio(value=value, low=None, high=None)
 
 
 def same_weights(first: Record, second: Record) -> bool:

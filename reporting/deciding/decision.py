@@ -1,10 +1,11 @@
-"""Which scheme to deploy: gates first, then the best that the repeats tell from the next.
+"""Which scheme to deploy: gates first, then the best that loads tell apart from the next.
 
 The rule (docs/report.md): a scheme that was not served, failed its quality gate or does not fit the
-memory budget is out, whatever its speed. Of the others the best wins for a use case; those that the
-intervals do not tell from it tie, and ties go to the least lossy, then the simplest. A compressed
-scheme wins only when its quality *passed*: where that is open the outcome is undecided and says
-what would decide it. Everything here is a pure function of records.
+memory budget is out, whatever its speed. Of the others the best wins for a use case; those that are
+indistinguishable from it tie, and ties go to the least lossy, then the simplest. It is decided when
+no other may be better by more than 5 %, and a compressed scheme wins only when its quality
+*passed*: otherwise the outcome is undecided and says what would decide it. Everything here is a
+pure function of records.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from core.words import join
 from reporting.deciding import reasons
 from reporting.deciding.deploy import serve_command
 from reporting.deciding.gates import accepted, gate, too_large
-from reporting.deciding.ranking import Rated, UseCase, metric, winner
+from reporting.deciding.ranking import Ranking, Rated, UseCase, metric
 from reporting.deciding.study import Study
 
 
@@ -86,22 +87,20 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
             sentence="Undecided: there is nothing to compare.",
             to_decide=[reasons.measure_command(study)],
         )
-    lead, tied = winner(rated, use_case)
+    ranking = Ranking(study, use_case, rated)
+    lead = ranking.lead
     safe = [each for each in rated if accepted(each.candidate)]
-    safest = lead if lead in safe else winner(safe, use_case)[0] if safe else None
-    commands = reasons.to_decide(study, lead, tied, use_case)
+    safest = lead if lead in safe else ranking.winner(safe) if safe else None
+    commands = reasons.to_decide(ranking)
     losers += [
-        Loser(
-            scheme=each.candidate.scheme,
-            reason=reasons.lost_reason(each, lead, safest, tied, use_case),
-        )
+        Loser(scheme=each.candidate.scheme, reason=reasons.lost_reason(ranking, each, safest))
         for each in rated
         if each is not safest
     ]
-    sentence = reasons.lead_sentence(study, lead, tied, use_case)
-    decided = not commands and accepted(lead.candidate)
+    sentence = reasons.lead_sentence(ranking)
+    decided = not commands and not ranking.rivals and accepted(lead.candidate)
     if not decided:
-        sentence = reasons.undecided_sentence(lead, tied, safest, sentence, use_case)
+        sentence = reasons.undecided_sentence(ranking, safest, sentence)
     return Outcome(
         use_case=use_case,
         decided=decided,

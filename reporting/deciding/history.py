@@ -1,9 +1,9 @@
 """One run against another, and figures over runs: is it a regression, or the noise?
 
-Two loads of one checkpoint differ by themselves. How much is taken as 3 %, the limit of "stable",
-and learned from earlier runs of the same hardware and settings as they come. A change is called
-only when it is beyond that and the spread of the repeats together, at 95 % over all figures that
-are tested (Bonferroni). Sizes are counted: they may move by 1 %.
+Two runs of one checkpoint differ by themselves, and by how much only runs can tell: a change is
+tested where at least three earlier runs of the same hardware and settings were made, against what
+these differ by, at 95 % over all figures that are tested (Bonferroni). Sizes are counted: they may
+move by 1 %.
 """
 
 import math
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from core.context import differences
 from core.errors import UserError
 from core.records import Figure, Record
-from core.stats import CONFIDENCE, STABLE, Ratio
+from core.stats import CONFIDENCE, Ratio
 from reporting.deciding import pairing
 from reporting.deciding.candidate import BASE
-from reporting.deciding.context import differences
 from reporting.deciding.runs import Key, RecordedRun
 from reporting.reading import measures
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 EXACT = 0.01
 ENOUGH_RUNS = 3
-PRIOR_RUNS = 10
 
 Called = Literal["regression", "improvement", "no difference", "not tested"]
 
@@ -46,11 +45,11 @@ class Change:
 
 
 def compare(
-    before: RecordedRun, after: RecordedRun, earlier: list[RecordedRun] | None = None
+    before: RecordedRun, after: RecordedRun, others: list[RecordedRun] | None = None
 ) -> list[Change]:
     """Every figure both runs have, and what failed that did not before.
 
-    `earlier` runs tell how much runs differ by themselves. Raises `UserError` when hardware or
+    `others` tell how much runs differ by themselves. Raises `UserError` when hardware or
     settings differ.
     """
     apart = differences(before.conditions, after.conditions)
@@ -59,7 +58,7 @@ def compare(
         apart.insert(0, f"model {' and '.join(sorted(models))}")
     if apart:
         raise UserError(f"{before.name} and {after.name} cannot be compared: {'; '.join(apart)}")
-    same = [run for run in earlier or [] if not differences(run.conditions, after.conditions)]
+    same = [run for run in others or [] if not differences(run.conditions, after.conditions)]
     pairs = [
         (key, before.stored[key], after.stored[key])
         for key in sorted(before.stored, key=_order)
@@ -149,55 +148,25 @@ def counted(old: Figure, new: Figure) -> tuple[Called, Ratio]:
 def timed(
     old: Figure, new: Figure, history: list[Figure], tested: int
 ) -> tuple[Called, Ratio | None]:
-    """A figure with noise within and between runs; one value a run needs three earlier runs.
+    """A figure with noise from run to run, as far as earlier runs tell how much.
 
-    Welch-Satterthwaite degrees of freedom over three parts: both runs' repeats, and between runs.
+    Student's t of the difference of two runs, each of which varies as the earlier ones do.
     """
-    single = len(old.values) < 2 or len(new.values) < 2
-    if single and len(history) < ENOUGH_RUNS:
+    means = [math.log(figure.value) for figure in history if figure.value > 0]
+    if len(means) < ENOUGH_RUNS:
         return "not tested", None
-    sign = -1 if new.better == "lower" else 1
-    centre = sign * (_log_mean(new) - _log_mean(old))
-    parts = [_within(old), _within(new), _between(history, 0 if single else PRIOR_RUNS)]
-    variance = sum(part for part, _ in parts)
-    spread = sum(part**2 / degrees for part, degrees in parts if part)
     from scipy.special import stdtrit
 
-    degrees = variance**2 / spread if spread else math.inf
-    half = float(stdtrit(degrees, 1 - (1 - CONFIDENCE) / (2 * tested))) * math.sqrt(variance)
+    sign = -1 if new.better == "lower" else 1
+    centre = sign * (math.log(new.value) - math.log(old.value))
+    quantile = float(stdtrit(len(means) - 1, 1 - (1 - CONFIDENCE) / (2 * tested)))
+    half = quantile * math.sqrt(2) * statistics.stdev(means)
     ratio = Ratio(value=math.exp(centre), low=math.exp(centre - half), high=math.exp(centre + half))
     return _called(centre + half < 0, centre - half > 0), ratio
 
 
 def _called(worse: bool, better: bool) -> Called:
     return "regression" if worse else "improvement" if better else "no difference"
-
-
-def _log_mean(figure: Figure) -> float:
-    return statistics.fmean(math.log(v) for v in figure.values)
-
-
-def _within(figure: Figure) -> tuple[float, float]:
-    """Variance of a run's mean from its repeats, and the degrees of freedom."""
-    if len(figure.values) < 2:
-        return 0.0, 1.0
-    logs = [math.log(v) for v in figure.values]
-    return statistics.variance(logs) / len(logs), len(logs) - 1
-
-
-def _between(history: list[Figure], prior: int) -> tuple[float, float]:
-    """Twice the variance from run to run, and its degrees of freedom.
-
-    The assumed 3 % counts as much as `prior` runs, so that a few quiet runs do not make every
-    later difference look real.
-    """
-    means = [_log_mean(figure) for figure in history if min(figure.values) > 0]
-    spread, degrees = 0.0, max(0, len(means) - 1)
-    if degrees:
-        inside = statistics.fmean(_within(figure)[0] for figure in history)
-        spread = max(statistics.variance(means) - inside, 0.0)
-    both = prior + degrees
-    return 2 * (prior * STABLE**2 + degrees * spread) / both, both
 
 
 def _quality(before: RecordedRun, after: RecordedRun) -> Iterator[Change]:

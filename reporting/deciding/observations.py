@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from core import plugins
 from core.scheme import Scheme
 from core.stats import Ratio
-from core.words import join, more_of, percent, ratio_inside, significant, size, value_text
+from core.words import join, percent, ratio_inside, significant, size, value_text
 from reporting.deciding import rule
 from reporting.deciding.candidate import Candidate
 from reporting.deciding.study import Study
@@ -195,6 +195,6 @@ def _noise(study: Study) -> Iterator[str]:
     )
     if unstable:
         yield (
-            f"Unstable: measurements of {join(unstable)} vary by more than 8 %. A quieter machine "
-            f"or more of them ({more_of(study.rounds)}) narrow the intervals."
+            f"Unstable: loads of {join(unstable)} vary by more than 8 %. A quieter machine or more "
+            "rounds (pipeline.py --rounds) narrow the intervals."
         )

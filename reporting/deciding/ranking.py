@@ -1,21 +1,23 @@
 """The best of several schemes for a use case: separated by intervals, ties broken by loss."""
 
+import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal
 
 from core import plugins
 from core.records import Figure
 from core.scheme import Method
-from core.stats import NOISY
+from core.stats import Ratio
 from reporting.deciding import rule
-from reporting.deciding.candidate import Candidate, advantage
+from reporting.deciding.candidate import Candidate
 from reporting.deciding.study import Study
 from reporting.reading import measures
 
 UseCase = Literal["latency", "throughput", "memory"]
 USE_CASES: tuple[UseCase, ...] = ("latency", "throughput", "memory")
-CLEARLY = 0.05  # a difference worth more repeats
+CLEARLY = 0.05  # a smaller difference is not worth more rounds
+SCORED = "was scored beside the base"
 NEARER = "is nearer to the base's predictions"
 MORE_BITS = "keeps more bits (what both lose was not measured alike)"
 SIMPLER = (
@@ -34,6 +36,84 @@ class Rated:
     figure: Figure
 
 
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The candidates that passed the gates (at least one), compared for a use case."""
+
+    study: Study
+    use_case: UseCase
+    rated: list[Rated]
+
+    @cached_property
+    def metric(self) -> tuple[str, str]:
+        """The measure and figure that are compared."""
+        return metric(self.study, self.use_case)
+
+    def advantage(self, rating: Rated, other: Rated) -> Ratio | None:
+        """How many times better one is than another; None where there is no ratio."""
+        return self.study.ratio(rating.candidate, other.candidate, *self.metric)
+
+    def separated(self, rating: Rated, other: Rated) -> bool:
+        """Whether two figures differ beyond their noise; sizes are exact up to 1 %."""
+        ratio = self.advantage(rating, other)
+        if ratio is None:
+            return rating.figure.value != other.figure.value
+        if self.use_case == "memory":
+            return abs(ratio.value - 1) > EXACT
+        return ratio.separated
+
+    @cached_property
+    def tied(self) -> list[Rated]:
+        """Those that share the best place.
+
+        Indistinguishable schemes tie. Where the best differs from the base beyond noise, only
+        schemes that do so too tie with the best.
+        """
+        return self._tied(self.rated)
+
+    @cached_property
+    def lead(self) -> Rated:
+        """The best, or of those that tie with it the least lossy, then the simplest."""
+        return self.preferred(self.tied)
+
+    def winner(self, among: list[Rated]) -> Rated:
+        """The best of some, chosen like `lead`."""
+        return self.preferred(self._tied(among))
+
+    def _tied(self, among: list[Rated]) -> list[Rated]:
+        sign = 1 if among[0].figure.better == "lower" else -1
+        best = min(among, key=lambda rating: sign * rating.figure.value)
+        tied = [rating for rating in among if rating is best or not self.separated(best, rating)]
+        base = next((rating for rating in among if rating.candidate.is_base), None)
+        if base is not None and base not in tied:
+            tied = [rating for rating in tied if self.separated(rating, base)]
+        return tied
+
+    @staticmethod
+    def preferred(tied: list[Rated]) -> Rated:
+        """Of those that tie the base, else the least lossy, then the simplest."""
+        return min(tied, key=partial(_preference, paired_tokens=_all_paired(tied)))
+
+    @cached_property
+    def rivals(self) -> list[Rated]:
+        """Those that may be better than `lead` by more than is worth more rounds."""
+        if self.use_case == "memory":
+            return []
+        return [rating for rating in self.rated if rating is not self.lead and self._open(rating)]
+
+    def _open(self, rating: Rated) -> bool:
+        ratio = self.advantage(rating, self.lead)
+        if ratio is None:
+            return False
+        return ratio.high is None or ratio.high > 1 + CLEARLY
+
+    @property
+    def one_load(self) -> bool:
+        """Whether it is the lack of further loads that leaves rivals open."""
+        ratios = [self.advantage(rating, self.lead) for rating in self.rivals]
+        return any(ratio is not None and ratio.high is None for ratio in ratios)
+
+
 def metric(study: Study, use_case: UseCase) -> tuple[str, str]:
     """The measure and figure a use case is judged by: throughput at the largest batch."""
     if use_case == "memory":
@@ -43,50 +123,8 @@ def metric(study: Study, use_case: UseCase) -> tuple[str, str]:
     return key, measures.headline(key)
 
 
-def winner(rated: list[Rated], use_case: UseCase) -> tuple[Rated, list[Rated]]:
-    """The best, or of those that tie with it the least lossy, then the simplest; and all tied.
-
-    Indistinguishable schemes tie. Where the best differs from the base beyond noise, only schemes
-    that do so too tie with the best.
-    """
-    sign = 1 if rated[0].figure.better == "lower" else -1
-    best = min(rated, key=lambda rating: sign * rating.figure.value)
-    tied = [rating for rating in rated if rating is best or not separated(best, rating, use_case)]
-    base = next((rating for rating in rated if rating.candidate.is_base), None)
-    if base is not None and base not in tied:
-        tied = [rating for rating in tied if separated(rating, base, use_case)]
-    key = partial(_preference, paired_tokens=_all_paired(tied))
-    return min(tied, key=key), tied
-
-
-def drowned(lead: Rated, tied: list[Rated], use_case: UseCase) -> Rated | None:
-    """The tied scheme that looks clearly better than `lead` and that only noise keeps from it."""
-    for rating in tied:
-        ratio = advantage(rating.figure, lead.figure)
-        unstable = max(rating.figure.cv or 0, lead.figure.cv or 0) > NOISY
-        if use_case != "memory" and ratio and ratio.value > 1 + CLEARLY and unstable:
-            return rating
-    return None
-
-
-def separated(rating: Rated, other: Rated, use_case: UseCase) -> bool:
-    """Whether two figures differ beyond their noise; sizes are exact up to 1 %."""
-    ratio = advantage(rating.figure, other.figure)
-    if ratio is None:
-        return rating.figure.value != other.figure.value
-    if use_case == "memory":
-        return abs(ratio.value - 1) > EXACT
-    return ratio.separated
-
-
-def unrepeated(rating: Rated, other: Rated, use_case: UseCase) -> bool:
-    """Whether it is the lack of repeats, not their spread, that keeps two from being separated."""
-    single = len(rating.figure.values) < 2 or len(other.figure.values) < 2
-    return use_case != "memory" and single and rating.figure.value != other.figure.value
-
-
 def finer(rating: Rated, other: Rated) -> str:
-    """Why `one` is preferred to `other` where they tie: "is simpler: fewer steps"."""
+    """Why one is preferred to another where they tie: "is simpler: fewer steps"."""
     if rating.candidate.is_base:
         return "is the uncompressed model"
     for paired in (_all_paired([rating, other]), False):
@@ -96,7 +134,8 @@ def finer(rating: Rated, other: Rated) -> str:
                 a != b for a, b in zip(first[1:3] + first[3], second[1:3] + second[3], strict=True)
             ]
             nearer = NEARER if paired else MORE_BITS
-            return ("loses less on the tasks", nearer, *SIMPLER)[differ.index(True)]
+            lossless = SCORED if math.isinf(second[1]) else "loses less on the tasks"
+            return (lossless, nearer, *SIMPLER)[differ.index(True)]
     return "comes first among all that tie"
 
 
@@ -110,12 +149,13 @@ Preference = tuple[bool, float, tuple[float, float], tuple[int, int, str]]
 def _preference(rating: Rated, paired_tokens: bool) -> Preference:
     """The order of tied schemes: the base, then by loss, then by simplicity.
 
-    The loss is the drop of the mean task score as far as it is outside the noise, then KL
-    divergence where all have it (`paired_tokens`), else the bits left, those of weights first.
+    The loss is the drop of the mean task score as far as it is outside the noise, the worst there
+    is where tasks were not compared; then KL divergence where all have it (`paired_tokens`), else
+    the bits left, those of weights first.
     """
     candidate = rating.candidate
     aggregate = candidate.compared.aggregate if candidate.compared else None
-    fallen = -aggregate.high if aggregate is not None and aggregate.high < 0 else 0.0
+    fallen = math.inf if aggregate is None else max(0.0, -aggregate.high)
     loss = (_kl(rating) or 0.0, 0.0) if paired_tokens else _bits_cut(candidate.scheme)
     return _cut(rating), fallen, loss, simplicity(candidate.scheme)
 

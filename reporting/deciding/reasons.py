@@ -3,12 +3,12 @@
 import math
 import shlex
 
-from core.stats import NOISY, Ratio
-from core.words import join, more_of, percent, ratio_text, value_text
-from reporting.deciding.candidate import Candidate, advantage
+from core.stats import Ratio
+from core.words import join, percent, ratio_text, value_text
+from reporting.deciding.candidate import Candidate
 from reporting.deciding.deploy import folder
 from reporting.deciding.gates import accepted, quality_state
-from reporting.deciding.ranking import Rated, UseCase, drowned, finer, metric, separated, unrepeated
+from reporting.deciding.ranking import Ranking, Rated, UseCase, finer
 from reporting.deciding.study import Study
 from reporting.reading import measures
 
@@ -18,7 +18,6 @@ GOALS = {
     "memory": "smallest memory",
 }
 BEST = {"latency": "lowest latency", "throughput": "highest throughput", "memory": "least memory"}
-REPEATS = "5"
 WORSE = {
     "latency": "{} slower than",
     "throughput": "{} slower than",
@@ -26,15 +25,16 @@ WORSE = {
 }
 
 
-def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> str:
-    """Why `lead` comes first, in one sentence with its figure against the base's."""
-    measure, name = metric(study, use_case)
+def lead_sentence(ranking: Ranking) -> str:
+    """Why the leader comes first, in one sentence with its figure against the base's."""
+    lead, use_case = ranking.lead, ranking.use_case
+    measure, name = ranking.metric
     scheme = lead.candidate.scheme
     shown_in = measures.shown_in(measure, name)
     value = value_text(lead.figure.value, lead.figure.unit, shown_in)
-    ratio = study.speed_up(lead.candidate, measure, name)
+    ratio = ranking.study.speed_up(lead.candidate, measure, name)
     figure = f"{value} {_load(measure, use_case)}{_times(ratio, use_case)}"
-    others = [rating.candidate.scheme for rating in tied if rating is not lead]
+    others = [rating.candidate.scheme for rating in ranking.tied if rating is not lead]
     if lead.candidate.is_base:
         verb = "is" if len(others) == 1 else "are"
         alike = f"; {join(others)} {verb} indistinguishable from it" if others else ""
@@ -44,7 +44,7 @@ def lead_sentence(study: Study, lead: Rated, tied: list[Rated], use_case: UseCas
         quality = f" It is indistinguishable from the base in that.{quality}"
     if not others:
         return f"{scheme} has the {BEST[use_case]}: {figure}.{quality}"
-    why = dict.fromkeys(finer(lead, rating) for rating in tied if rating is not lead)
+    why = dict.fromkeys(finer(lead, rating) for rating in ranking.tied if rating is not lead)
     return (
         f"{join([scheme, *others])} share the {BEST[use_case]}. {scheme} comes first because it "
         f"{join(list(why))}: {figure}.{quality}"
@@ -66,26 +66,30 @@ def _load(measure: str, use_case: UseCase) -> str:
     return "of weights" if use_case == "memory" else f"with {measures.load(measure)}"
 
 
-def lost_reason(
-    rating: Rated, lead: Rated, safest: Rated | None, tied: list[Rated], use_case: UseCase
-) -> str:
+def lost_reason(ranking: Ranking, rating: Rated, safest: Rated | None) -> str:
     """Why a candidate that passed the gates was not chosen."""
-    if rating is lead:
+    if rating is ranking.lead:
         return f"leads, but its quality {quality_state(rating.candidate)}"
-    winner = safest if safest is not None and rating not in tied else lead
+    winner = safest if safest is not None and rating not in ranking.tied else ranking.lead
     scheme = winner.candidate.scheme
-    ratio = advantage(rating.figure, winner.figure)
-    if not separated(rating, winner, use_case):
-        unstable = [o for o in (rating, winner) if (o.figure.cv or 0) > NOISY]
-        noise = "; they vary by more than 8 %, more repeats may separate them" if unstable else ""
+    ratio = ranking.advantage(rating, winner)
+    if not ranking.separated(rating, winner):
+        noise = _noise(ratio) if rating in ranking.rivals else ""
         return f"indistinguishable from {scheme}, {_preferred(winner, rating)}{noise}"
     if ratio is None:
         return f"not as good as {scheme}"
     if ratio.value <= 1:
-        return f"{WORSE[use_case].format(_factor(ratio))} {scheme}"
+        return f"{WORSE[ranking.use_case].format(_factor(ratio))} {scheme}"
     if not accepted(rating.candidate):
         return f"better than {scheme}, but its quality {quality_state(rating.candidate)}"
     return f"it ties with the best, as does {scheme}, {_preferred(winner, rating)}"
+
+
+def _noise(ratio: Ratio | None) -> str:
+    """How much better a rival may be, for all that was measured."""
+    if ratio is None or ratio.high is None:
+        return "; one load each has no interval"
+    return f"; it may be up to {percent(ratio.high - 1)} better"
 
 
 def _preferred(winner: Rated, rating: Rated) -> str:
@@ -103,19 +107,19 @@ def _factor(ratio: Ratio) -> str:
     return ratio_text(turned)
 
 
-def undecided_sentence(
-    lead: Rated, tied: list[Rated], safest: Rated | None, sentence: str, use_case: UseCase
-) -> str:
+def undecided_sentence(ranking: Ranking, safest: Rated | None, sentence: str) -> str:
     """What is open, in words, and what to deploy meanwhile."""
+    lead = ranking.lead
     open_ = [sentence]
-    if any(unrepeated(lead, rating, use_case) for rating in tied if rating is not lead):
-        names = join([rating.candidate.scheme for rating in tied])
-        open_ = [f"{names} cannot be ranked: a single repeat has no interval."]
-    noisy = drowned(lead, tied, use_case)
-    if noisy is not None:
+    rivals = [rating.candidate.scheme for rating in ranking.rivals]
+    if rivals and ranking.one_load:
+        names = join([lead.candidate.scheme, *rivals])
+        open_ = [f"{names} cannot be ranked by one load each: loads differ by themselves."]
+    elif rivals:
+        most = max(r.high or 0 for o in ranking.rivals if (r := ranking.advantage(o, lead)))
         open_.append(
-            f"{noisy.candidate.scheme} looks better than {lead.candidate.scheme}, but the "
-            "measurements vary by more than 8 %, too much to rank them."
+            f"But for all that was measured {join(rivals, 'or')} may be up to {percent(most - 1)} "
+            f"better than {lead.candidate.scheme}."
         )
     if not accepted(lead.candidate):
         open_.append(f"But its quality {quality_state(lead.candidate)}.")
@@ -124,16 +128,14 @@ def undecided_sentence(
     return f"Undecided. {' '.join(open_)}{until}"
 
 
-def to_decide(study: Study, lead: Rated, tied: list[Rated], use_case: UseCase) -> list[str]:
+def to_decide(ranking: Ranking) -> list[str]:
     """Commands that would settle what is open; none where the decision stands."""
     commands = []
-    single = any(unrepeated(lead, rating, use_case) for rating in tied if rating is not lead)
-    if single or drowned(lead, tied, use_case):
+    study, lead = ranking.study, ranking.lead.candidate
+    if ranking.rivals or study.base is None or not study.base.performance:
         commands.append(measure_command(study))
-    elif study.base is None or not study.base.performance:
-        commands.append(measure_command(study, base=True))
-    if not accepted(lead.candidate) and not too_few_documents(lead.candidate):
-        commands.append(score_command(study, lead.candidate))
+    if not accepted(lead) and not too_few_documents(lead):
+        commands.append(score_command(study, lead))
     return commands
 
 
@@ -165,19 +167,18 @@ def _available(candidate: Candidate) -> dict[str, int]:
     return counts
 
 
-def measure_command(study: Study, base: bool = False) -> str:
-    """The command that measures this study's speed again, with more repeats, or its base's alone.
+def measure_command(study: Study) -> str:
+    """The command that measures this study's schemes side by side until it is decided.
 
-    It is the newest record's own command, so that what it measures can be compared with the rest.
+    It is the run's own command where that was the pipeline's; other commands measure one
+    checkpoint, which compares with nothing.
     """
     timed = [c.newest for c in study.candidates if c.performance]
     command = max(timed, key=lambda r: r.ended).command if timed else []
-    if command[:1] == ["pipeline.py"]:
-        again = command if base else _with(command, more_of(study.rounds), REPEATS)
-        return shlex.join(["python", *again])
-    if command[:1] == ["benchmark.py"] and base:
-        return shlex.join(["python", *_with(command, "--model", study.model)])
-    return shlex.join(["python", "pipeline.py", "--model_id", study.model, "--repeats", REPEATS])
+    words = (
+        command if command[:1] == ["pipeline.py"] else ["pipeline.py", "--model_id", study.model]
+    )
+    return shlex.join(["python", *_with(words, "--rounds", "auto")])
 
 
 def _with(words: list[str], option: str, value: str) -> list[str]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.context import conditions, differences
 from core.errors import UserError
 from core.records import Record
-from reporting.deciding.context import conditions, differences
 from reporting.reading import results as reading
 from reporting.reading.measures import key_of
 from reporting.reading.results import ANALYSIS, RecordsRead, Stored

@@ -1,25 +1,26 @@
 """What a report is about: one model's schemes, each with the records that may be compared.
 
-Many runs lie in a results folder. A report uses one context (hardware, engine and its version,
-settings, load): the newest that has the base and a compressed scheme. Of each measure the newest
-record counts, even when it failed. What is left out is said in `notes`.
+Which these are is `selection`'s business: one context, the best founded. What is left out is said
+in `notes`.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import rounds
+from core.contention import contended
+from core.context import Context, context, kind_of
 from core.errors import UserError
 from core.records import Record
-from core.stats import Ratio
-from reporting.deciding import pairing
-from reporting.deciding.candidate import BASE, Candidate, advantage, same_weights
-from reporting.deciding.context import context, differences
+from core.rounds import quiet
+from core.stats import NOISY, Ratio
+from reporting.deciding import pairing, selection
+from reporting.deciding.blocks import Blocks
+from reporting.deciding.candidate import Candidate, plain_ratio
 from reporting.reading import measures
 from reporting.reading.measures import key_of
-from reporting.reading.results import ANALYSIS, RecordsRead, Stored
+from reporting.reading.results import RecordsRead, Stored, together
 
 if TYPE_CHECKING:
     from quality.comparison import Margin, Quality, Scored
@@ -31,10 +32,11 @@ class Study:
 
     model: str
     candidates: list[Candidate]
-    context: dict[str, str]
+    context: Context
     margins: "dict[str, Margin]"
     notes: list[str] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
+    _blocks: dict[tuple[str, str], Blocks] = field(default_factory=dict, repr=False)
 
     @property
     def base(self) -> Candidate | None:
@@ -61,8 +63,9 @@ class Study:
 
         Schemes can differ: rounds were interrupted, or a later run had others.
         """
-        timed = (s.record for c in self.candidates for s in c.performance.values())
-        return sorted({record.round for record in timed if record.status == "ok"})
+        records = (s.record for c in self.candidates for s in c.performance.values())
+        timed = (r for r in records if r.status == "ok" and kind_of(r) == "speed")
+        return sorted({record.round for record in timed})
 
     def speed_up(self, candidate: Candidate, key: str, name: str = "") -> Ratio | None:
         """How many times better than the base a figure is: above 1 is better, whatever its unit.
@@ -71,8 +74,35 @@ class Study:
         """
         if self.base is None or candidate.is_base:
             return None
-        name = name or measures.headline(key)
-        return advantage(candidate.figure(key, name), self.base.figure(key, name))
+        return self.ratio(candidate, self.base, key, name or measures.headline(key))
+
+    def ratio(self, candidate: Candidate, other: Candidate, key: str, name: str) -> Ratio | None:
+        """How many times better than another's a figure is, with an interval where loads give one.
+
+        Figures that are counted, such as sizes, have none.
+        """
+        first, second = (c.figure(key, name) for c in (candidate, other))
+        if first is None or second is None:
+            return None
+        if (measure := measures.of_key(key)) is not None and measure.counted:
+            return plain_ratio(first, second)
+        return self.blocks(key, name).ratio(candidate.scheme, other.scheme)
+
+    def blocks(self, key: str, name: str) -> Blocks:
+        """A figure of every candidate that finished, by round, without contended rounds."""
+        if (key, name) not in self._blocks:
+            finished = {c.scheme: c.performance[key] for c in self.candidates if c.finished(key)}
+            values = {
+                scheme: {r.round: r.figures[name].value for r in quiet(stored.rounds)}
+                for scheme, stored in finished.items()
+                if name in stored.record.figures
+            }
+            better = [
+                s.record.figures[name].better for s in finished.values() if name in s.record.figures
+            ]
+            looks = max((s.record.looks for s in finished.values()), default=1)
+            self._blocks[key, name] = Blocks(values, better[0] if better else "", looks)
+        return self._blocks[key, name]
 
 
 def build(
@@ -86,34 +116,33 @@ def build(
     Raises `UserError` when there are no records, several models and none was named, or the named
     model or run has none.
     """
-    margins = _margins(margins)
     stored = _of_run(records.of_model(model), run)
+    candidates: selection.Candidates = {}
+    notes = selection.add_speed(candidates, stored)
+    selection.add_memory(candidates, stored)
+    notes += selection.drop_other_bases(candidates)
+    notes += selection.add_quality(candidates, stored)
     name = stored[-1].record.subject.model
-    speed = [s for s in stored if s.record.kind == "performance"]
-    chosen, notes = _comparable(speed)
-    candidates: dict[str, Candidate] = {}
-    for record in chosen:
-        _of(candidates, record).performance[key_of(record.record)] = record
-    notes += _add_quality(candidates, [s for s in stored if s.record.kind == "quality"])
     if not candidates:
         raise UserError(f"there are only analyses of {name}: measure its speed or quality first")
-    _add_analyses(candidates, stored)
-    ordered = sorted(candidates.values(), key=lambda c: not c.is_base)
+    selection.add_analyses(candidates, stored)
+    timed = [s.record for c in candidates.values() for s in c.performance.values()]
     study = Study(
         model=name,
-        candidates=ordered,
-        margins=margins,
+        candidates=sorted(candidates.values(), key=lambda c: not c.is_base),
+        margins=_margins(margins),
         notes=notes,
         broken=records.broken,
-        context=context(chosen[-1].record) if chosen else {},
+        context=context(max(timed, key=lambda r: (len(context(r)), r.ended))) if timed else {},
     )
+    study.notes += [*_contended(study), *_drift(study, stored)]
     _compare_quality(study)
     return study
 
 
 def of_records(records: Iterable[Record], margins: "dict[str, Margin] | None" = None) -> Study:
     """The study of one model's records that were just made, raw values included."""
-    stored = [Stored(record, Path()) for record in rounds.merged(records)]
+    stored = together(Stored.of(record) for record in records)
     return build(RecordsRead(stored=stored), margins=margins)
 
 
@@ -124,7 +153,7 @@ def of_scored(
     candidates = []
     for each, compared in scored:
         candidate = Candidate(each.checkpoint[0].subject.scheme)
-        candidate.quality = {key_of(r): Stored(r, Path()) for r in each.checkpoint}
+        candidate.quality = {key_of(r): Stored.of(r) for r in each.checkpoint}
         candidate.compared = None if each.is_base else compared
         candidates.append(candidate)
     return Study(
@@ -152,61 +181,44 @@ def _of_run(stored: list[Stored], run: str | None) -> list[Stored]:
     return [*quality, *of_run]
 
 
-def _comparable(stored: list[Stored]) -> tuple[list[Stored], list[str]]:
-    """The records of the context to report, oldest first, and what was left out."""
-    groups: dict[tuple[tuple[str, str], ...], list[Stored]] = {}
-    for record in stored:
-        groups.setdefault(tuple(context(record.record).items()), []).append(record)
-    if not groups:
-        return [], ["no performance was measured"]
-    newest_first = sorted(groups, key=lambda key: groups[key][-1].record.ended, reverse=True)
-    best = max(newest_first, key=lambda key: _worth(groups[key]))
+def _contended(study: Study) -> list[str]:
+    """Rounds beside which the machine did something else."""
+    rounds: dict[tuple[str, int, str], None] = {}
+    for candidate in study.candidates:
+        for stored in candidate.performance.values():
+            for record in stored.rounds:
+                why = contended(record.contention) if record.contention else None
+                if why is not None:
+                    rounds[candidate.scheme, record.round, why] = None
+    return [f"round {number} of {scheme} does not count: {why}" for scheme, number, why in rounds]
+
+
+def _drift(study: Study, stored: Iterable[Stored]) -> list[str]:
+    """How far the base, measured again at the end, is from what it was in the rounds."""
     notes = []
-    for key in newest_first:
-        if key != best:
-            apart = "; ".join(differences(dict(best), dict(key))[:4])
-            notes.append(f"{len(groups[key])} records are left out, they differ: {apart}")
-    return groups[best], notes
-
-
-def _worth(group: list[Stored]) -> int:
-    """2: the base and another, 1: several schemes, 0: one. Of equals the newest is used."""
-    schemes = {s.record.subject.scheme for s in group}
-    return 2 if BASE in schemes and len(schemes) > 1 else int(len(schemes) > 1)
-
-
-def _of(candidates: dict[str, Candidate], record: Stored) -> Candidate:
-    scheme = record.record.subject.scheme
-    return candidates.setdefault(scheme, Candidate(scheme))
-
-
-def _add_quality(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> list[str]:
-    """Add the newest quality record of each measure; those of other weights are left out."""
-    left: dict[str, int] = {}
-    for record in stored:
-        candidate = candidates.get(record.record.subject.scheme)
-        if (
-            candidate
-            and candidate.performance
-            and not same_weights(candidate.newest, record.record)
-        ):
-            left[candidate.scheme] = left.get(candidate.scheme, 0) + 1
+    for key in study.loads() if study.base else ():
+        used = study.base.performance[key] if study.base and study.base.finished(key) else None
+        whole = next((s for s in stored if used and _same_measure(s, used)), None)
+        last = whole.rounds[-1] if whole else None
+        if used is None or last is None or last in used.rounds or last.status != "ok":
             continue
-        if record.record.measure != ANALYSIS:
-            _of(candidates, record).quality[key_of(record.record)] = record
-    return [
-        f"{scheme}: {count} quality records are left out, they are of other weights than were timed"
-        for scheme, count in left.items()
-    ]
+        name = measures.headline(key)
+        before, after = used.record.figures.get(name), last.figures.get(name)
+        if before and after and min(before.value, after.value) > 0:
+            change = math.log(after.value / before.value)
+            if abs(change) > NOISY:
+                notes.append(
+                    f"BASE measured again at the end has {math.exp(change):.2f}x the "
+                    f"{measures.headline_title(key)} it had in the rounds: the machine changed"
+                )
+    return notes
 
 
-def _add_analyses(candidates: dict[str, Candidate], stored: Iterable[Stored]) -> None:
-    """What was found inside the very weights that were measured; no candidate comes of it alone."""
-    for record in stored:
-        candidate = candidates.get(record.record.subject.scheme)
-        analysed = record.record.measure == ANALYSIS
-        if analysed and candidate and same_weights(candidate.newest, record.record):
-            candidate.analysis = record
+def _same_measure(stored: Stored, other: Stored) -> bool:
+    first, second = stored.record, other.record
+    return (first.run_id, first.subject.scheme, key_of(first), first.subject.fingerprint) == (
+        second.run_id, second.subject.scheme, key_of(second), second.subject.fingerprint
+    )  # fmt: skip
 
 
 def _compare_quality(study: Study) -> None:

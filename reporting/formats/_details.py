@@ -167,7 +167,7 @@ def _code(text: str) -> Markup:
 
 
 def _figures(candidate: Candidate) -> Markup:
-    heads = ("measure", "figure", "median", "95 % interval", "stability", "values")
+    heads = ("measure", "figure", "value", "95 % interval", "stability", "values")
     rows = []
     for key, stored in candidate.stored.items():
         for name, figure in stored.record.figures.items():

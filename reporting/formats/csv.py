@@ -12,15 +12,15 @@ from reporting.reading import measures
 from reporting.reading.results import Stored
 
 COLUMNS = (
-    "model", "scheme", "kind", "measure", "batch_size", "figure", "unit", "better", "repeat",
-    "value", "median", "low", "high", "stability", "status", "reason", "run_id", "engine", "device",
-    "ended", "file",
+    "model", "scheme", "kind", "measure", "batch_size", "figure", "unit", "better", "load",
+    "value", "figure_value", "low", "high", "stability", "status", "reason", "run_id", "engine",
+    "device", "ended", "file",
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def long_csv(stored: list[Stored]) -> str:
-    """One row per repeat of every figure of every record.
+    """One row per load of every figure of every record.
 
     `batch_size` is the variant of a record's measure, where it has variants. A record without
     figures is one row with its reason. Texts that a spreadsheet would run as a formula get a
@@ -68,14 +68,14 @@ def _rows(stored: Stored) -> Iterator[dict[str, Any]]:
             "figure": name,
             "unit": figure.unit,
             "better": figure.better,
-            "median": figure.value,
+            "figure_value": figure.value,
             "low": figure.low,
             "high": figure.high,
             "stability": figure.stability,
         }
         row = shared | _harmless(row)
-        for repeat, value in enumerate(figure.values):
-            yield {**row, "repeat": repeat, "value": value}
+        for load, value in enumerate(figure.values):
+            yield {**row, "load": load, "value": value}
 
 
 def _write(request: Request, output: Path | None) -> None:

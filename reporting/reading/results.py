@@ -5,40 +5,78 @@ for word, such as a checkpoint's manifest, is kept once: ten thousand records fi
 """
 
 import marshal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core import records, rounds
 from core.errors import UserError
 from core.records import Record
-from reporting.reading import lm_eval, shape
+from reporting.reading import lm_eval, measures, shape
 from reporting.reading.shape import ANALYSIS
 
 __all__ = ["ANALYSIS", "RecordsRead", "Stored", "read"]
 SHARED = ("options", "settings", "served", "machine", "command")
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A record without its raw values, and the file that has them; of rounds all files."""
+class Part(NamedTuple):
+    """One record, without its raw values where these stay on disk, and its file."""
 
     record: Record
     path: Path
-    earlier: tuple[Path, ...] = ()
 
     def raw(self) -> dict[str, Any]:
-        """The raw values, read again from the file; empty where there are none.
-
-        Timed requests are of every round. A record that still has its raw values is not read again.
-        """
+        """The raw values, read again from the file; empty where there are none."""
         if self.record.raw is not None:
             return self.record.raw
         if lm_eval.is_results(self.path):
             return lm_eval.raw(self.path)
-        raws = [records.load(path).raw or {} for path in (*self.earlier, self.path)]
+        return records.load(self.path).raw or {}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record as reports use it, made of one or more `parts`: rounds, or evidence merged."""
+
+    record: Record
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, record: Record, path: Path | None = None) -> "Stored":
+        """A record that stands alone."""
+        return cls(record, (Part(record, path or Path()),))
+
+    @classmethod
+    def of_rounds(cls, parts: Iterable[Part]) -> "Stored":
+        """The rounds of one measure on one checkpoint of one run."""
+        ordered = sorted(parts, key=lambda part: (part.record.round, part.record.ended))
+        counting = rounds.newest_of_each(part.record for part in ordered)
+        kept = tuple(part for part in ordered if any(part.record is one for one in counting))
+        return cls(rounds.merge(counting), kept)
+
+    def only(self, numbers: set[int]) -> "Stored":
+        """Of some rounds alone; itself where it is of no other, or of none of them."""
+        parts = [part for part in self.parts if part.record.round in numbers]
+        return Stored.of_rounds(parts) if parts and len(parts) < len(self.parts) else self
+
+    @property
+    def path(self) -> Path:
+        """The file of its last part."""
+        return self.parts[-1].path
+
+    @property
+    def rounds(self) -> list[Record]:
+        """The record of each round."""
+        return [part.record for part in self.parts]
+
+    def raw(self) -> dict[str, Any]:
+        """The raw values of all parts; timed requests are of every round."""
+        raws = [part.raw() for part in self.parts]
+        measure = measures.find(self.record.measure)
+        if len(raws) > 1 and measure is not None and measure.merge is not None:
+            return measure.merge(raws)
         if len(raws) > 1 and "repeats" in raws[-1]:
             rows = [row for raw in raws for row in raw.get("repeats", [])]
             return {**raws[-1], "repeats": rows}
@@ -100,33 +138,27 @@ def read(folders: list[Path]) -> RecordsRead:
             records_read.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
             continue
         covered |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
-        records_read.stored.append(Stored(_light(record, shared), path))
+        records_read.stored.append(Stored.of(_light(record, shared), path))
     known = [stored.record for stored in records_read.stored]
     for path in of_lm_eval:
         if path.name in covered:
             continue
         try:
-            records_read.stored.append(Stored(lm_eval.read(path, known), path))
+            records_read.stored.append(Stored.of(lm_eval.read(path, known), path))
         except UserError as problem:
             records_read.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
-    records_read.stored = _rounds(
-        sorted(records_read.stored, key=lambda stored: stored.record.ended)
-    )
+    by_time = sorted(records_read.stored, key=lambda stored: stored.record.ended)
+    records_read.stored = together(by_time)
     return records_read
 
 
-def _rounds(stored: list[Stored]) -> list[Stored]:
+def together(stored: Iterable[Stored]) -> list[Stored]:
     """The rounds of each measure of a run as one, at the place of the last; of a copy one."""
-    groups: dict[rounds.Key, dict[int, Stored]] = {}
+    groups: dict[rounds.Key, list[Part]] = {}
     for each in stored:
         place = rounds.key(each.record)
-        groups[place] = groups.pop(place, {}) | {each.record.round: each}
-    return [_together(list(group.values())) for group in groups.values()]
-
-
-def _together(group: list[Stored]) -> Stored:
-    earlier = tuple(stored.path for stored in group[:-1])
-    return Stored(rounds.merge([stored.record for stored in group]), group[-1].path, earlier)
+        groups[place] = [*groups.pop(place, []), *each.parts]
+    return [Stored.of_rounds(parts) for parts in groups.values()]
 
 
 def _files(folders: list[Path]) -> Iterator[Path]:

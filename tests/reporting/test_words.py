@@ -3,8 +3,8 @@
 import pytest
 
 from core import words
-from core.stats import Ratio
-from tests.report_case import figure
+from core.records import Figure
+from core.stats import Ratio, over_loads
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def test_values(value: float, unit: str, shown_in: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("values", "unit", "shown_in", "cell", "full"),
     [
-        ([0.1, 0.2, 0.3], "s", "ms", "200 ±248", "200 ±248 ms"),
+        ([0.1, 0.2, 0.4], "s", "ms", "200 (35.7 to 1,119)", "200 ms (35.7 to 1,119)"),
         ([2.0], "tokens/s", "", "2.00", "2.00 tokens/s"),
-        ([9 << 20, 10 << 20], "bytes", "", "9.50 ±6.35 MiB", "9.50 ±6.35 MiB"),
+        ([9 << 20, 10 << 20], "bytes", "", "9.49 MiB (4.86 to 18.5)", "9.49 MiB (4.86 to 18.5)"),
     ],
 )
 def test_intervals(values: list[float], unit: str, shown_in: str, cell: str, full: str) -> None:
-    estimated = figure(values, unit, "lower")
+    estimated = Figure.model_validate({"unit": unit, "better": "lower", **vars(over_loads(values))})
     assert words.figure_text(estimated, shown_in) == cell
     assert words.full_text(estimated, shown_in) == full
 
