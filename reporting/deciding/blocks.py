@@ -85,7 +85,8 @@ class Blocks:
             return np.full(len(contrasts), math.nan), math.nan
         covariance = contrasts @ self._fit.inverse @ contrasts.T
         spread = np.sqrt(np.diag(covariance))
-        correlation = covariance / np.outer(spread, spread)
+        order = np.argsort(spread, kind="stable")  # designs that differ by names share a quantile
+        correlation = (covariance / np.outer(spread, spread))[np.ix_(order, order)]
         level = 1 - (1 - CONFIDENCE) / self.looks
         quantile = _quantile(_hashable(correlation), self._fit.degrees, level)
         return spread * self._fit.residual, quantile
@@ -172,4 +173,4 @@ def _quantile(correlation: tuple[tuple[float, ...], ...], degrees: int, level: f
         )
         return float(inside) - level
 
-    return together if excess(together) <= 0 else float(brentq(excess, alone, together, xtol=1e-3))
+    return together if excess(together) <= 0 else float(brentq(excess, alone, together, xtol=5e-3))

@@ -56,6 +56,18 @@ class Outcome:
 
 def decide(study: Study, use_case: UseCase, budget: int | None = None) -> Outcome:
     """The outcome for one use case; `budget` is the memory in bytes that a scheme must fit."""
+    rated, losers = rate(study, use_case, budget)
+    outcome = _choose(study, use_case, rated, losers)
+    tight = too_large(study, budget) if budget is not None else None
+    if tight is not None:
+        outcome = replace(outcome, decided=True, sentence=tight, to_decide=[])
+    return _finish(study, outcome, *metric(study, use_case), budget)
+
+
+def rate(
+    study: Study, use_case: UseCase, budget: int | None = None
+) -> tuple[list[Rated], list[Loser]]:
+    """The candidates that pass the gates with their figure, and the others with the reason."""
     measure, name = metric(study, use_case)
     losers: list[Loser] = []
     rated: list[Rated] = []
@@ -69,11 +81,7 @@ def decide(study: Study, use_case: UseCase, budget: int | None = None) -> Outcom
             losers.append(Loser(scheme=candidate.scheme, reason=reason or ""))
         else:
             rated.append(Rated(candidate, figure))
-    outcome = _choose(study, use_case, rated, losers)
-    tight = too_large(study, budget) if budget is not None else None
-    if tight is not None:
-        outcome = replace(outcome, decided=True, sentence=tight, to_decide=[])
-    return _finish(study, outcome, measure, name, budget)
+    return rated, losers
 
 
 def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Loser]) -> Outcome:
