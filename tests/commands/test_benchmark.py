@@ -24,7 +24,7 @@ def test_records_explain_themselves(command, base: Path, tmp_path: Path) -> None
     assert sequential.subject.model == "tiny" and sequential.subject.scheme == "BASE"
     assert sequential.settings["max_new_tokens"] == 8
     assert sequential.command[0] == "benchmark.py"
-    assert sequential.machine["python"] and sequential.schema_version == 1
+    assert sequential.machine["python"] and sequential.schema_version == records.SCHEMA_VERSION
     assert (
         sequential.raw
         and len(sequential.raw["repeats"]) == 3
