@@ -91,14 +91,7 @@ class Run:
         result = session.run(load, log, progress)
         blank = blank.model_copy(update={"served": result.description})
         ended = f"{result.reason} (log: {log})" if result.reason else "was not reached"
-        return [
-            self._save(
-                completed(blank, job, raw=result.raw[job])
-                if job in result.raw
-                else completed(blank, job, status="failed", reason=result.failed.get(job, ended))
-            )
-            for job in jobs
-        ]
+        return [self._save(_told(blank, job, result, ended)) for job in jobs]
 
     def give_up(
         self, place: models.Place, jobs: list[Job], reason: str, number: int = 1
@@ -170,6 +163,19 @@ class Run:
     def _save(self, record: Record) -> Record:
         records.save(record, self.folder(record.kind))
         return record
+
+
+def _told(blank: Record, job: Job, result: session.Result, ended: str) -> Record:
+    """A job's record of what its session found; `ended` says why it was not reached if it was not.
+
+    What else the machine did is said of speed only: quality does not depend on it.
+    """
+    if job in result.raw:
+        record = completed(blank, job, raw=result.raw[job])
+    else:
+        record = completed(blank, job, status="failed", reason=result.failed.get(job, ended))
+    timed = record.kind == "performance"
+    return record.model_copy(update={"contention": result.contention.get(job) if timed else None})
 
 
 def completed(

@@ -157,6 +157,59 @@ def test_what_is_gone_in_a_later_round_is_not_loaded_again(
     assert max(r.round for r in records) == 3
 
 
+SPOILED = "other processes used 1.4 of 2 cores"
+
+
+@pytest.mark.parametrize("spoiled_loads", [1, 2, 99])
+def test_a_spoiled_round_is_measured_once_more(
+    run: Run,
+    checkpoints: list[places.Place],
+    text_job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoiled_loads: int,
+) -> None:
+    """Of one scheme; at the end of the round, without quality, and no third time."""
+    left = iter([SPOILED] * spoiled_loads)
+
+    def judge(seen: dict[str, float]) -> str | None:
+        return next(left, None) if seen["scheme"] == "FP8-W8A8" else None
+
+    def marked(*arguments: Any) -> list[Record]:
+        records = measure(*arguments)
+        seen = {"scheme": records[0].subject.scheme}
+        return [r.model_copy(update={"contention": seen}) for r in records]
+
+    measure = turns._measure
+    monkeypatch.setattr(turns, "_measure", marked)
+    monkeypatch.setattr(turns, "contended", judge)
+    records = measured(run, checkpoints[:2], Job("sequential", SMALL), text_job)
+    assert seen(records) == [
+        (1, "BASE", "sequential"),
+        (1, "BASE", "perplexity"),
+        (1, "FP8-W8A8", "sequential"),
+        (1, "FP8-W8A8", "perplexity"),
+        (1, "FP8-W8A8", "sequential"),
+        (2, "BASE", "sequential"),
+    ]
+    told = " ".join(capsys.readouterr().err.split())
+    assert told == f"tiny-FP8-W8A8, round 1: {SPOILED}: measured once more"
+
+
+def test_rounds_of_one_checkpoint(
+    run: Run, checkpoints: list[places.Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = iter([None, SPOILED])
+    monkeypatch.setattr(turns, "contended", lambda seen: next(reasons, None))
+    job, checkpoint = Job("sequential", SMALL), checkpoints[1].identify()
+    rounds = replace(run, rounds=3, max_rounds=3)
+    records = turns.measure_one(rounds, checkpoint, [job], lambda step: None)
+    assert [r.round for r in records] == [1, 2, 2, 3]
+    (checkpoint.path / "fake.json").write_text(json.dumps({"fail": "error"}))
+    failed = turns.measure_one(rounds, checkpoint, [job], lambda step: None)
+    assert [(r.round, r.status) for r in failed] == [(1, "failed")]
+
+
 def test_a_base_is_scored_once_and_kept(
     run: Run, checkpoints: list[places.Place], text_job: Job
 ) -> None:
