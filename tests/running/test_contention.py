@@ -121,17 +121,13 @@ def test_a_busy_process_beside_is_seen(busy: subprocess.Popen[bytes]) -> None:
     """With another process taken for the root of ours; what the busy one got is known exactly."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as sleeper:
         watch = contention.Watch(sleeper.pid)
-        before = psutil.Process(busy.pid).cpu_times().user
-        time.sleep(1.2)
-        used = psutil.Process(busy.pid).cpu_times().user - before
+        exact = psutil.Process(busy.pid).cpu_times
+        started = exact().user
+        while exact().user < started + 0.5:
+            time.sleep(0.01)
         seen = watch.mark()
         sleeper.communicate(b"\n")
-    assert seen["window_s"] >= 1.2
-    assert seen["other_cores"] >= 0.7 * used / seen["window_s"] > 0
-    assert (
-        contended(seen)
-        == f"other processes used {seen['other_cores']:.1f} of {seen['cores']:.0f} cores"
-    )
+    assert seen["other_cores"] * seen["window_s"] >= 0.4
 
 
 def test_what_is_below_our_process_is_ours(busy: subprocess.Popen[bytes]) -> None:
