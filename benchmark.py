@@ -3,7 +3,8 @@
     python benchmark.py --model llama3_8b-INT8-W8A8 --dtype float16
     python benchmark.py --model demo --batch_sizes 1,8,32 --json
 
-The checkpoint is loaded once, in a clean process. Each measure leaves a record in perf_results/.
+The checkpoint is loaded in a clean process, once a round. Each measure leaves a record in
+perf_results/.
 """
 
 from dataclasses import replace
@@ -24,6 +25,7 @@ def main(
     model: Annotated[str, option("checkpoint folder, or `demo`")],
     engine: jobs.EngineName = "vllm",
     loads: jobs.PerformanceOptions,
+    rounds: Annotated[int, option("fresh loads of the checkpoint", min=1)] = 1,
     options: Options,
     allow_fallback: AllowFallback = False,
     results_dir: ResultsDir = Path("perf_results"),
@@ -31,6 +33,7 @@ def main(
 ) -> None:
     """Measure load time, memory, latency and throughput of one checkpoint."""
     from reporting.console import progress, results
+    from running import turns
     from running.run import Run
 
     run = Run(
@@ -39,13 +42,14 @@ def main(
         allow_fallback=allow_fallback,
         results=results_dir,
         eval_results=results_dir,
+        rounds=rounds,
     )
     plugins.load("engines", engine).check_options(options)
     checkpoint = models.identify(model)
     planned = jobs.plan(loads, run.base(checkpoint.path))
     run = replace(run, options=jobs.roomy(options, planned))
     with progress.progress(model) as step:
-        records = run.measure(checkpoint, planned, step)
+        records = turns.measure_one(run, checkpoint, planned, step)
     results.show_performance(records, results_dir, json_)
     if any(record.status != "ok" for record in records):
         raise typer.Exit(cli.FAILED)

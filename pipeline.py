@@ -3,11 +3,12 @@
     python pipeline.py --model_id demo --schemes all
     python pipeline.py --model_id llama3_8b --schemes INT4-W4A16,FP8-W8A8
 
-What is compressed already is reused. Each checkpoint is loaded once (once a round with `--rounds`).
+What is compressed already is reused. Each checkpoint is loaded afresh in every round (`--rounds`).
 A scheme that fails is a row with its reason and the rest go on; the exit code is 1 then.
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -40,9 +41,7 @@ def main(
     settings: Annotated[Settings, without("ignore")],
     engine: jobs.EngineName = "vllm",
     loads: Annotated[jobs.PerformanceOptions, without("temperature", "top_p", "prompts_file")],
-    rounds: Annotated[
-        int, option("fresh loads of every checkpoint, taking turns: A B C A B C", min=1)
-    ] = 1,
+    rounds: jobs.RoundOptions,
     questions: Annotated[jobs.QualityOptions, without("max_new_tokens")],
     margin: Margin = "1",
     options: Options,
@@ -56,26 +55,29 @@ def main(
     from compressing import grid, missing
     from quality.comparison import parse_margins
     from reporting.console import progress, results
+    from reporting.deciding.contenders import contenders
     from running.run import Run
 
+    first_rounds, max_rounds = rounds.span()
     run = Run(
         engine=engine,
         options=options,
         allow_fallback=allow_fallback,
         results=results_dir,
         eval_results=eval_results_dir,
-        rounds=rounds,
+        rounds=first_rounds,
+        max_rounds=max_rounds,
     )
     places = models.places(model_id, missing.choose(schemes), output_dir)
     plugins.load("engines", engine).check_options(options)
-    parse_margins(margin)
+    undecided = partial(contenders, margins=parse_margins(margin))
     base = run.base(models.folder(model_id))
     timed = jobs.plan(loads, base)
     impossible = missing.check(places, settings, named=schemes not in missing.GROUPS)
     planned = [*timed, *jobs.plan(questions, base)]
     run = replace(run, options=jobs.roomy(options, planned))
     with progress.progress(model_id) as step:
-        records = grid.execute(run, places, settings, planned, impossible, step)
+        records = grid.execute(run, places, settings, planned, impossible, step, undecided)
     name, folders = models.model_name(model_id), [results_dir, eval_results_dir]
     results.show_run(records, name, folders, margin, json_)
     if any(record.status == "failed" for record in records):

@@ -16,6 +16,7 @@ def execute(
     planned: list[Job],
     impossible: dict[str, str],
     progress: Progress,
+    contenders: turns.Contenders = turns.everyone,
 ) -> list[Record]:
     """Compress what is missing, then measure everything; returns the records, all saved.
 
@@ -34,4 +35,4 @@ def execute(
         for record in run.give_up(place, timed, f"not compressed: {failed[place.scheme]}")
     ]
     there = [place for place in places if place.scheme not in failed]
-    return turns.measure_all(run, there, planned, progress) + given_up
+    return turns.measure_all(run, there, planned, progress, contenders) + given_up

@@ -56,7 +56,7 @@ def merge(rounds: list[Record]) -> Record:
 
 def quiet(rounds: Iterable[Record]) -> list[Record]:
     """The rounds beside which the machine did nothing else."""
-    return [r for r in rounds if r.contention is None or contended(r.contention) is None]
+    return [record for record in rounds if contended(record.contention) is None]
 
 
 def _over_loads(figures: list[Figure]) -> Figure:

@@ -1,12 +1,13 @@
-"""What is measured on a checkpoint: the measures' own options, made into jobs."""
+"""What is measured on a checkpoint, by the measures' own options made into jobs, and how often."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
 from core import plugins
 from core.engine import Options
+from core.errors import UserError
 from core.measure import Job, Measure, ServedBase
 from core.options import Several, option
 
@@ -23,6 +24,37 @@ ENGINES = " or ".join(plugins.names("engines"))
 EngineName = Annotated[str, option(f"what serves it: {ENGINES}", "engine")]
 PerformanceOptions = Annotated[dict[str, Any], Several(partial(option_groups, "performance"))]
 QualityOptions = Annotated[dict[str, Any], Several(partial(option_groups, "quality"))]
+
+
+FIRST_ROUNDS = 3  # of --rounds auto: fewer give no spread between loads worth a test
+MOST_ROUNDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundOptions:
+    """How often checkpoints are loaded, as the command line takes it."""
+
+    rounds: Annotated[
+        str,
+        option(
+            "fresh loads of every checkpoint, each round in random order: a number, or auto: "
+            f"{FIRST_ROUNDS}, then more of what is undecided"
+        ),
+    ] = str(FIRST_ROUNDS)
+    max_rounds: Annotated[
+        int | None,
+        option(f"most rounds of --rounds auto, {MOST_ROUNDS} by default", min=FIRST_ROUNDS),
+    ] = None
+
+    def span(self) -> tuple[int, int]:
+        """Rounds of every checkpoint, and the most of any. Raises `UserError` for bad options."""
+        if self.rounds == "auto":
+            return FIRST_ROUNDS, self.max_rounds or MOST_ROUNDS
+        if not self.rounds.isdecimal() or int(self.rounds) < 1:
+            raise UserError(f"--rounds wants a number like 3, or auto, not {self.rounds!r}")
+        if self.max_rounds is not None:
+            raise UserError("--max_rounds belongs to --rounds auto")
+        return int(self.rounds), int(self.rounds)
 
 
 def plan(chosen: dict[str, Any], base: ServedBase) -> list[Job]:

@@ -25,8 +25,8 @@ Status = Literal["ok", "failed", "unsupported"]
 class Run:
     """How every checkpoint of a run is served and measured; all its records carry its `id`.
 
-    Records of speed and of quality go below `results` and `eval_results`. With several `rounds`
-    each checkpoint is loaded anew so often, all taking turns.
+    Records of speed and of quality go below `results` and `eval_results`. Every checkpoint is
+    loaded anew in `rounds` rounds, those still undecided then in up to `max_rounds`.
     """
 
     engine: str
@@ -35,7 +35,13 @@ class Run:
     eval_results: Path
     allow_fallback: bool = False
     rounds: int = 1
+    max_rounds: int = 1
     id: str = field(default_factory=records.new_run_id)
+
+    @property
+    def looks(self) -> int:
+        """How often the run may look at its rounds to tell whether it needs more."""
+        return max(1, self.max_rounds - self.rounds + 1)
 
     def folder(self, kind: str) -> Path:
         """Where records of a kind go."""
@@ -86,17 +92,12 @@ class Run:
         result = session.run(load, log, progress)
         blank = blank.model_copy(update={"served": result.description})
         ended = f"{result.reason} (log: {log})" if result.reason else "was not reached"
-        return [
-            self._save(
-                completed(blank, job, raw=result.raw[job])
-                if job in result.raw
-                else completed(blank, job, status="failed", reason=result.failed.get(job, ended))
-            )
-            for job in jobs
-        ]
+        return [self._save(_told(blank, job, result, ended)) for job in jobs]
 
-    def give_up(self, place: models.Place, jobs: list[Job], reason: str) -> list[Record]:
-        """Save a failed record a job of a checkpoint that could not be made or read."""
+    def give_up(
+        self, place: models.Place, jobs: list[Job], reason: str, number: int = 1
+    ) -> list[Record]:
+        """Save a failed record a job of a checkpoint that could not be made or read in a round."""
         subject = Subject(
             model=place.model,
             scheme=place.scheme,
@@ -107,7 +108,7 @@ class Run:
             revision=None,
             manifest={},
         )
-        blank = self._blank(subject, 1)
+        blank = self._blank(subject, number)
         return [self._save(completed(blank, job, status="failed", reason=reason)) for job in jobs]
 
     def earlier(self, identity: models.Identity, jobs: list[Job]) -> dict[Job, Record]:
@@ -143,6 +144,7 @@ class Run:
         return Record(
             run_id=self.id,
             round=number,
+            looks=self.looks,
             kind="performance",
             measure="",
             status="ok",
@@ -162,6 +164,19 @@ class Run:
     def _save(self, record: Record) -> Record:
         records.save(record, self.folder(record.kind))
         return record
+
+
+def _told(blank: Record, job: Job, result: session.Result, ended: str) -> Record:
+    """A job's record of what its session found; `ended` says why it was not reached if it was not.
+
+    What else the machine did is said of speed only: quality does not depend on it.
+    """
+    if job in result.raw:
+        record = completed(blank, job, raw=result.raw[job])
+    else:
+        record = completed(blank, job, status="failed", reason=result.failed.get(job, ended))
+    timed = record.kind == "performance"
+    return record.model_copy(update={"contention": result.contention.get(job) if timed else None})
 
 
 def completed(

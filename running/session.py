@@ -4,6 +4,8 @@
 crash is kept. `run` is the parent's side.
 """
 
+import multiprocessing
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from core import plugins
 from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Loaded
-from running import child, page_cache, preload
+from running import child, contention, page_cache, preload
 from running.memory import Watch
 
 TIMEOUT_S = 3600.0  # without a sign of life
@@ -47,11 +49,15 @@ class Session:
 
 @dataclass(kw_only=True)
 class Result:
-    """What a session found: raw values per finished job, and why it ended early if it did."""
+    """What a session found: raw values per finished job, and why it ended early if it did.
+
+    `contention` is what else the machine did during each job; the first has the load in it.
+    """
 
     description: dict[str, Any] | None = None
     raw: dict[Job, dict[str, Any]] = field(default_factory=dict)
     failed: dict[Job, str] = field(default_factory=dict)
+    contention: dict[Job, dict[str, float]] = field(default_factory=dict)
     reason: str | None = None
 
 
@@ -87,19 +93,23 @@ def run(
             result.raw[session.jobs[payload[0]]] = payload[1]
         elif kind == "job_failed":
             result.failed[session.jobs[payload[0]]] = payload[1]
+        elif kind == "contention":
+            result.contention[session.jobs[payload[0]]] = payload[1]
 
     result.reason = child.run(serve, (session,), log, timeout_s, on_event)
     return result
 
 
 def serve(emit: child.Emit, session: Session) -> None:
-    """The child's side. Emits ("step"|"loaded"|"raw"|"job_failed", payload)."""
+    """The child's side. Emits ("step"|"loaded"|"raw"|"job_failed"|"contention", payload)."""
     if preload.cuda_initialized():
         raise RuntimeError("a CUDA context was made before this process was forked")
     files = checkpoint.read(session.path)
     cached = page_cache.resident_share(files.files)
     engine_class = plugins.load("engines", session.engine)
     gpus = probe().gpus[: session.options.tensor_parallel_size]
+    command = multiprocessing.parent_process()
+    others = contention.Watch(command.pid if command and command.pid else os.getpid(), gpus)
     with Watch([gpu.uuid for gpu in gpus]) as watch:
         memory = {"idle": watch.mark()}
         emit(("step", "loading"))
@@ -127,6 +137,7 @@ def serve(emit: child.Emit, session: Session) -> None:
                 emit(("step", job.measure))
                 _run_job(emit, number, job, loaded)
                 memory[f"{number}:{job.measure}"] = watch.mark()
+                emit(("contention", (number, others.mark())))
 
 
 def _run_job(emit: child.Emit, number: int, job: Job, loaded: Loaded) -> None:

@@ -1,8 +1,12 @@
 """Several checkpoints in turn: rounds of fresh loads, and scores beside their base's."""
 
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 from checkpoints import models
+from core import cli
+from core.contention import contended
 from core.errors import UserError
 from core.measure import Job
 from core.records import Record
@@ -10,38 +14,129 @@ from quality.comparison import Scored
 from running.jobs import fitted, of_kind
 from running.run import Progress, Run
 
+# Of all records so far: the schemes for which more rounds may still decide something. The base is
+# among them unless there are none.
+Contenders = Callable[[list[Record]], set[str]]
+
+
+def everyone(records: list[Record]) -> set[str]:
+    """All schemes: nothing is decided before the last round."""
+    return {record.subject.scheme for record in records}
+
 
 def measure_all(
-    run: Run, places: list[models.Place], jobs: list[Job], progress: Progress
+    run: Run,
+    places: list[models.Place],
+    jobs: list[Job],
+    progress: Progress,
+    contenders: Contenders = everyone,
 ) -> list[Record]:
-    """Measure every checkpoint of a model, in the order given, `run.rounds` times.
+    """Measure every checkpoint of a model on a fresh load a round, then the base once more.
 
-    Each is loaded once a round; quality, which loads do not change, is asked in the first. One of
-    which a round could measure nothing is not loaded again.
+    After `run.rounds` rounds those that `contenders` names get further ones, up to
+    `run.max_rounds`. Quality, which loads do not change, is asked in the first round. A checkpoint
+    of which a round could measure nothing is not loaded again.
     """
     records: list[Record] = []
-    base = run.base(next(place.path for place in places if place.is_base))
-    left = places
-    for number in range(1, run.rounds + 1):
+    base = next(place for place in places if place.is_base)
+    served = run.base(base.path)
+    left, number = places, 0
+    while left and number < run.max_rounds:
+        number += 1
         wanted = jobs if number == 1 else of_kind(jobs, "performance")
-        for place in left:
-            records += _measure(run, place, fitted(wanted, base, place.is_base), number, progress)
-        fine = {r.subject.scheme for r in records if r.round == number and r.status == "ok"}
-        left = [place for place in left if place.scheme in fine]
+        turns = [
+            (place, fitted(wanted, served, place.is_base))
+            for place in in_turn(left, run.options.seed, number)
+        ]
+        records += _round(run, turns, number, progress)
+        left = [place for place in left if _answers(place, records)]
+        if run.rounds <= number < run.max_rounds:
+            names = contenders(records)
+            left = [place for place in left if place.scheme in names]
+    if len(places) > 1 and _answers(base, records):
+        drift = fitted(of_kind(jobs, "performance"), served, True)
+        records += _round(run, [(base, drift)], number + 1, progress)
     return records
+
+
+def measure_one(
+    run: Run, identity: models.Identity, jobs: list[Job], progress: Progress
+) -> list[Record]:
+    """Measure one checkpoint on `run.rounds` fresh loads, until one measures nothing.
+
+    Raises `UserError` when the folder cannot be read.
+    """
+    records: list[Record] = []
+    for number in range(1, run.rounds + 1):
+        found = run.measure(identity, jobs, progress, number)
+        if _spoiled(found):
+            found += run.measure(identity, jobs, progress, number)
+        records += found
+        if all(record.status != "ok" for record in found):
+            break
+    return records
+
+
+def _round(
+    run: Run, turns: list[tuple[models.Place, list[Job]]], number: int, progress: Progress
+) -> list[Record]:
+    """Measure checkpoints in this order; at the end, once more, those whose times were spoiled.
+
+    Of one round both measurements are kept. The newer one counts, which may be spoiled too.
+    """
+    records: list[Record] = []
+    spoiled = []
+    for place, jobs in turns:
+        found = _measure(run, place, jobs, number, progress)
+        if _spoiled(found):
+            spoiled.append((place, of_kind(jobs, "performance")))
+        records += found
+    for place, jobs in spoiled:
+        records += _measure(run, place, jobs, number, progress)
+    return records
+
+
+def _spoiled(records: list[Record]) -> bool:
+    """Whether something else on the machine spoiled times of a load; if so, a line says what."""
+    whys = (contended(record.contention) for record in records if record.status == "ok")
+    why = next(filter(None, whys), None)
+    if why is not None:
+        subject = records[0].subject
+        name = f"{subject.model}-{subject.scheme}, round {records[0].round}"
+        cli.say(f"{name}: {why}: measured once more", "yellow")
+    return why is not None
+
+
+def in_turn(places: list[models.Place], seed: int, number: int) -> list[models.Place]:
+    """The places in the random order of a round, the same for a `seed` however they are listed.
+
+    The base opens the first round, since the others are scored beside what it leaves.
+    """
+
+    def turn(place: models.Place) -> tuple[bool, float]:
+        draw = random.Random(f"{seed}:{number}:{place.scheme}").random()
+        return number == 1 and not place.is_base, draw
+
+    return sorted(places, key=turn)
+
+
+def _answers(place: models.Place, records: list[Record]) -> bool:
+    """Whether the newest round of a checkpoint could measure something."""
+    own = [record for record in records if record.subject.scheme == place.scheme]
+    newest = max((record.round for record in own), default=0)
+    return any(record.status == "ok" for record in own if record.round == newest)
 
 
 def _measure(
     run: Run, place: models.Place, jobs: list[Job], number: int, progress: Progress
 ) -> list[Record]:
-    turn = f", round {number}" if run.rounds > 1 else ""
     try:
         identity = place.identify()
         return run.measure(
-            identity, jobs, lambda step: progress(f"{place.scheme}{turn}: {step}"), number
+            identity, jobs, lambda step: progress(f"{place.scheme}, round {number}: {step}"), number
         )
     except UserError as problem:  # the folder is not any more what was checked
-        return run.give_up(place, of_kind(jobs, "performance"), str(problem))
+        return run.give_up(place, of_kind(jobs, "performance"), str(problem), number)
 
 
 def score_all(

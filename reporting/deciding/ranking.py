@@ -56,11 +56,10 @@ class Ranking:
     def separated(self, rating: Rated, other: Rated) -> bool:
         """Whether two figures differ beyond their noise; sizes are exact up to 1 %."""
         ratio = self.advantage(rating, other)
-        if ratio is None:
-            return rating.figure.value != other.figure.value
         if self.use_case == "memory":
-            return abs(ratio.value - 1) > EXACT
-        return ratio.separated
+            values = rating.figure.value, other.figure.value
+            return values[0] != values[1] if ratio is None else abs(ratio.value - 1) > EXACT
+        return ratio is not None and ratio.separated
 
     @cached_property
     def tied(self) -> list[Rated]:
@@ -103,15 +102,18 @@ class Ranking:
 
     def _open(self, rating: Rated) -> bool:
         ratio = self.advantage(rating, self.lead)
-        if ratio is None:
-            return False
-        return ratio.high is None or ratio.high > 1 + CLEARLY
+        return ratio is None or ratio.high is None or ratio.high > 1 + CLEARLY
 
     @property
     def one_load(self) -> bool:
         """Whether it is the lack of further loads that leaves rivals open."""
         ratios = [self.advantage(rating, self.lead) for rating in self.rivals]
         return any(ratio is not None and ratio.high is None for ratio in ratios)
+
+    @property
+    def apart(self) -> list[Rated]:
+        """Rivals of which no round tells anything beside `lead`."""
+        return [rating for rating in self.rivals if self.advantage(rating, self.lead) is None]
 
 
 def metric(study: Study, use_case: UseCase) -> tuple[str, str]:

@@ -73,6 +73,8 @@ def lost_reason(ranking: Ranking, rating: Rated, safest: Rated | None) -> str:
     winner = safest if safest is not None and rating not in ranking.tied else ranking.lead
     scheme = winner.candidate.scheme
     ratio = ranking.advantage(rating, winner)
+    if ratio is None and rating in ranking.apart:
+        return f"cannot be compared with {scheme}: no round has both and was quiet"
     if not ranking.separated(rating, winner):
         noise = _noise(ratio) if rating in ranking.rivals else ""
         return f"indistinguishable from {scheme}, {_preferred(winner, rating)}{noise}"
@@ -87,7 +89,9 @@ def lost_reason(ranking: Ranking, rating: Rated, safest: Rated | None) -> str:
 
 def _noise(ratio: Ratio | None) -> str:
     """How much better a rival may be, for all that was measured."""
-    if ratio is None or ratio.high is None:
+    if ratio is None:
+        return "; no quiet round has both"
+    if ratio.high is None:
         return "; one load each has no interval"
     return f"; it may be up to {percent(ratio.high - 1)} better"
 
@@ -112,7 +116,10 @@ def undecided_sentence(ranking: Ranking, safest: Rated | None, sentence: str) ->
     lead = ranking.lead
     open_ = [sentence]
     rivals = [rating.candidate.scheme for rating in ranking.rivals]
-    if rivals and ranking.one_load:
+    if ranking.apart:
+        names = join([lead.candidate.scheme, *(o.candidate.scheme for o in ranking.apart)])
+        open_ = [f"{names} cannot be compared: no round has both and was quiet."]
+    elif rivals and ranking.one_load:
         names = join([lead.candidate.scheme, *rivals])
         open_ = [f"{names} cannot be ranked by one load each: loads differ by themselves."]
     elif rivals:

@@ -187,7 +187,7 @@ def _contended(study: Study) -> list[str]:
     for candidate in study.candidates:
         for stored in candidate.performance.values():
             for record in stored.rounds:
-                why = contended(record.contention) if record.contention else None
+                why = contended(record.contention)
                 if why is not None:
                     rounds[candidate.scheme, record.round, why] = None
     return [f"round {number} of {scheme} does not count: {why}" for scheme, number, why in rounds]

@@ -24,7 +24,7 @@ def test_records_explain_themselves(command, base: Path, tmp_path: Path) -> None
     assert sequential.subject.model == "tiny" and sequential.subject.scheme == "BASE"
     assert sequential.settings["max_new_tokens"] == 8
     assert sequential.command[0] == "benchmark.py"
-    assert sequential.machine["python"] and sequential.schema_version == 1
+    assert sequential.machine["python"] and sequential.schema_version == records.SCHEMA_VERSION
     assert (
         sequential.raw
         and len(sequential.raw["repeats"]) == 3
@@ -136,6 +136,13 @@ def test_prompts_of_ones_own(command, base: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     batch = next(r for r in records.load_all(tmp_path / "perf_results") if r.measure == "batch")
     assert batch.raw and [row[0] for row in batch.raw["repeats"][0]] == [3, 5, 3, 5, 3]
+
+
+def test_rounds_are_fresh_loads(command, base: Path, tmp_path: Path) -> None:
+    done = command("benchmark.py", "--model", "tiny", *FAKE, "--rounds", 2)
+    assert done.returncode == 0, done.stderr
+    loads = [r for r in records.load_all(tmp_path / "perf_results") if r.measure == "load"]
+    assert [(r.round, r.looks) for r in loads] == [(1, 1), (2, 1)]
 
 
 def test_dashes_work_too(command, base: Path) -> None:

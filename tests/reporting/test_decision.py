@@ -127,6 +127,32 @@ def test_one_load_decides_nothing(tmp_path: Path, use_case: UseCase) -> None:
     assert found.to_decide == ["python pipeline.py --model_id tiny --rounds auto"]
 
 
+def test_contended_rounds_never_decide(tmp_path: Path) -> None:
+    """What else the machine did: one round of three, then every round."""
+    busy = {"window_s": 9.0, "cores": 2.0, "other_cores": 1.4}
+
+    def during(records: list[Record], rounds: set[int]) -> list[Record]:
+        return [
+            r.model_copy(update={"contention": busy}) if r.round in rounds else r for r in records
+        ]
+
+    fast = both("INT8-W8A8", 600)
+    found = outcome(tmp_path / "one", [*BASE, *during(fast, {2})])
+    assert found.decided and found.winner == "INT8-W8A8"
+    read = reading.read([tmp_path / "one"])
+    notes = study.build(read).notes
+    busily = "other processes used 1.4 of 2 cores"
+    assert f"round 2 of INT8-W8A8 does not count: {busily}" in notes
+    figure = study.build(read).candidates[1].figure("sequential", "output_tokens_per_s")
+    assert figure is not None and len(figure.values) == 2
+    found = outcome(tmp_path / "all", [*BASE, *during(fast, {1, 2, 3})])
+    assert not found.decided and found.winner == "BASE"
+    assert (
+        "BASE and INT8-W8A8 cannot be compared: no round has both and was quiet" in found.sentence
+    )
+    assert found.to_decide == ["python pipeline.py --model_id tiny --rounds auto"]
+
+
 def test_noise_that_hides_a_gain_is_undecided(tmp_path: Path) -> None:
     noisy = [*performance("INT8-W8A8", 400, 6 << 20, spread=0.3), *quality("INT8-W8A8")]
     command = {"command": ["pipeline.py", "--model_id", "tiny", "--rounds", "3", "--limit", "9"]}

@@ -103,7 +103,7 @@ RIVALS: list[tuple[UseCase, list[float], list[float], bool]] = [
     ("latency", [1.0], [0.97], True),
     ("latency", [1.0], [1.5], True),  # one load excludes nothing
     ("memory", [1.0], [1.5], False),
-    ("latency", [0.0], [0.9], False),
+    ("latency", [0.0], [0.9], True),  # nothing is known of it
 ]
 
 
@@ -114,7 +114,7 @@ def test_who_may_be_better_than_the_leader(
     lead, other = rated("BASE", base, use_case), rated(INT8, others, use_case, fallen=0.0)
     compared = replace_lead(ranked([lead, other], use_case), lead)
     assert compared.rivals == ([other] if may_be_better else [])
-    assert compared.one_load is (may_be_better and len(base) == 1)
+    assert compared.one_load is (may_be_better and len(base) == 1 and base != [0.0])
 
 
 def replace_lead(compared: Ranking, lead: Rated) -> Ranking:

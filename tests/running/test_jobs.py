@@ -1,10 +1,12 @@
 """Jobs: which there are, in which order they run on a load, what each checkpoint gets."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.engine import Options
+from core.errors import UserError
 from core.measure import Job, ServedBase, Workload
 from measures._requests import LoadOptions
 from measures.divergence import DivergenceOptions
@@ -84,3 +86,24 @@ def test_every_kind_has_its_groups_in_the_order_of_reports() -> None:
         "divergence",
         "references",
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "span"),
+    [
+        ({}, (3, 3)),
+        ({"rounds": "1"}, (1, 1)),
+        ({"rounds": "auto"}, (3, 10)),
+        ({"rounds": "auto", "max_rounds": 4}, (3, 4)),
+    ],
+)
+def test_how_often_checkpoints_are_loaded(options: dict[str, Any], span: tuple[int, int]) -> None:
+    assert jobs.RoundOptions(**options).span() == span
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "1.5", "often", ""])
+def test_rounds_that_are_none(rounds: str) -> None:
+    with pytest.raises(UserError, match="--rounds wants a number like 3, or auto, not"):
+        jobs.RoundOptions(rounds=rounds).span()
+    with pytest.raises(UserError, match="--max_rounds belongs to --rounds auto"):
+        jobs.RoundOptions(rounds="3", max_rounds=5).span()

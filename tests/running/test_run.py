@@ -27,6 +27,7 @@ def scored(run: Run, base: Path, tmp_path: Path) -> tuple[Record, Job]:
     (job,) = jobs.plan(asked, run.base(base))
     (scored,) = run.measure(places.identify("tiny"), [job], lambda step: None)
     assert scored.status == "ok", scored.reason
+    assert scored.contention is None  # which does not move quality
     return scored, job
 
 
@@ -40,6 +41,8 @@ def test_jobs_become_saved_records(run: Run, base: Path) -> None:
     ]
     assert steps == ["loading", "sequential", "batch"]
     assert records[1].settings["batch_size"] == 2 and records[1].kind == "performance"
+    seen = [r.contention or {} for r in records]
+    assert all(each["window_s"] > 0 and each["cores"] >= 1 for each in seen)
     assert {r.run_id for r in load_all(run.results)} == {run.id}
     assert len(load_all(run.results)) == 2 and not run.eval_results.exists()
 

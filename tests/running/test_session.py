@@ -35,7 +35,11 @@ def test_a_load_is_proved_before_its_jobs_run(base: Path) -> None:
     steps = [payload for kind, payload in events if kind == "step"]
     assert steps == ["loading", "load", "batch", "memory"]
     kinds = [kind for kind, _ in events if kind not in ("step", "tick")]
-    assert kinds == ["loaded", "raw", "job_failed", "raw"]
+    assert kinds == [
+        "loaded", "raw", "contention", "job_failed", "contention", "raw", "contention",
+    ]  # fmt: skip
+    others = dict(payload for kind, payload in events if kind == "contention")
+    assert others.keys() == {0, 1, 2} and all(seen["window_s"] > 0 for seen in others.values())
     raw = dict(payload for kind, payload in events if kind == "raw")
     assert raw.keys() == {0, 2} and raw[0]["timing"]["engine_s"] > 0
     assert list(raw[2]["stages"]) == ["idle", "loaded", "0:load", "1:batch"]
@@ -54,6 +58,7 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
     result = session.run(task, tmp_path / "log", steps.append)
     assert steps == ["loading", "load", "batch"] and result.reason is None
     assert result.raw.keys() == {good} and result.failed.keys() == {bad}
+    assert result.contention.keys() == {good, bad}
     assert result.description is not None and result.description["engine"] == "fake"
     (base / "fake.json").write_text(json.dumps({"fail": "crash"}))
     crashed = session.run(task, tmp_path / "log")

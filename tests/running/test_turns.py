@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,16 +43,84 @@ def ended(scored: Scored) -> str:
     return scored.checkpoint[0].ended
 
 
-def test_checkpoints_take_turns_and_quality_is_asked_once(
+def measured(run: Run, checkpoints: list[places.Place], *jobs: Job, **options: Any) -> list[Record]:
+    contenders = options.pop("contenders", turns.everyone)
+    rounds = replace(run, **options)
+    return turns.measure_all(rounds, checkpoints, list(jobs), lambda step: None, contenders)
+
+
+def test_checkpoints_take_turns_quality_is_asked_once_and_the_base_comes_last_too(
     run: Run, checkpoints: list[places.Place], text_job: Job
 ) -> None:
+    run = replace(run, options=replace(run.options, seed=3), rounds=2, max_rounds=2)
     steps: list[str] = []
     wanted = [Job("sequential", SMALL), text_job]
-    records = turns.measure_all(replace(run, rounds=2), checkpoints, wanted, steps.append)
-    first = [(1, s, m) for s in SCHEMES for m in ("sequential", "perplexity")]
-    assert seen(records) == first + [(2, s, "sequential") for s in SCHEMES]
-    assert {r.status for r in records} == {"ok"}
+    records = turns.measure_all(run, checkpoints, wanted, steps.append, turns.everyone)
+    first = ["BASE", "INT8-W8A8", "FP8-W8A8"]
+    second = ["FP8-W8A8", "INT8-W8A8", "BASE"]
+    assert seen(records) == [
+        *((1, s, m) for s in first for m in ("sequential", "perplexity")),
+        *((2, s, "sequential") for s in second),
+        (3, "BASE", "sequential"),
+    ]
+    assert {(r.status, r.looks) for r in records} == {("ok", 1)}
+    assert [r.started for r in records] == sorted(r.started for r in records)
     assert "FP8-W8A8, round 2: loading" in steps
+
+
+def order(checkpoints: list[places.Place], seed: int, number: int) -> list[str]:
+    return [place.scheme for place in turns.in_turn(checkpoints, seed, number)]
+
+
+def test_the_order_of_a_round_is_random_and_follows_the_seed() -> None:
+    checkpoints = places.places("demo", [*SCHEMES, "INT4-W4A16"], Path())
+    orders = {tuple(order(checkpoints, 0, number)) for number in range(2, 200)}
+    assert len(orders) == 24  # every order of four
+    assert order(checkpoints, 0, 5) == order(list(reversed(checkpoints)), 0, 5)
+    assert order(checkpoints, 0, 5) != order(checkpoints, 1, 5)
+    opening = {tuple(order(checkpoints, seed, 1)) for seed in range(100)}
+    assert {first for first, *_ in opening} == {"BASE"} and len(opening) == 6
+
+
+def test_a_base_alone_has_nothing_to_drift_against(
+    run: Run, checkpoints: list[places.Place]
+) -> None:
+    records = measured(run, checkpoints[:1], Job("sequential", SMALL))
+    assert seen(records) == [(1, "BASE", "sequential")]
+
+
+def test_rounds_go_on_for_what_is_undecided(run: Run, checkpoints: list[places.Place]) -> None:
+    """One scheme is decided after the first round, all after the third."""
+    left = iter([{"BASE", "INT8-W8A8"}, {"BASE", "INT8-W8A8"}, set[str]()])
+    loads: list[int] = []
+
+    def contenders(records: list[Record]) -> set[str]:
+        loads.append(len(records))
+        return next(left)
+
+    job = Job("sequential", SMALL)
+    records = measured(run, checkpoints, job, max_rounds=6, contenders=contenders)
+    assert loads == [3, 5, 7]
+    assert {(r.round, r.subject.scheme) for r in records} == {
+        *((1, scheme) for scheme in SCHEMES),
+        *((number, scheme) for number in (2, 3) for scheme in ("BASE", "INT8-W8A8")),
+        (4, "BASE"),
+    }
+    assert {r.looks for r in records} == {6}
+
+
+def test_rounds_end_with_the_budget(run: Run, checkpoints: list[places.Place]) -> None:
+    asked: list[int] = []
+
+    def contenders(records: list[Record]) -> set[str]:
+        asked.append(max(r.round for r in records))
+        return set(SCHEMES)
+
+    job = Job("sequential", SMALL)
+    records = measured(run, checkpoints, job, rounds=2, max_rounds=4, contenders=contenders)
+    assert asked == [2, 3]  # after the last round there is nothing left to choose
+    assert [r.round for r in records] == [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3 + [5]
+    assert {r.looks for r in records} == {3}
 
 
 def test_what_fails_in_a_round_is_not_loaded_again(
@@ -59,16 +128,86 @@ def test_what_fails_in_a_round_is_not_loaded_again(
 ) -> None:
     (tmp_path / "tiny-FP8-W8A8" / "fake.json").write_text(json.dumps({"fail": "error"}))
     (tmp_path / "tiny-INT8-W8A8" / "config.json").unlink()
-    records = turns.measure_all(
-        replace(run, rounds=2), checkpoints, [Job("sequential", SMALL)], lambda step: None
-    )
+    records = measured(run, checkpoints, Job("sequential", SMALL), rounds=2, max_rounds=2)
     status = {(r.round, r.subject.scheme): r.status for r in records}
     assert status == {
         (1, "BASE"): "ok",
         (1, "FP8-W8A8"): "failed",
         (1, "INT8-W8A8"): "failed",
         (2, "BASE"): "ok",
+        (3, "BASE"): "ok",
     }
+
+
+def test_what_is_gone_in_a_later_round_is_not_loaded_again(
+    run: Run, checkpoints: list[places.Place], tmp_path: Path
+) -> None:
+    """A base that failed in its last round is not measured at the end either."""
+
+    def contenders(records: list[Record]) -> set[str]:
+        (tmp_path / "tiny-INT8-W8A8" / "config.json").unlink(missing_ok=True)
+        (tmp_path / "tiny" / "fake.json").write_text(json.dumps({"fail": "error"}))
+        return set(SCHEMES)
+
+    job = Job("sequential", SMALL)
+    records = measured(run, checkpoints, job, max_rounds=3, contenders=contenders)
+    failed = {(r.round, r.subject.scheme) for r in records if r.status == "failed"}
+    assert failed == {(2, "BASE"), (2, "INT8-W8A8")}
+    assert {r.subject.scheme for r in records if r.round == 3} == {"FP8-W8A8"}
+    assert max(r.round for r in records) == 3
+
+
+SPOILED = "other processes used 1.4 of 2 cores"
+
+
+@pytest.mark.parametrize("spoiled_loads", [1, 2, 99])
+def test_a_spoiled_round_is_measured_once_more(
+    run: Run,
+    checkpoints: list[places.Place],
+    text_job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoiled_loads: int,
+) -> None:
+    """Of one scheme; at the end of the round, without quality, and no third time."""
+    left = iter([SPOILED] * spoiled_loads)
+
+    def judge(seen: dict[str, float]) -> str | None:
+        return next(left, None) if seen["scheme"] == "FP8-W8A8" else None
+
+    def marked(*arguments: Any) -> list[Record]:
+        records = measure(*arguments)
+        seen = {"scheme": records[0].subject.scheme}
+        return [r.model_copy(update={"contention": seen}) for r in records]
+
+    measure = turns._measure
+    monkeypatch.setattr(turns, "_measure", marked)
+    monkeypatch.setattr(turns, "contended", judge)
+    records = measured(run, checkpoints[:2], Job("sequential", SMALL), text_job)
+    assert seen(records) == [
+        (1, "BASE", "sequential"),
+        (1, "BASE", "perplexity"),
+        (1, "FP8-W8A8", "sequential"),
+        (1, "FP8-W8A8", "perplexity"),
+        (1, "FP8-W8A8", "sequential"),
+        (2, "BASE", "sequential"),
+    ]
+    told = " ".join(capsys.readouterr().err.split())
+    assert told == f"tiny-FP8-W8A8, round 1: {SPOILED}: measured once more"
+
+
+def test_rounds_of_one_checkpoint(
+    run: Run, checkpoints: list[places.Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = iter([None, SPOILED])
+    monkeypatch.setattr(turns, "contended", lambda seen: next(reasons, None))
+    job, checkpoint = Job("sequential", SMALL), checkpoints[1].identify()
+    rounds = replace(run, rounds=3, max_rounds=3)
+    records = turns.measure_one(rounds, checkpoint, [job], lambda step: None)
+    assert [r.round for r in records] == [1, 2, 2, 3]
+    (checkpoint.path / "fake.json").write_text(json.dumps({"fail": "error"}))
+    failed = turns.measure_one(rounds, checkpoint, [job], lambda step: None)
+    assert [(r.round, r.status) for r in failed] == [(1, "failed")]
 
 
 def test_a_base_is_scored_once_and_kept(
