@@ -62,13 +62,17 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """One answered request; times are seconds on the monotonic clock."""
+    """One answered request; times are seconds on the monotonic clock.
+
+    `used_up` tells that it ended at `max_new_tokens`, not at a stop text or the end of sequence.
+    """
 
     prompt_tokens: int
     token_ids: TokenIds
     sent_s: float
     first_token_s: float
     last_token_s: float
+    used_up: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

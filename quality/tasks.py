@@ -96,6 +96,29 @@ def build(settings: Tasks) -> dict[str, Any]:
     return dict(manager.load(built))
 
 
+def check_rooms(built: dict[str, Any], context_length: int) -> None:
+    """Raise `UserError` for a task whose answers alone take the whole context."""
+    for name, task in built["tasks"].items():
+        if task.OUTPUT_TYPE == "generate_until":
+            answer_room(name, task.config.generation_kwargs or {}, context_length)
+
+
+def answer_room(name: str, gen_kwargs: dict[str, Any], context_length: int) -> int:
+    """Tokens that a task lets an answer take. Raises `UserError` where none is left for a prompt.
+
+    It is kept whatever the prompt: with less room the answers would be another task's.
+    """
+    from lm_eval.models.utils import normalize_gen_kwargs
+
+    room = int(normalize_gen_kwargs(dict(gen_kwargs))["max_gen_toks"])
+    if room >= context_length:
+        raise UserError(
+            f"{name} lets an answer take {room} tokens, which leaves none of {context_length} "
+            f"tokens of context for the prompt: --max_model_len must be more than {room}"
+        )
+    return room
+
+
 def _children(manager: Any) -> set[str]:
     """Names that the groups read so far consist of."""
     parts = [
