@@ -22,9 +22,7 @@ from measures._windows import Text
 
 NANO = 1e-9  # nats: divergences are kept in whole numbers of these
 REST = 1e-6  # a mass outside the likeliest tokens below this is rounding
-COVERED = 0.99  # at a mean of 0.53 the divergence was half of the exact one
-
-REFERENCES = "build/references"  # the bases' distributions
+COVERED = 0.99  # at a mean of 0.53 the divergence was half of the exact oneREFERENCES = "build/references"  # the bases' distributions
 WINDOW = 512
 
 
@@ -160,9 +158,8 @@ def _agreements(base: Any, compressed: Any, highest: Any) -> int:
     """Places where one of the base's likeliest tokens is one of the checkpoint's.
 
     In bfloat16 several tokens often share the first place. `base` [places, k] begins with its
-    likeliest, so that its ties are among those k, and `compressed` has the checkpoint's values of
-    the same tokens, of which those that reach `highest` [places] are its own ties. Which of both is
-    called the base does not matter.
+    likeliest, so that its ties are among those k; `compressed` has the checkpoint's values of the
+    same tokens, of which those that reach `highest` [places] are its ties.
     """
     of_base, of_checkpoint = base == base[:, :1], compressed >= highest[:, None]
     return int((of_base & of_checkpoint).any(axis=1).sum())
