@@ -62,17 +62,14 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """One answered request; times are seconds on the monotonic clock.
-
-    `used_up` tells that it ended at `max_new_tokens`, not at a stop text or the end of sequence.
-    """
+    """One answered request; times are seconds on the monotonic clock."""
 
     prompt_tokens: int
     token_ids: TokenIds
     sent_s: float
     first_token_s: float
     last_token_s: float
-    used_up: bool = False
+    used_up: bool = False  # it ended at `max_new_tokens`, not at a stop text or the end of sequence
 
 
 @dataclass(frozen=True, kw_only=True)

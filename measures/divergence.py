@@ -22,7 +22,8 @@ from measures._windows import Text
 
 NANO = 1e-9  # nats: divergences are kept in whole numbers of these
 REST = 1e-6  # a mass outside the likeliest tokens below this is rounding
-COVERED = 0.99  # at a mean of 0.53 the divergence was half of the exact oneREFERENCES = "build/references"  # the bases' distributions
+COVERED = 0.99  # at a mean of 0.53 the divergence was half of the exact one
+REFERENCES = "build/references"  # the bases' distributions
 WINDOW = 512
 
 
