@@ -158,9 +158,8 @@ def _compare(skip: int, logprobs: Any, own: Any, scores: Any) -> dict[str, Any]:
 def _agreements(base: Any, compressed: Any, highest: Any) -> int:
     """Places where one of the base's likeliest tokens is one of the checkpoint's.
 
-    In bfloat16 several tokens often share the first place. `base` [places, k] begins with its
-    likeliest, so that its ties are among those k; `compressed` has the checkpoint's values of the
-    same tokens, of which those that reach `highest` [places] are its ties.
+    In bfloat16 several share the first place. `base` [places, k] begins with its likeliest ones;
+    `compressed` has the checkpoint's values of the same tokens, likeliest at `highest` [places].
     """
     of_base, of_checkpoint = base == base[:, :1], compressed >= highest[:, None]
     return int((of_base & of_checkpoint).any(axis=1).sum())

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.corpus import DATA_DIR, quiet_libraries
 from core.errors import UserError
@@ -36,7 +36,8 @@ class Tasks:
     file says, else 5 where it has a training split; one that says 0 keeps 0 in any case. `data_dir`
     holds data sets as `download_model.py --datasets` or their publishers lay them out;
     `include_path` further task files. With `confirm_run_unsafe_code` tasks may run what the model
-    wrote.
+    wrote. `cut` is what loses tokens where prompt and answer do not fit the context: older records,
+    which do not say, shortened the answer first.
     """
 
     names: tuple[str, ...] = DEFAULT_TASKS
@@ -48,6 +49,7 @@ class Tasks:
     include_path: str | None = None
     data_dir: str = str(DATA_DIR)
     confirm_run_unsafe_code: bool = False
+    cut: Literal["prompt"] = "prompt"
     seed: int = 1234
 
 
