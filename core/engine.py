@@ -69,6 +69,7 @@ class Completion:
     sent_s: float
     first_token_s: float
     last_token_s: float
+    used_up: bool = False  # it ended at `max_new_tokens`, not at a stop text or the end of sequence
 
 
 @dataclass(frozen=True, kw_only=True)

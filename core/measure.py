@@ -143,9 +143,10 @@ class Shown:
     others. `own_columns` gives figures that no `Quantity` declares a column too.
 
     `observe` says in sentences what figures of the base and of each compressed scheme show.
-    `warnings` are what a reader must know of raw values, `answers` are generated texts to show
-    beside the base's, `available` the documents there are of each task, `dataset` the public data
-    that settings name, for which model cards carry the headline figure (empty: none).
+    `warnings` are what a reader must know of raw values, `cut` what was cut of each task,
+    `answers` are generated texts to show beside the base's, `available` the documents there are of
+    each task, `dataset` the public data that settings name, for which model cards carry the
+    headline figure (empty: none).
     """
 
     place: int = 100
@@ -159,6 +160,7 @@ class Shown:
     own_columns: bool = False
     observe: Callable[[Values, dict[str, Values]], list[str]] = lambda base, compressed: []
     warnings: Callable[[Raw], list[str]] = lambda raw: []
+    cut: Callable[[Raw], dict[str, str]] = lambda raw: {}
     answers: Callable[[Raw], list[str]] | None = None
     available: Callable[[Raw], dict[str, int]] = lambda raw: {}
     dataset: Callable[[dict[str, Any]], str] = lambda settings: ""

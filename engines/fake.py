@@ -60,6 +60,7 @@ class FakeEngine(Engine):
                 sent_s=sent,
                 first_token_s=sent + FIRST_TOKEN_S,
                 last_token_s=last,
+                used_up=True,
             )
             for prompt in prompts
         ]

@@ -216,6 +216,7 @@ def _completion(answer: Any, sent: float) -> Completion:
         sent_s=sent,
         first_token_s=answer.metrics.first_token_ts,
         last_token_s=answer.metrics.last_token_ts,
+        used_up=generated.finish_reason == "length",
     )
 
 

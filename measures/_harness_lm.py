@@ -4,7 +4,7 @@ A subclass needs lm-eval at the top of its file; `measures/harness.py` imports t
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +19,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window  # noq
 from core.engine import Sampling, TokenIds
 from core.measure import Loaded
 from measures._answers import NotFinite
+from quality.tasks import answer_room
 
 CHUNK = 512  # requests sent at once: between two of them a sign of life is given
 
@@ -26,7 +27,8 @@ CHUNK = 512  # requests sent at once: between two of them a sign of life is give
 class LoadedLM(TemplateLM):  # type: ignore[misc]
     """lm-eval's model interface over `Loaded`.
 
-    `generated` and `empty` count answers by task, `truncated` prompts that did not fit the context.
+    By task, `generated` counts answers, `empty` those without text and `answers_cut` those that
+    used up their room; `documents_cut` are documents with a prompt that lost its beginning.
     """
 
     def __init__(self, loaded: Loaded, add_bos_token: bool) -> None:
@@ -36,7 +38,9 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
         self.max_length = loaded.description.max_model_len - 1  # vLLM always makes one token
         self.generated: Counter[str] = Counter()
         self.empty: Counter[str] = Counter()
-        self.truncated = 0
+        self.answers_cut: Counter[str] = Counter()
+        self.documents_cut: defaultdict[str, set[int]] = defaultdict(set)
+        self.asked: list[Any] = []  # the requests whose tokens are being scored
 
     @property
     def eot_token_id(self) -> int:
@@ -76,6 +80,14 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
         """lm-eval only notes it."""
         return ""
 
+    def loglikelihood(
+        self, requests: list[Any], disable_tqdm: bool = False
+    ) -> list[tuple[float, bool]]:
+        """As lm-eval's, remembering whose prompts they are."""
+        self.asked = requests
+        scored: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm)
+        return scored
+
     def _loglikelihood_tokens(
         self, requests: list[tuple[Any, TokenIds, TokenIds]], **ignored: Any
     ) -> list[tuple[float, bool]]:
@@ -86,13 +98,15 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
         cut = [
             ((context + answer)[-self.max_length :], len(answer)) for _, context, answer in requests
         ]
-        self.truncated += sum(len(c) + len(a) > self.max_length for _, c, a in requests)
+        for n, (_, context, answer) in enumerate(requests):
+            if len(context) + len(answer) > self.max_length:
+                self._lost_beginning(self.asked[n])
         order = sorted(range(len(cut)), key=lambda n: -len(cut[n][0]))
         answers: dict[int, tuple[float, bool]] = {}
         for numbers in _chunks(order):
             scored = self.engine.score([cut[n][0] for n in numbers])
             for n, scores in zip(numbers, scored, strict=True):
-                first = len(scores.logprobs) - cut[n][1]
+                first = max(0, len(scores.logprobs) - cut[n][1])
                 total = float(scores.logprobs[first:].sum())
                 if not math.isfinite(total):
                     raise NotFinite(f"a log-probability is {total}")
@@ -116,7 +130,7 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Answers up to a task's stop texts, which are cut off."""
-        prepared = [self._prepare(*request.args) for request in requests]
+        prepared = [self._prepare(request) for request in requests]
         order = sorted(range(len(prepared)), key=lambda n: (repr(prepared[n][1]), n))
         texts: dict[int, str] = {}
         for numbers in _chunks(order):
@@ -126,24 +140,28 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
                 for n, answer in zip(alike, answers, strict=True):
                     text = self.engine.decode(answer.token_ids)
                     texts[n] = postprocess_generated_text(text, list(sampling.stop), None)
+                    stopped = not answer.used_up or texts[n] != text
+                    self.answers_cut[requests[n].task_name] += not stopped
             self.loaded.tick()
         for n, request in enumerate(requests):
             self.generated[request.task_name] += 1
             self.empty[request.task_name] += not texts[n].strip()
         return [texts[n] for n in range(len(prepared))]
 
-    def _prepare(self, context: str, gen_kwargs: dict[str, Any]) -> tuple[TokenIds, Sampling]:
+    def _prepare(self, request: Any) -> tuple[TokenIds, Sampling]:
         """Token ids and how they are answered.
 
-        Where both do not fit, the answer is shortened first, then the prompt loses its beginning.
+        Where both do not fit, the answer keeps its room and the prompt loses its beginning, BOS
+        with it, as in lm-eval's own model of vLLM.
         """
+        context, gen_kwargs = request.args
         settings = normalize_gen_kwargs(dict(gen_kwargs))
-        until = settings["until"]
+        until, length = settings["until"], self.max_length + 1
+        room = answer_room(request.task_name, settings, length)
         ids = self.tok_encode(context)
-        shortened, room = maybe_truncate(
-            ids, settings["max_gen_toks"], self.max_length + 1, shrink_gen_toks=True, verbose=False
-        )
-        self.truncated += len(shortened) < len(ids)
+        kept, room = maybe_truncate(ids, room, length, verbose=False)
+        if len(kept) < len(ids):
+            self._lost_beginning(request)
         sampling = Sampling(
             max_new_tokens=room,
             temperature=float(settings["temperature"]) if settings["do_sample"] else 0.0,
@@ -151,7 +169,18 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
             ignore_eos=False,
             stop=tuple([until] if isinstance(until, str) else until),
         )
-        return shortened, sampling
+        return kept, sampling
+
+    def _lost_beginning(self, request: Any) -> None:
+        self.documents_cut[request.task_name].add(request.doc_id)
+
+    def counts(self, task: str) -> dict[str, int]:
+        """What a record counts of a task: documents and answers that were cut, and all answers."""
+        return {
+            "generated": self.generated[task],
+            "prompts_cut": len(self.documents_cut[task]),
+            "answers_cut": self.answers_cut[task],
+        }
 
 
 def _chunks(order: list[int]) -> Iterator[list[int]]:

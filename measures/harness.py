@@ -17,12 +17,12 @@ from core.errors import UserError
 from core.measure import Loaded, Measure, Quantity, Raw, ServedBase, Shown
 from core.options import DataDir, option
 from core.stats import Estimate, mean_of
-from core.texts import digest
+from measures import _documents
 from measures._answers import refuse_empty
 from measures._windows import AddBosToken
 from quality import tasks
 from quality.documents import asked_tasks, paired_scores
-from quality.tasks import Tasks, primary
+from quality.tasks import Tasks
 
 BOOTSTRAP = 1000  # for the standard errors in lm-eval's own files
 
@@ -52,8 +52,8 @@ class TaskOptions:
 def plan(options: TaskOptions, base: ServedBase) -> list[Tasks]:
     """One job with every task, none for `none`.
 
-    Raises `UserError` for what `quality.tasks.build` refuses, a template that is not there, and
-    random weights.
+    Raises `UserError` for what `quality.tasks.build` refuses, answers that leave no room for a
+    prompt, a template that is not there, and random weights.
     """
     if options.apply_chat_template and not models.has_chat_template(base.path):
         raise UserError(f"--apply_chat_template: {base.path.name} has no chat template")
@@ -73,7 +73,7 @@ def plan(options: TaskOptions, base: ServedBase) -> list[Tasks]:
         data_dir=str(options.data_dir),
         confirm_run_unsafe_code=options.confirm_run_unsafe_code,
     )
-    tasks.build(settings)
+    tasks.check_rooms(tasks.build(settings), base.context_length)
     return [settings]
 
 
@@ -109,8 +109,8 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
     samples = results.pop("samples")
     raw = {
         "tasks": {
-            name: _documents(name, samples[name], results)
-            | {"available": len(built["tasks"][name].eval_docs)}
+            name: _documents.task_raw(built["tasks"][name], samples[name], results)
+            | model.counts(name)
             for name in samples
         },
         "groups": {
@@ -120,44 +120,8 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
         },
         "generated": model.generated.total(),
         "empty": model.empty.total(),
-        "truncated": model.truncated,
     }
     return raw | {"files": _save(loaded, settings, results, samples, started)}
-
-
-def _documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any]) -> Raw:
-    """Scores per document of each `metric,filter`, in the documents' order."""
-    scores: dict[str, list[float]] = {}
-    documents: dict[int, str] = {}
-    for sample in samples:
-        key = sample["prompt_hash"] + sample["doc_hash"] + sample["target_hash"]
-        documents[sample["doc_id"]] = digest(key.encode())
-        for metric in sample["metrics"]:
-            value = sample[metric]
-            if isinstance(value, bool | int | float):
-                scores.setdefault(f"{metric},{sample['filter']}", []).append(float(value))
-    aggregated = {
-        metric: float(value)
-        for metric, value in results["results"][name].items()
-        if "," in metric
-        and "_stderr" not in metric
-        and isinstance(value, int | float)
-        and math.isfinite(value)
-    }
-    directions = results["higher_is_better"][name]
-    better = {
-        metric: directions.get(metric.partition(",")[0]) is not False
-        for metric in scores | aggregated
-    }
-    return {
-        "primary": primary(list(scores) or list(aggregated)),
-        "n_shot": results["n-shot"].get(name),
-        "version": results["versions"].get(name),
-        "documents": list(documents.values()),
-        "scores": scores,
-        "higher_is_better": better,
-        "aggregated": aggregated,
-    }
 
 
 def _save(
@@ -215,9 +179,37 @@ def quantities_of(raw: Raw) -> dict[str, Quantity]:
 
 
 def warnings(raw: Raw) -> list[str]:
-    """Prompts that were cut."""
-    cut = raw.get("truncated")
-    return [f"{cut} prompts did not fit the context and lost their beginning"] if cut else []
+    """Prompts and answers that were cut, a sentence for each task as it was asked for."""
+    before = raw.get("truncated")  # older records count prompts alone, of all tasks together
+    lines = [f"{before} prompts did not fit the context and lost their beginning"] if before else []
+    for name, leaves in asked_tasks({"tasks": {}, **raw}).items():
+        documents = sum(len(raw["tasks"][leaf]["documents"]) for leaf in leaves)
+        prompts, answers, generated = _counts(raw, leaves)
+        parts = [f"{prompts} of {documents} prompts lost their beginning"] if prompts else []
+        parts += [f"{answers} of {generated} answers used up their room"] if answers else []
+        lines += [f"{name}: {', '.join(parts)}"] if parts else []
+    return lines
+
+
+def cut(raw: Raw) -> dict[str, str]:
+    """What was cut of each single task and group, in a few words; whole ones are left out."""
+    words: dict[str, str] = {}
+    single = {task: [task] for task in raw.get("tasks", {})}
+    for name, leaves in (single | asked_tasks({"tasks": {}, **raw})).items():
+        prompts, answers, _ = _counts(raw, leaves)
+        counts = {"prompt": prompts, "answer": answers}
+        parts = [f"{n} {what}{'s' if n > 1 else ''}" for what, n in counts.items() if n]
+        words |= {name: ", ".join(parts)} if parts else {}
+    return words
+
+
+def _counts(raw: Raw, tasks: list[str]) -> tuple[int, int, int]:
+    """Prompts cut, answers cut and answers generated of some tasks together."""
+    keys = ("prompts_cut", "answers_cut", "generated")
+    prompts, answers, generated = (
+        sum(raw["tasks"][task].get(key, 0) for task in tasks) for key in keys
+    )
+    return prompts, answers, generated
 
 
 def available(raw: Raw) -> dict[str, int]:
@@ -245,6 +237,7 @@ MEASURE = Measure(
     shown=Shown(
         place=14,
         warnings=warnings,
+        cut=cut,
         available=available,
     ),
 )

@@ -1,7 +1,8 @@
-"""Four numbers, never one: on disk, weights in memory, KV cache, and the peak of the process.
+"""Four numbers, never one: on disk, weights in memory, KV cache, and the peak of the load.
 
 An engine reserves a fixed share of a GPU whatever the scheme, so the peak alone says nothing about
-a scheme; the tokens that fit in what the weights leave free do.
+a scheme; the tokens that fit in what the weights leave free do. Peaks are above `idle_bytes`, what
+was in use before the load: other processes' memory on a GPU, the libraries on a CPU.
 """
 
 from dataclasses import asdict
@@ -25,10 +26,17 @@ def run(loaded: Loaded, workload: Workload) -> Raw:
 
 
 def figures(raw: Raw) -> dict[str, Estimate]:
-    """The four numbers, and the peak while loading and while answering."""
+    """The four numbers, the peak while loading and while answering, and what there was before."""
     served, stages = raw["served"], raw["stages"]
-    peaks = {stage: m["peak_bytes"] for stage, m in stages.items() if "peak_bytes" in m}
-    answering = [peak for stage, peak in peaks.items() if stage not in ("idle", "loaded")]
+    idle = stages.get("idle", {}).get("used_bytes")
+    # On a CPU a page inherited from the fork server is in both, also where writing has made it a
+    # copy of the child's own; inherited pages that were given back would make a peak too small.
+    peaks = {
+        stage: marks["peak_bytes"] - (idle or 0)
+        for stage, marks in stages.items()
+        if stage != "idle" and marks.get("peak_bytes", -1) >= (idle or 0)
+    }
+    answering = [peak for stage, peak in peaks.items() if stage != "loaded"]
     values: dict[str, float | None] = {
         "checkpoint_bytes": raw["checkpoint_bytes"],
         "weights_bytes": served["weights_bytes"],
@@ -38,6 +46,7 @@ def figures(raw: Raw) -> dict[str, Estimate]:
         "peak_bytes": max(peaks.values(), default=None),
         "loading_peak_bytes": peaks.get("loaded"),
         "inference_peak_bytes": max(answering, default=None),
+        "idle_bytes": idle if peaks else None,
     }
     return {name: estimate([float(v)]) for name, v in values.items() if v is not None}
 
@@ -80,7 +89,7 @@ def note(machine: dict[str, Any], figures: list[Values]) -> str:
             "the engine reserves a fixed share of the GPU whatever the scheme: compare weights and "
             "KV tokens, not peaks"
         )
-    return "peaks are of the whole process, libraries and KV cache included"
+    return "peaks are above what the libraries take before the load; the KV cache is in them"
 
 
 MEASURE = Measure(
@@ -101,6 +110,7 @@ MEASURE = Measure(
         "loading_peak_bytes": _bytes("loading peak", chart="peak while loading"),
         "inference_peak_bytes": _bytes("inference peak", chart="peak while answering"),
         "peak_bytes": _bytes("peak", in_summary=True, change="single"),
+        "idle_bytes": Quantity(unit="bytes", better="none"),
     },
     run=run,
     figures=figures,

@@ -4,6 +4,7 @@ A metric of the user's is a Python file with `score(generated, reference)`, a nu
 """
 
 import importlib.util
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +42,12 @@ class Prompts:
     """Prompts with their reference answers, answered greedily, and the user's metrics (files).
 
     With `chat` a prompt is a user message where the model has a chat template. `metric_digests` are
-    those of the metrics' files.
+    those of the metrics' files; `digest` is that of prompts, references and these: answers with
+    another are answers to another question, wherever the files lay.
     """
 
     pairs: tuple[tuple[str, str], ...]
+    digest: str = ""
     max_new_tokens: int = PromptOptions.max_new_tokens
     chat: bool = True
     metrics: tuple[str, ...] = ()
@@ -58,12 +61,14 @@ def plan(options: PromptOptions, base: ServedBase) -> list[Prompts]:
     if not pairs:
         return []
     models.refuse_random_weights(base.path)
+    metrics = {path.stem: digest(path.read_bytes()) for path in options.metric}
     return [
         Prompts(
             pairs=pairs,
+            digest=digest(json.dumps([pairs, metrics], sort_keys=True).encode()),
             max_new_tokens=options.max_new_tokens,
             metrics=tuple(map(str, options.metric)),
-            metric_digests=tuple(digest(path.read_bytes()) for path in options.metric),
+            metric_digests=tuple(metrics.values()),
         )
     ]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.corpus import DATA_DIR, quiet_libraries
 from core.errors import UserError
@@ -36,7 +36,8 @@ class Tasks:
     file says, else 5 where it has a training split; one that says 0 keeps 0 in any case. `data_dir`
     holds data sets as `download_model.py --datasets` or their publishers lay them out;
     `include_path` further task files. With `confirm_run_unsafe_code` tasks may run what the model
-    wrote.
+    wrote. `cut` is what loses tokens where prompt and answer do not fit the context: older records,
+    which do not say, shortened the answer first.
     """
 
     names: tuple[str, ...] = DEFAULT_TASKS
@@ -48,6 +49,7 @@ class Tasks:
     include_path: str | None = None
     data_dir: str = str(DATA_DIR)
     confirm_run_unsafe_code: bool = False
+    cut: Literal["prompt"] = "prompt"
     seed: int = 1234
 
 
@@ -94,6 +96,29 @@ def build(settings: Tasks) -> dict[str, Any]:
     with task_data.local(Path(settings.data_dir)):
         built = [item for name in settings.names for item in _build(manager, name, settings)]
     return dict(manager.load(built))
+
+
+def check_rooms(built: dict[str, Any], context_length: int) -> None:
+    """Raise `UserError` for a task whose answers alone take the whole context."""
+    for name, task in built["tasks"].items():
+        if task.OUTPUT_TYPE == "generate_until":
+            answer_room(name, task.config.generation_kwargs or {}, context_length)
+
+
+def answer_room(name: str, gen_kwargs: dict[str, Any], context_length: int) -> int:
+    """Tokens that a task lets an answer take. Raises `UserError` where none is left for a prompt.
+
+    It is kept whatever the prompt: with less room the answers would be another task's.
+    """
+    from lm_eval.models.utils import normalize_gen_kwargs
+
+    room = int(normalize_gen_kwargs(dict(gen_kwargs))["max_gen_toks"])
+    if room >= context_length:
+        raise UserError(
+            f"{name} lets an answer take {room} tokens, which leaves none of {context_length} "
+            f"tokens of context for the prompt: --max_model_len must be more than {room}"
+        )
+    return room
 
 
 def _children(manager: Any) -> set[str]:

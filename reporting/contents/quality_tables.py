@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from quality.paired import Comparison
 
 VERDICT_TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "undecided": "open"}
-TASK_COLUMNS = ["scheme", "task", "score", "recovery %", "worse", "better", "p", "verdict"]
+TASK_COLUMNS = ["scheme", "task", "score", "cut", "recovery %", "worse", "better", "p", "verdict"]
+CUT = TASK_COLUMNS.index("cut")
 
 
 def both(study: Study) -> list[Table]:
@@ -48,6 +49,7 @@ def quality(study: Study) -> Table:
         f"verdict: pass when the loss is below the margin ({_margins(study)}) with 95 % "
         "confidence, fail when it or a task's is above, else undecided; paired by document",
         *(note for key in keys for note in measure_notes(study, key)),
+        *_warnings(study),
     ]
     return Table("quality", QUALITY, names, rows, notes, QUALITY, measured=True)
 
@@ -87,15 +89,19 @@ def _mean(study: Study, candidate: Candidate) -> Cell:
 def tasks(study: Study) -> Table:
     """Each task's score, recovery with its interval, flips and verdict: one row a scheme and task.
 
-    Scores without samples (lm-eval's averages alone) have no recovery and no verdict.
+    Scores without samples (lm-eval's averages alone) have no recovery and no verdict. What was cut
+    of a task's prompts and answers has a column where anything was.
     """
     rows = [row for c in study.candidates for row in _task_rows(study, c)]
+    whole = all(row[CUT] == EMPTY for row in rows)
+    kept = [n for n in range(len(TASK_COLUMNS)) if n != CUT or not whole]
     notes = [
         "worse, better: documents whose score fell or rose against BASE; p: that both happen "
         "equally often, corrected for the number of tasks",
         "a checkpoint is judged by the mean of its tasks; single ones rarely decide alone",
     ]
-    return Table("tasks", "Tasks", TASK_COLUMNS, rows, notes, QUALITY, measured=True)
+    names, rows = [TASK_COLUMNS[n] for n in kept], [[row[n] for n in kept] for row in rows]
+    return Table("tasks", "Tasks", names, rows, notes, QUALITY, measured=True)
 
 
 def _task_rows(study: Study, candidate: Candidate) -> list[list[Cell]]:
@@ -105,16 +111,36 @@ def _task_rows(study: Study, candidate: Candidate) -> list[list[Cell]]:
         return []
     compared = candidate.compared.tasks if candidate.compared else {}
     p_values = candidate.compared.p_values if candidate.compared else {}
-    rows = []
-    for task, (metric, figure) in scored.items():
-        score = Cell(full_text(figure, "%"), figure.value)
-        cells = [Cell(candidate.scheme), Cell(f"{task} ({metric})" if metric else task), score]
-        rows.append(cells + _paired(compared.get(task), p_values.get(task)))
-    for task, mean in _groups(study, candidate, scored).items():
-        cell = Cell(value_text(mean, "fraction", "%"), mean)
-        paired = _paired(compared.get(task), p_values.get(task))
-        rows.append([Cell(candidate.scheme), Cell(task), cell, *paired])
-    return rows
+    cut = _cut(candidate)
+    named = {
+        task: (
+            Cell(f"{task} ({metric})" if metric else task),
+            Cell(full_text(figure, "%"), figure.value),
+        )
+        for task, (metric, figure) in scored.items()
+    } | {
+        task: (Cell(task), Cell(value_text(mean, "fraction", "%"), mean))
+        for task, mean in _groups(study, candidate, scored).items()
+    }
+    return [
+        [
+            Cell(candidate.scheme),
+            *cells,
+            Cell(cut[task]) if task in cut else EMPTY,
+            *_paired(compared.get(task), p_values.get(task)),
+        ]
+        for task, cells in named.items()
+    ]
+
+
+def _cut(candidate: Candidate) -> dict[str, str]:
+    """What was cut of prompts and answers, by task."""
+    words: dict[str, str] = {}
+    for key in candidate.quality:
+        measure = measures.of_key(key)
+        if measure and measure.scores and candidate.record(key):
+            words |= measure.shown.cut(candidate.quality[key].raw())
+    return words
 
 
 def _groups(study: Study, candidate: Candidate, scored: Iterable[str]) -> dict[str, float]:
@@ -167,19 +193,25 @@ def reasons(study: Study) -> list[str]:
 
 
 def remarks(study: Study) -> list[str]:
-    """What the tables do not say: warnings, why a verdict is what it is, real differences."""
+    """What the tables do not say: why a verdict is what it is, real differences."""
     lines = []
     for candidate in study.candidates:
         judged = [k for k in candidate.quality if measures.judges(k) and candidate.record(k)]
-        lines += [f"{candidate.scheme}: {text}" for k in judged for text in _warnings(candidate, k)]
         if judged and candidate.compared:
             lines += [f"{candidate.scheme}: {candidate.compared.reason}", *_differences(candidate)]
     return lines
 
 
-def _warnings(candidate: Candidate, key: str) -> list[str]:
-    measure = measures.of_key(key)
-    return measure.shown.warnings(candidate.quality[key].raw()) if measure else []
+def _warnings(study: Study) -> list[str]:
+    """What a reader must know of raw values, once for all schemes of which it is true."""
+    schemes: dict[str, list[str]] = {}
+    for candidate in study.candidates:
+        for key in candidate.quality:
+            measure = measures.of_key(key)
+            if measure and candidate.record(key):
+                for text in measure.shown.warnings(candidate.quality[key].raw()):
+                    schemes.setdefault(text, []).append(candidate.scheme)
+    return [f"{', '.join(names)}: {text}" for text, names in schemes.items()]
 
 
 def _differences(candidate: Candidate) -> list[str]:

@@ -6,6 +6,8 @@ from reporting.deciding.candidate import Candidate
 from reporting.deciding.study import Study
 from reporting.reading import engines
 
+PEAK, IDLE = ("memory", "peak_bytes"), ("memory", "idle_bytes")
+
 
 def gate(candidate: Candidate, budget: int | None) -> str | None:
     """Why a candidate is out, None when it may be chosen."""
@@ -26,7 +28,7 @@ def gate(candidate: Candidate, budget: int | None) -> str | None:
         return "whether it fits the memory budget is not known: memory was not measured"
     if budget is not None and need is not None and need > budget:
         both = f"{size(need)} of {budget_text(budget)}"
-        return f"does not fit: weights and one full request take {both}"
+        return f"does not fit: serving one full request takes {both}"
     return None
 
 
@@ -48,13 +50,22 @@ def wrong_kernels(candidate: Candidate) -> str | None:
 
 
 def memory_needed(candidate: Candidate) -> float | None:
-    """Bytes of the weights in memory and of the KV cache of one request of full length."""
-    weights, cache, requests = (
-        candidate.figure(*known) for known in (rule.MEMORY, rule.CACHE, rule.REQUESTS)
+    """Bytes that serving one request of full length takes.
+
+    The peak of the load that was measured, with the KV cache of one request in place of all of it:
+    weights, activations, graphs and what the engine needs besides are in it. Where it is not known
+    apart from what was in use before, the weights and that cache, which are the least.
+    """
+    weights, cache, requests, peak, idle = (
+        candidate.figure(*known) for known in (rule.MEMORY, rule.CACHE, rule.REQUESTS, PEAK, IDLE)
     )
     if weights is None:
         return None
-    return weights.value + (cache.value / requests.value if cache and requests else 0)
+    reserved, request = (
+        (cache.value, cache.value / requests.value) if cache and requests else (0.0, 0.0)
+    )
+    without_cache = peak.value - reserved if peak and idle else 0.0
+    return max(weights.value, without_cache) + request
 
 
 def accepted(candidate: Candidate) -> bool:

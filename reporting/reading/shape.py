@@ -51,6 +51,10 @@ class _Task(_Part):
     documents: list[str]
     scores: dict[str, list[float]]
     higher_is_better: dict[str, bool]
+    chance: float | None = None
+    generated: int = 0
+    prompts_cut: int = 0
+    answers_cut: int = 0
 
 
 class _Raw(_Part):
@@ -63,6 +67,7 @@ class _Judged(_Raw):
     """Scores by task and document, as lm-eval tasks have them."""
 
     tasks: dict[str, _Task] | None = None
+    truncated: int = 0
 
 
 @functools.cache

@@ -111,6 +111,10 @@ def write_own_tasks(folder: Path, lines: dict[str, str]) -> None:
             asks_lm_eval(("--model", "tiny", "--tasks", name, "--include_path", "own"), sentence)
             for name, (_, sentence) in UNASKED.items()
         ),
+        asks_lm_eval(
+            ("--model", "tiny", "--tasks", "demo_gsm8k", "--max_model_len", 96),
+            "demo_gsm8k lets an answer take 96 tokens, which leaves none of 96 tokens",
+        ),
         (("--model", "tiny", "--tasks", "none", "--text", "absent.txt"), "no such file"),
         (("--model", "tiny", "--tasks", "none", "--text", "none"), "nothing is asked"),
         (("--model", "tiny", "--tasks", "none", "--window", 513), "does not fit 512 tokens"),
@@ -197,5 +201,7 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
     pairs = paired_scores(by_scheme["BASE"].raw, record.raw)
     assert {name: len(a) for name, (a, _) in pairs.items()} == {"both": 24, "demo_gsm8k": 12}
     assert record.raw["tasks"]["demo_piqa"]["available"] == 500
-    assert record.raw["truncated"] > 0  # of the two shots in bytes not all fit 512 tokens
-    assert "prompts did not fit" in done.stdout and "word_perplexity" in done.stdout
+    cut = record.raw["tasks"]["demo_gsm8k"]["prompts_cut"]
+    assert cut > 0  # of the two shots in bytes not all fit 512 tokens beside the answer
+    assert f"demo_gsm8k: {cut} of 12 prompts lost their beginning" in " ".join(done.stdout.split())
+    assert "word_perplexity" in done.stdout

@@ -67,4 +67,5 @@ def test_a_record_holds_the_card_and_its_memory(
     (gpu,) = record.machine["gpus"]
     assert (gpu["name"], gpu["uuid"], gpu["memory_bytes"]) == ("NVIDIA H200", UUID, 150754820096)
     assert gpu["compute_capability"] == [9, 0] and record.machine["driver"] == "580.95.05"
-    assert record.figures["peak_bytes"].value == 600000000
+    assert record.figures["idle_bytes"].value == 600000000  # whoever uses them
+    assert record.figures["peak_bytes"].value == 0  # the fake engine takes nothing

@@ -88,13 +88,71 @@ def test_sums_of_a_window_leave_out_what_is_not_scored() -> None:
     base = logs([0.9, 0.1], [0.6, 0.4], [0.5, 0.5])
     checkpoint = logs([0.1, 0.9], [0.6, 0.4], [0.4, 0.6])
     row = compare(base, [0.9, 0.4, 0.5], checkpoint, [0.1, 0.4, 0.6], skip=1)
-    assert row["tokens"] == 2 and row["same_top"] == 1
+    assert row["tokens"] == 2 and row["same_top"] == 2  # in the last place by a tie of the base's
     assert row["delta_p_sum"] == pytest.approx(0.1, abs=1e-6)
     assert row["nll"] == pytest.approx(-math.log(0.4 * 0.6), abs=1e-6)
     assert row["base_nll"] == pytest.approx(-math.log(0.4 * 0.5), abs=1e-6)
     kl = 0.5 * math.log(0.5 / 0.4) + 0.5 * math.log(0.5 / 0.6)
     assert row["kl"] == f"0 {round(row['kl_sum'] * 1e9)}"
     assert row["kl_sum"] == pytest.approx(kl, abs=1e-6)
+
+
+TIES = [
+    # logits of the base and of the checkpoint, whether they agree
+    ([2, 1, 0], [3, 1, 0], 1),
+    ([2, 1, 0], [1, 3, 0], 0),
+    ([2, 2, 0], [1, 3, 0], 1),  # the base's second of two
+    ([1, 3, 0], [2, 2, 0], 1),
+    ([2, 2, 0], [0, 3, 3], 1),
+    ([2, 2, 0], [0, 1, 3], 0),
+]
+
+
+def agreement(base: Any, checkpoint: Any, k: int) -> int:
+    """Places where the likeliest tokens agree, of which the base keeps `k`."""
+    logs = [x - np.log(np.exp(x).sum(axis=1, keepdims=True)) for x in (base, checkpoint)]
+    ids = np.argsort(-logs[0], axis=1, kind="stable")[:, :k]
+    kept, own = (np.take_along_axis(x, ids, 1) for x in logs)
+    scores = Scores(
+        logprobs=own[:, 0],
+        greedy=np.zeros(len(ids), bool),
+        top_logprobs=logs[1].max(axis=1, keepdims=True),
+        at_logprobs=own,
+    )
+    return int(divergence._compare(0, kept, kept[:, 0], scores)["same_top"])
+
+
+@pytest.mark.parametrize(("base", "checkpoint", "agree"), TIES)
+def test_likeliest_tokens_agree_where_one_is_in_both_first_places(
+    base: list[float], checkpoint: list[float], agree: int
+) -> None:
+    both = np.array([base], np.float32), np.array([checkpoint], np.float32)
+    assert agreement(*both, k=2) == agreement(*both[::-1], k=2) == agree
+
+
+def test_agreement_does_not_depend_on_which_is_the_base() -> None:
+    """Logits rounded so much that the first place is often shared, as in bfloat16."""
+    exact = np.random.default_rng(0).normal(size=(500, 12))
+    other = exact + 0.3 * np.random.default_rng(1).normal(size=exact.shape)
+    base, checkpoint = (np.round(2 * x).astype(np.float32) / 2 for x in (exact, other))
+    first, second = (x == x.max(axis=1, keepdims=True) for x in (base, checkpoint))
+    assert max(first.sum(axis=1).max(), second.sum(axis=1).max()) <= 6
+    expected = int((first & second).any(axis=1).sum())
+    assert 300 < expected < 500
+    assert agreement(base, checkpoint, 6) == agreement(checkpoint, base, 6) == expected
+
+
+@pytest.mark.parametrize(
+    ("covered", "said"),
+    [([1.98, 2.97], []), ([1.97, 2.97], ["98.8 %"]), ([1.0, 1.65], ["53.0 %"])],
+)
+def test_a_divergence_of_too_few_tokens_is_warned_of(covered: list[float], said: list[str]) -> None:
+    found = divergence.warnings({**RAW, "covered_sum": covered})
+    assert len(found) == len(said)
+    for text, share in zip(found, said, strict=True):
+        assert text.startswith(f"the 2 likeliest tokens, which are compared, hold {share} of the")
+        assert "KL divergences are lower bounds" in text
+    assert divergence.warnings({}) == []
 
 
 @pytest.mark.parametrize("broken", ["base", "checkpoint"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from measures import harness
+from measures import _documents, harness
 
 
 def sample(number: int, **scores: Any) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def sample(number: int, **scores: Any) -> dict[str, Any]:
 
 def documents(samples: list[dict[str, Any]], results: dict[str, Any], **tell: Any) -> Any:
     told = {"higher_is_better": {"task": {}}, "n-shot": {}, "versions": {}, **tell}
-    return harness._documents("task", samples, {"results": {"task": results}, **told})
+    return _documents.documents("task", samples, {"results": {"task": results}, **told})
 
 
 def test_scores_per_document() -> None:
@@ -114,3 +114,42 @@ def test_units() -> None:
 def test_shares_are_fractions(value: float, unit: str) -> None:
     task = {"aggregated": {"acc,none": value}, "higher_is_better": {}}
     assert harness.quantities_of({"tasks": {"demo": task}})["demo/acc,none"].unit == unit
+
+
+def counted(documents: int, generated: int = 0, prompts: int = 0, answers: int = 0) -> Any:
+    """A task's raw values as far as they say what was cut."""
+    names = [f"{n:012x}" for n in range(documents)]
+    cut = {"prompts_cut": prompts, "answers_cut": answers}
+    return {"documents": names, "generated": generated, **cut}
+
+
+def test_what_was_cut_is_said_for_each_task_as_it_was_asked() -> None:
+    raw = {
+        "tasks": {
+            "gsm8k": counted(60, 60, prompts=53, answers=12),
+            "piqa": counted(60),
+            "mmlu_law": counted(40, prompts=3),
+            "mmlu_math": counted(30, prompts=2),
+            "drop": counted(10, 20, answers=1),
+        },
+        "groups": {"mmlu": ["mmlu_law", "mmlu_math"]},
+    }
+    assert harness.warnings(raw) == [
+        "mmlu: 5 of 70 prompts lost their beginning",
+        "gsm8k: 53 of 60 prompts lost their beginning, 12 of 60 answers used up their room",
+        "drop: 1 of 20 answers used up their room",
+    ]
+    assert harness.cut(raw) == {
+        "gsm8k": "53 prompts, 12 answers",
+        "mmlu_law": "3 prompts",
+        "mmlu_math": "2 prompts",
+        "drop": "1 answer",
+        "mmlu": "5 prompts",
+    }
+
+
+def test_older_records_say_what_they_counted() -> None:
+    old = {"tasks": {"gsm8k": {"documents": ["a", "b"]}}, "truncated": 2}
+    said = "2 prompts did not fit the context and lost their beginning"
+    assert harness.warnings(old) == [said] and harness.cut(old) == {}
+    assert harness.warnings({}) == [] and harness.cut({}) == {}

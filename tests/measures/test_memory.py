@@ -23,6 +23,7 @@ KNOWN = {
 STAGES = [
     ({}, {}),
     ({"idle": {"rss": 5}}, {}),
+    ({"idle": {"used_bytes": 5, "peak_bytes": 9}}, {}),
     ({"loaded": {"peak_bytes": 50}}, {"peak_bytes": 50, "loading_peak_bytes": 50}),
     (
         {"idle": {"peak_bytes": 45}, "loaded": {"peak_bytes": 50}, "batch": {"peak_bytes": 40}},
@@ -31,6 +32,22 @@ STAGES = [
     (
         {"sequential": {"peak_bytes": 60}, "batch": {"peak_bytes": 70}},
         {"peak_bytes": 70, "inference_peak_bytes": 70},
+    ),
+    (  # a GPU that other processes use too, or a process that holds its libraries
+        {
+            "idle": {"used_bytes": 30, "peak_bytes": 90},
+            "loaded": {"used_bytes": 55, "peak_bytes": 60},
+            "0:batch": {"used_bytes": 55, "peak_bytes": 75},
+        },
+        {"peak_bytes": 45, "loading_peak_bytes": 30, "inference_peak_bytes": 45, "idle_bytes": 30},
+    ),
+    (  # what others used on the GPU before is gone: there is no figure
+        {"idle": {"used_bytes": 30}, "loaded": {"peak_bytes": 29}},
+        {},
+    ),
+    (
+        {"idle": {"used_bytes": 30}, "loaded": {"peak_bytes": 30}},
+        {"peak_bytes": 0, "loading_peak_bytes": 0, "idle_bytes": 30},
     ),
 ]
 

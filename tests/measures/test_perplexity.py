@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from core.engine import Options
+from core.measure import ServedBase
 from measures import perplexity
 from measures._windows import Text
+from measures.perplexity import PerplexityOptions
 from tests.measures.conftest import Load
 
 CASES = [
@@ -69,3 +72,20 @@ def test_more_windows_than_are_sent_at_once(load: Load, tmp_path: Path) -> None:
 def test_a_text_of_one_token_has_nothing_to_score(load: Load, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"text\.txt has no token to score"):
         perplexity.run(load(), settings(tmp_path, "a"))
+
+
+def test_settings_say_which_text_and_how_much_of_it(base: Path, tmp_path: Path) -> None:
+    served = ServedBase(
+        path=base, fingerprint="f", context_length=512, engine="fake", options=Options()
+    )
+    file = tmp_path / "text.txt"
+
+    def planned(text: str, **options: int) -> Text:
+        file.write_text(text)
+        (found,) = perplexity.plan(PerplexityOptions(text=str(file), **options), served)
+        return found
+
+    first = planned("one text")
+    assert first == planned("one text") and first.tokens is None
+    assert first.digest != planned("another").digest  # under the same name
+    assert planned("one text", perplexity_tokens=5).tokens == 5

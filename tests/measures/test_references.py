@@ -1,14 +1,17 @@
 """Answers against references, and the files of metrics of one's own."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.engine import Options
 from core.errors import UserError
+from core.measure import ServedBase
 from measures import references
 from measures._answers import Broken
-from measures.references import Prompts
+from measures.references import PromptOptions, Prompts
 from tests.measures.conftest import Load
 
 
@@ -147,3 +150,36 @@ def test_prompts_that_are_none(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(UserError, match=r"prompts\.json"):
         references.read_pairs(path)
+
+
+CODE = "def score(generated, reference): return 1"
+
+
+@pytest.mark.parametrize(
+    ("folder", "pair", "code", "same"),
+    [
+        ("first", ("one", "two"), CODE, True),
+        ("second", ("one", "two"), CODE, True),  # where the files lay is no difference
+        ("first", ("one", "three"), CODE, False),
+        ("first", ("onet", "wo"), CODE, False),
+        ("first", ("one", "two"), CODE + ".5", False),
+        ("first", ("one", "two"), "", False),
+    ],
+)
+def test_settings_say_which_prompts_references_and_metrics(
+    base: Path, tmp_path: Path, folder: str, pair: tuple[str, str], code: str, same: bool
+) -> None:
+    served = ServedBase(
+        path=base, fingerprint="f", context_length=512, engine="fake", options=Options()
+    )
+
+    def digest(where: str, pair: tuple[str, str], code: str) -> str:
+        (home := tmp_path / where).mkdir(exist_ok=True)
+        file = home / "prompts.json"
+        file.write_text(json.dumps([dict(zip(("prompt", "reference"), pair, strict=True))]))
+        metrics = (metric(home, code),) if code else ()
+        (planned,) = references.plan(PromptOptions(prompts_file=file, metric=metrics), served)
+        return planned.digest
+
+    first = digest("first", ("one", "two"), CODE)
+    assert len(first) == 12 and (digest(folder, pair, code) == first) == same

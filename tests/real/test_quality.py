@@ -125,6 +125,16 @@ def test_lm_eval_and_transformers_agree(tmp_path: Path) -> None:
     )
 
 
+def test_prompts_that_do_not_fit_are_cut_as_lm_eval_cuts_them(tmp_path: Path) -> None:
+    """The answer keeps its 96 tokens of 256, so the two shots of most prompts are cut."""
+    options = ("--limit", 20, "--dtype", "float32", "--enforce_eager", "--max_model_len", 256)
+    mine = score(tmp_path, "--tasks", "demo_gsm8k", "--text", "none", *options)["harness"].raw
+    assert mine is not None and mine["tasks"]["demo_gsm8k"]["prompts_cut"] > 10
+    ours = chosen(lines(tmp_path, "demo_gsm8k"))
+    theirs = by_lm_eval(("demo_gsm8k",), 20, 256)["demo_gsm8k"]
+    assert sum(a == b for a, b in zip(ours, theirs, strict=True)) >= 19
+
+
 def cut_text(folder: Path) -> Path:
     """About 10,000 tokens of the demo text."""
     text = (ROOT / "demo" / "data" / "perplexity.txt").read_text()[:40_000]
@@ -151,18 +161,20 @@ def chosen(samples: list[dict[str, Any]]) -> list[object]:
     return [found[n] for n in sorted(found)]
 
 
-def by_lm_eval() -> dict[str, list[object]]:
+def by_lm_eval(
+    tasks: tuple[str, ...] = DEMO_TASKS, limit: int = DOCUMENTS, length: int = 1023
+) -> dict[str, list[object]]:
     """lm-eval's own transformers backend, by its own front door."""
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=str(ROOT / "demo" / "tasks"), include_defaults=False)
-    arguments = f"pretrained={models.DEMO_PATH},dtype=float32,add_bos_token=True,max_length=1023"
+    arguments = f"pretrained={models.DEMO_PATH},dtype=float32,add_bos_token=True"
     results: Any = simple_evaluate(
         model="hf",
-        model_args=arguments,
-        tasks=list(DEMO_TASKS),
-        limit=DOCUMENTS,
+        model_args=f"{arguments},max_length={length}",
+        tasks=list(tasks),
+        limit=limit,
         batch_size=16,
         device="cpu",
         task_manager=manager,

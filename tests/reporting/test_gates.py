@@ -9,7 +9,7 @@ from quality.comparison import Quality
 from reporting.deciding import gates
 from reporting.deciding.study import Candidate, Study
 from reporting.reading.results import Stored
-from tests.report_case import memory, record, speed
+from tests.report_case import figure, memory, record, speed
 
 MIB = 1 << 20
 
@@ -69,7 +69,7 @@ GATES: list[tuple[Candidate, int | None, str | None]] = [
     (
         candidate(FAST, SMALL),
         8 * MIB - 1,
-        "does not fit: weights and one full request take 8.00 MiB of 8.00 MiB",
+        "does not fit: serving one full request takes 8.00 MiB of 8.00 MiB",
     ),
 ]  # fmt: skip
 
@@ -151,3 +151,36 @@ def test_what_may_be_deployed(scheme: str, verdict: Any, accepted: bool) -> None
 def test_a_quality_in_words(compared: Quality | None, words: str) -> None:
     found = Candidate("INT8-W8A8", compared=compared)
     assert gates.quality_state(found) == words
+
+
+def measured(weights: float, **bytes_of: float) -> Candidate:
+    """A scheme whose memory record has these figures beside its weights, all in MiB."""
+    sizes = {"kv_cache_bytes": 1024.0, "max_concurrency": 512 / MIB, **bytes_of}
+    figures = {
+        name: figure([value * MIB], "bytes", "lower")
+        for name, value in ({"weights_bytes": weights} | sizes).items()
+    }
+    return candidate(record("INT8-W8A8", "memory", figures, {}))
+
+
+NEEDS = [
+    # of the KV cache of 1,024 MiB one of 512 requests takes 2 MiB
+    ({"peak_bytes": 1100.0, "idle_bytes": 531.0}, 1100 - 1024 + 2),
+    ({"peak_bytes": 72_000.0, "idle_bytes": 0.0, "kv_cache_bytes": 51_200.0}, 20_800 + 100),
+    ({"peak_bytes": 1028.0, "idle_bytes": 531.0}, 6 + 2),  # weights that others' memory hides
+    ({"peak_bytes": 1631.0}, 6 + 2),  # an older record: what was in use before is in its peak
+    ({}, 6 + 2),
+]
+
+
+@pytest.mark.parametrize(("bytes_of", "mib"), NEEDS)
+def test_memory_needed_is_the_peak_with_one_request(bytes_of: dict[str, float], mib: float) -> None:
+    assert gates.memory_needed(measured(6, **bytes_of)) == pytest.approx(mib * MIB)
+
+
+def test_memory_needed_without_a_cache_or_weights() -> None:
+    served = candidate(
+        record("INT8-W8A8", "memory", {"weights_bytes": figure([5], "bytes", "lower")})
+    )
+    assert gates.memory_needed(served) == 5
+    assert gates.memory_needed(candidate(FAST)) is None

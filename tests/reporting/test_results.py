@@ -102,9 +102,32 @@ def test_cut_prompts_and_groups_are_said(capsys: pytest.CaptureFixture[str]) -> 
     ]
     results.show_quality(pairs, parse_margins("1"), Path(), False)
     shown = capsys.readouterr().out
-    assert "INT8-W8A8: 3 prompts did not fit the context" in shown
+    assert "BASE, INT8-W8A8: 3 prompts did not fit the context" in shown
+    assert "INT8-W8A8: a: 4 of 40 prompts" not in shown and " cut " not in shown
     assert line_of(shown, "INT8-W8A8  both").split()[1:4] == ["both", "75.0", "%"]
     assert line_of(shown, "BASE       both").split()[1:4] == ["both", "75.0", "%"]
+
+
+def test_what_was_cut_stands_beside_the_score(capsys: pytest.CaptureFixture[str]) -> None:
+    base, checkpoint = (
+        harness(scheme, {"a": [1.0, 0.0] * 20, "b": [1.0, 1.0] * 20})
+        for scheme in ("BASE", "INT8-W8A8")
+    )
+    assert checkpoint.raw is not None
+    checkpoint.raw["tasks"]["a"] |= {"generated": 40, "prompts_cut": 4, "answers_cut": 1}
+    of_base = [base]
+    pairs = [
+        Scored(base=of_base, checkpoint=of_base),
+        Scored(base=of_base, checkpoint=[checkpoint]),
+    ]
+    results.show_quality(pairs, parse_margins("1"), Path(), False)
+    shown = capsys.readouterr().out
+    said = "INT8-W8A8: a: 4 of 40 prompts lost their beginning, 1 of 40 answers used up their room"
+    assert said in shown
+    table = shown.partition("\nTasks\n")[2]
+    assert line_of(table, "scheme ").split()[:4] == ["scheme", "task", "score", "cut"]
+    rows = [line for line in table.splitlines() if line.startswith(("BASE ", "INT8-W8A8 "))]
+    assert ["4 prompts, 1 answer" in row for row in rows] == [False, False, True, False]
 
 
 def test_quality_as_json_has_paired_figures_by_name(capsys: pytest.CaptureFixture[str]) -> None:
