@@ -15,7 +15,7 @@ has it once and every group gets its value. Fields without a declaration are no 
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -153,6 +153,36 @@ def _fields(group: type[Any], lacking: frozenset[str]) -> list[inspect.Parameter
         for field in dataclasses.fields(group)
         if _declared(hints[field.name]) and field.name not in lacking
     ]
+
+
+def words(group: type[Any], values: Mapping[str, Any]) -> list[str]:
+    """The command-line words of a group's options whose values differ from their defaults.
+
+    `values` are by field, also as JSON keeps them: lists for tuples, text for paths. What no option
+    can say, that there is none where the default is one, is left out.
+    """
+    said: list[str] = []
+    for parameter in _fields(group, frozenset()):
+        value, default = values.get(parameter.name, parameter.default), parameter.default
+        if value is not None and value is not parameter.empty and _plain(value) != _plain(default):
+            said += _words(parameter, value)
+    return said
+
+
+def _words(parameter: inspect.Parameter, value: Any) -> list[str]:
+    declared = _declared(parameter.annotation)
+    name = (declared.name if declared else "") or parameter.name
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no_{name}"]
+    many = value if isinstance(value, list | tuple) else [value]
+    return [word for each in many for word in (f"--{name}", str(each))]
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is compared: paths as text, tuples as lists."""
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _declared(hint: Any) -> Option | None:

@@ -6,6 +6,7 @@ one more token to both, so the divergence is exact for a covered mass of 1 and a
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -240,6 +241,7 @@ MEASURE = Measure(
     plan=plan,
     settings_for=settings_for,
     reusable=lambda settings: Path(settings.reference).exists(),
+    asked=lambda settings: settings.get("text", {}).get("tokens") or math.inf,
     shown=Shown(
         place=12,
         headline="kl_mean",

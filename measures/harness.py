@@ -21,7 +21,7 @@ from measures import _documents
 from measures._answers import refuse_empty
 from measures._windows import AddBosToken
 from quality import tasks
-from quality.documents import asked_tasks, paired_scores
+from quality.documents import asked_tasks, merge, paired_scores
 from quality.tasks import Tasks
 
 BOOTSTRAP = 1000  # for the standard errors in lm-eval's own files
@@ -222,6 +222,11 @@ def available(raw: Raw) -> dict[str, int]:
     }
 
 
+def asked(settings: dict[str, Any]) -> float:
+    """Documents asked for: of each task as many, infinite where all."""
+    return len(settings.get("names") or ("",)) * (settings.get("limit") or math.inf)
+
+
 MEASURE = Measure(
     summary="lm-eval tasks, one score per document",
     kind="quality",
@@ -234,6 +239,8 @@ MEASURE = Measure(
     plan=plan,
     when="first",
     scores=paired_scores,
+    merge=merge,
+    asked=asked,
     shown=Shown(
         place=14,
         warnings=warnings,

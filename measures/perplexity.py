@@ -1,5 +1,6 @@
 """Perplexity of a text in sliding windows: exp of the mean negative log-likelihood per token."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -95,6 +96,7 @@ MEASURE = Measure(
     plan=plan,
     paired={"perplexity_ratio": Quantity(unit="x", better="lower", title="times BASE")},
     compare=compare,
+    asked=lambda settings: settings.get("tokens") or math.inf,
     raw_types={"nll": list[float], "tokens": list[float]},
     shown=Shown(
         place=11,

@@ -217,6 +217,7 @@ MEASURE = Measure(
         )
     },
     compare=compare,
+    asked=lambda settings: len(settings.get("pairs", ())),
     raw_types={"documents": list[str], "generated": list[str]},
     shown=Shown(
         place=13,

@@ -2,26 +2,31 @@
 
 Every document is scored under both, so the variance between documents cancels: on the same 220
 documents an unpaired z-test gave p = 0.080 where the paired test gave 0.008. McNemar's test (exact
-below 25 discordant documents) says whether there is a difference; the interval of the mean
-difference against a margin gives the verdict.
+below 25 discordant documents) says whether there is a difference; how a bound of the mean
+difference lies to a margin gives the verdict.
 
-Intervals come from the paired Bayesian bootstrap: documents are reweighted at random, both scores
-of a document together. Scores of 0 and 1 begin with half a document of each outcome (Jeffreys), so
-that no flip among 50 documents is not taken for proof that there is none.
+Bounds come from the paired Bayesian bootstrap (documents reweighted at random, both scores of a
+document together) with one document more: the worst possible one for the lower end, the best for
+the upper end. This is Gaffke's bound of a mean; where flips all go one way it is Clopper and
+Pearson's exact one. Of several tasks the one document more is of the task with fewest documents,
+where it weighs most, as the event more is in Fay and Feuer's bound of weighted rates.
 
-Source: Rubin, The Bayesian bootstrap, 1981.
+Sources: Rubin, The Bayesian bootstrap, 1981; Gaffke, Three test statistics for a nonparametric
+one-sided hypothesis on the mean of a nonnegative variable, 2005; Phan, Thomas and Learned-Miller,
+Towards practical mean bounds for small samples, 2021; Fay and Feuer, Confidence intervals for
+directly standardized rates, 1997.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from core.stats import CONFIDENCE
 from quality.significance import RESAMPLES, mcnemar, sign_flips
-from quality.significance import holm as holm
 
-POWER = 0.9
+DRAWS = 20_000  # of weights: p-values of 0.0005 are resolved
+BLOCK = 1 << 22  # weights drawn at once: 32 MiB
 FEWEST = 10  # documents of a task that say anything at all
 MARGIN = 0.01  # one point of a score between 0 and 1
 
@@ -32,15 +37,18 @@ Verdict = Literal["pass", "fail", "undecided"]
 class Comparison:
     """How a checkpoint compares with its base. Differences are compressed - base, in scores (0..1).
 
-    `worse` and `better` count documents whose score fell or rose (flips). `p_value` is McNemar's
-    for scores of 0 and 1, a sign-flip permutation test's for others. `recovery` is the ratio of
-    means in percent, None when the base scored nothing. `documents_needed` is set when undecided.
+    `deviation` is that of the documents' differences. `worse` and `better` count documents whose
+    score fell or rose (flips). `p_value` is McNemar's for scores of 0 and 1, a sign-flip
+    permutation test's for others. `p_pass` is that of a loss of the margin or more, which a pass
+    rejects, and `p_fail` that of a loss below it, one-sided both. `recovery` is the ratio of means
+    in percent, None when the base scored nothing.
     """
 
     n: int
     base: float
     compressed: float
     difference: float
+    deviation: float
     low: float
     high: float
     recovery: float | None
@@ -49,9 +57,10 @@ class Comparison:
     worse: int
     better: int
     p_value: float
+    p_pass: float
+    p_fail: float
     margin: float
     verdict: Verdict
-    documents_needed: int | None
 
 
 class Interval(NamedTuple):
@@ -75,9 +84,8 @@ def compare(
 ) -> Comparison:
     """Compare per-document scores, in the same order. Raises ValueError for unequal lengths.
 
-    Verdict: `pass` when the interval lies above -margin, `fail` when it lies below, else
-    `undecided`. A `confidence` above 0.95 widens the verdict's interval (corrections for several
-    tasks); `low` and `high` stay those of 95 %.
+    Verdict: `pass` when the two-sided interval of this `confidence` lies above -margin, `fail` when
+    it lies below, else `undecided`; `low` and `high` are always those of 95 %.
     """
     return pooled([(base, compressed)], margin, seed, confidence)
 
@@ -94,70 +102,113 @@ def pooled(
     """
     import numpy as np
 
-    pairs = [(np.asarray(a, float), np.asarray(b, float)) for a, b in tasks]
-    for a, b in pairs:
-        if a.shape != b.shape or a.size == 0:
-            raise ValueError(f"{a.size} and {b.size} documents cannot be paired")
-        if not (np.isfinite(a).all() and np.isfinite(b).all()):
-            raise ValueError("a score is not a finite number")
-    drawn = np.mean([_draws(a, b, seed + n) for n, (a, b) in enumerate(pairs)], axis=0)
-    means = np.mean([[a.mean(), b.mean()] for a, b in pairs], axis=0)
-    differences = [b - a for a, b in pairs]
-    difference = np.concatenate(differences)
+    pairs = [_checked(*task) for task in tasks]
+    drawn = _bounds(pairs, seed)
+    base, compressed = np.mean([[a.mean(), b.mean()] for a, b in pairs], axis=0).tolist()
+    difference = np.concatenate([b - a for a, b in pairs])
     worse, better = int((difference < 0).sum()), int((difference > 0).sum())
-    binary = all(_binary(a, b) for a, b in pairs)
-    low, high = _tails(drawn[:, 1] - drawn[:, 0], CONFIDENCE)
-    verdict = _verdict(*_tails(drawn[:, 1] - drawn[:, 0], confidence), margin)
-    if min(a.size for a, _ in pairs) < FEWEST:
-        verdict = "undecided"
-    known = means[0] > 0 and (drawn[:, 0] > 0).all()
-    recovered = _tails(100 * drawn[:, 1] / drawn[:, 0], CONFIDENCE) if known else (None, None)
+    binary = all(set(np.unique(scores)) <= {0.0, 1.0} for pair in pairs for scores in pair)
+    p_pass, p_fail = _p(drawn.low <= -margin), _p(drawn.high >= -margin)
+    verdict = _verdict(p_pass, p_fail, (1 - confidence) / 2)
+    enough = min(a.size for a, _ in pairs) >= FEWEST
     return Comparison(
         n=int(difference.size),
-        base=float(means[0]),
-        compressed=float(means[1]),
-        difference=float(means[1] - means[0]),
-        low=low,
-        high=high,
-        recovery=100 * float(means[1] / means[0]) if known else None,
-        recovery_low=recovered[0],
-        recovery_high=recovered[1],
+        base=base,
+        compressed=compressed,
+        difference=compressed - base,
+        deviation=float(difference.std()),
+        low=_tail(drawn.low, lower=True),
+        high=_tail(drawn.high, lower=False),
+        recovery=100 * (compressed / base) if base > 0 else None,
+        recovery_low=100 * _tail(drawn.ratio_low, lower=True) if base > 0 else None,
+        recovery_high=100 * _tail(drawn.ratio_high, lower=False) if base > 0 else None,
         worse=worse,
         better=better,
         p_value=mcnemar(worse, better) if binary else sign_flips(difference, seed),
+        p_pass=p_pass,
+        p_fail=p_fail,
         margin=margin,
-        verdict=verdict,
-        documents_needed=needed(differences, margin, confidence)
-        if verdict == "undecided"
-        else None,
+        verdict=verdict if enough else "undecided",
     )
 
 
-def _verdict(low: float, high: float, margin: float) -> Verdict:
-    return "pass" if low > -margin else "fail" if high < -margin else "undecided"
+def _checked(base: Sequence[float], compressed: Sequence[float]) -> tuple[Any, Any]:
+    """Both as arrays. Raises ValueError for what cannot be paired."""
+    import numpy as np
+
+    first, second = np.asarray(base, float), np.asarray(compressed, float)
+    if first.shape != second.shape or first.size == 0:
+        raise ValueError(f"{first.size} and {second.size} documents cannot be paired")
+    for scores in (first, second):
+        if not np.isfinite(scores).all():
+            raise ValueError("a score is not a finite number")
+        if scores.min() < 0 or scores.max() > 1:
+            raise ValueError("a score is not between 0 and 1")
+    return first, second
 
 
-def needed(differences: Sequence[Any], margin: float, confidence: float = CONFIDENCE) -> int:
-    """How many documents would have decided, with 90 % power, were the true difference as seen.
+def _verdict(p_pass: float, p_fail: float, level: float) -> Verdict:
+    return "pass" if p_pass < level else "fail" if p_fail < level else "undecided"
 
-    `differences` are those of each task; its share of all n documents stays. n solves
-    (z / d / tasks)^2 * sum(v / m + 1 / m^2) = 1 with m = share * n, z the sum of the quantiles of
-    confidence and power, v a task's variance, 1 / m^2 what the half documents add, and d the
-    distance of the mean from -margin; one within a quarter of the margin counts as that far off.
+
+def _p(beyond: Any) -> float:
+    """The share of draws beyond a margin, never 0: only so many were drawn."""
+    return (int(beyond.sum()) + 1) / (len(beyond) + 1)
+
+
+class _Bounds(NamedTuple):
+    """Draws of the lower and upper end of the difference and of the ratio of means."""
+
+    low: Any
+    high: Any
+    ratio_low: Any
+    ratio_high: Any
+
+
+def _bounds(pairs: Sequence[tuple[Any, Any]], seed: int) -> _Bounds:
+    """Under random weights of each task's documents and of one more in the smallest task.
+
+    That one has a base's score of 1 and a checkpoint's of 0 for lower ends, 0 and 1 for upper ends.
     """
     import numpy as np
-    from scipy.special import ndtri
 
-    z = float(ndtri((1 + confidence) / 2) + ndtri(POWER))
-    total = sum(int(task.size) for task in differences)
-    mean = float(np.mean([task.mean() for task in differences]))
-    factor = (z / max(abs(mean + margin), margin / 4) / len(differences)) ** 2
-    shares = [task.size / total for task in differences]
-    variance = sum(float(np.var(d)) / s for d, s in zip(differences, shares, strict=True))
-    seen = factor * variance
-    added = factor * sum(1 / share**2 for share in shares)
-    solved: float = (seen + math.sqrt(seen**2 + 4 * added)) / 2
-    return max(total + 1, math.ceil(solved))
+    smallest = min(range(len(pairs)), key=lambda n: pairs[n][0].size)
+    drawn = [_draws(*pair, n == smallest, seed + n) for n, pair in enumerate(pairs)]
+    base, compressed, added = np.mean(drawn, axis=0).T
+    with np.errstate(divide="ignore", invalid="ignore"):  # a base without scores has no ratio
+        ratios = compressed / (base + added), (compressed + added) / base
+    return _Bounds(compressed - base - added, compressed - base + added, *ratios)
+
+
+def _draws(base: Any, compressed: Any, added: bool, seed: int) -> Any:
+    """[DRAWS, 3]: the two means under random weights, and the weight of a document that is `added`.
+
+    Weights of n documents are Dirichlet(1, ..., 1); equal documents share theirs, so the cost does
+    not grow with n where scores are few.
+    """
+    import numpy as np
+
+    pairs, repeats = np.unique(np.stack([base, compressed], axis=1), axis=0, return_counts=True)
+    outcomes, counts = np.c_[pairs, np.zeros(len(pairs))], repeats.astype(float)
+    if added:
+        outcomes, counts = np.r_[outcomes, [[0.0, 0.0, 1.0]]], np.r_[counts, 1.0]
+    rng = np.random.default_rng(seed)
+    blocks = (rng.standard_gamma(counts, (size, len(counts))) for size in _blocks(len(counts)))
+    return np.concatenate([(block @ outcomes) / block.sum(axis=1)[:, None] for block in blocks])
+
+
+def _blocks(outcomes: int) -> Iterator[int]:
+    """How many weightings are drawn at once, as memory allows."""
+    at_once = max(1, BLOCK // outcomes)
+    for start in range(0, DRAWS, at_once):
+        yield min(at_once, DRAWS - start)
+
+
+def _tail(values: Any, lower: bool) -> float:
+    """The lower or upper end of the 95 % interval."""
+    import numpy as np
+
+    return float(np.percentile(values, 50 * (1 - CONFIDENCE if lower else 1 + CONFIDENCE)))
 
 
 def ratio_of_sums(values: Sequence[float], weights: Sequence[float], seed: int = 0) -> Interval:
@@ -174,7 +225,7 @@ def ratio_of_sums(values: Sequence[float], weights: Sequence[float], seed: int =
     if v.size == 1:
         return Interval(value, None, None)
     drawn = np.random.default_rng(seed).multinomial(v.size, [1 / v.size] * v.size, size=RESAMPLES)
-    return Interval(value, *_tails((drawn @ v) / (drawn @ w), CONFIDENCE))
+    return Interval(value, *_interval((drawn @ v) / (drawn @ w)))
 
 
 def quantile_of_groups(groups: Sequence[Sequence[float]], q: float, seed: int = 0) -> Interval:
@@ -188,33 +239,8 @@ def quantile_of_groups(groups: Sequence[Sequence[float]], q: float, seed: int = 
     rng = np.random.default_rng(seed)
     chosen = rng.integers(len(arrays), size=(RESAMPLES // 10, len(arrays)))
     drawn = [np.quantile(np.concatenate([arrays[n] for n in row]), q) for row in chosen]
-    return Interval(value, *_tails(drawn, CONFIDENCE))
+    return Interval(value, *_interval(drawn))
 
 
-def _binary(base: Any, compressed: Any) -> bool:
-    return {*base.tolist(), *compressed.tolist()} <= {0.0, 1.0}
-
-
-def _draws(base: Any, compressed: Any, seed: int) -> Any:
-    """[RESAMPLES, 2]: the two means under random weights of the documents.
-
-    Equal documents share their weight, so the cost does not grow with n where scores are few.
-    """
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    if _binary(base, compressed):
-        outcomes = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-        counts = np.bincount((2 * base + compressed).astype(int), minlength=4) + 0.5
-    else:
-        pairs = np.stack([base, compressed], axis=1)
-        outcomes, repeats = np.unique(pairs, axis=0, return_counts=True)
-        counts = repeats.astype(float)
-    return rng.dirichlet(counts, size=RESAMPLES) @ outcomes
-
-
-def _tails(values: Any, confidence: float) -> tuple[float, float]:
-    import numpy as np
-
-    low, high = np.percentile(values, [50 * (1 - confidence), 50 * (1 + confidence)])
-    return float(low), float(high)
+def _interval(values: Any) -> tuple[float, float]:
+    return _tail(values, lower=True), _tail(values, lower=False)

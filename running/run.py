@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 from checkpoints import checkpoint, models
 from core import plugins, records
+from core.context import context
 from core.engine import Options
 from core.figures import figures_of
 from core.machine import probe
 from core.measure import Job, ServedBase
 from core.records import Figure, Record, Subject
+from quality.documents import covers
 from running import session
 from running.session import Session
 
@@ -112,29 +114,29 @@ class Run:
         return [self._save(completed(blank, job, status="failed", reason=reason)) for job in jobs]
 
     def earlier(self, identity: models.Identity, jobs: list[Job]) -> dict[Job, Record]:
-        """The newest finished record of each job that was made with these settings and weights.
+        """The newest finished record of each job that answers it: of these weights and its context.
 
-        On this kind of processor and GPU with these libraries, and where its measure says that it
-        may be used again.
+        It may have been asked more tasks and documents (see `quality.documents.covers`), and its
+        measure must say that it may be used again.
         """
-        here = _plain(probe().as_json())
         subject = subject_of(identity)
+        held = [
+            record
+            for record in records.load_checkpoint(subject, self.eval_results)
+            if record.status == "ok" and record.subject.fingerprint == subject.fingerprint
+        ]
+        blank = self._blank(subject, 1)
         newest: dict[Job, Record] = {}
-        for record in records.load_checkpoint(subject, self.eval_results):
-            alike = (
-                record.status == "ok"
-                and record.subject.fingerprint == subject.fingerprint
-                and record.engine == self.engine
-                and record.options == asdict(self.options)
-                and all(
-                    _plain(record.machine).get(key) == here[key]
-                    for key in ("cpu", "gpus", "libraries")
-                )
-            )
-            for job in jobs if alike else ():
-                same = _plain(record.settings) == _plain(asdict(job.settings))
-                measure = plugins.load("measures", job.measure)
-                if record.measure == job.measure and same and measure.reusable(job.settings):
+        for job in jobs:
+            wanted = _plain(asdict(job.settings))
+            kind = plugins.load("measures", job.measure).kind
+            like = {"measure": job.measure, "kind": kind, "settings": wanted}
+            sought = context(blank.model_copy(update=like))
+            for record in (
+                held if plugins.load("measures", job.measure).reusable(job.settings) else ()
+            ):
+                alike = record.measure == job.measure and context(record) == sought
+                if alike and covers(record.settings, wanted):
                     newest[job] = record
         return newest
 

@@ -5,15 +5,17 @@ from pathlib import Path
 from core import cli
 from core.errors import UserError
 from core.records import Record
-from quality.comparison import Margin, Quality, Scored, parse_margins, quality
+from quality.comparison import Margin, Quality, Scored, judged_together, parse_margins
 from reporting.contents import quality_tables
 from reporting.contents.document import Report, Request
 from reporting.contents.summary import summary
-from reporting.deciding import study
+from reporting.deciding import pairing, study
+from reporting.deciding.candidate import BASE
 from reporting.deciding.study import Study
 from reporting.formats import json as json_format
 from reporting.formats import terminal
 from reporting.reading import results as reading
+from reporting.reading.results import Stored
 
 
 def show_performance(records: list[Record], results: Path, as_json: bool) -> None:
@@ -28,7 +30,7 @@ def show_quality(
     scored: list[Scored], margins: dict[str, Margin], results: Path, as_json: bool
 ) -> list[Quality]:
     """Print what was scored, as JSON or as tables with where the records are, and return it."""
-    compared = [_compare(each, margins) for each in scored]
+    compared = judged(scored, margins, results)
     if as_json:
         cli.print_json([_as_json(*pair) for pair in zip(scored, compared, strict=True)])
         return compared
@@ -68,10 +70,48 @@ def show_run(
     return cli.say("`python report.py` shows everything; `--format html` makes a page of it")
 
 
-def _compare(each: Scored, margins: dict[str, Margin]) -> Quality:
-    """A checkpoint beside its base, by its scheme's own margin or the default one."""
-    margin = margins.get(each.checkpoint[0].subject.scheme, margins[""])
-    return quality(each.base, each.checkpoint, margin)
+def judged(scored: list[Scored], margins: dict[str, Margin], results: Path) -> list[Quality]:
+    """Every checkpoint beside its base, by all that `results` holds of both, as a report says it.
+
+    Every other scheme of the model there is judged together with them.
+    """
+    models = {each.checkpoint[0].subject.model for each in scored}
+    held = {model: _stored(model, results) for model in models}
+    for each in scored:
+        subject, made = (
+            each.checkpoint[0].subject,
+            [Stored.of(record) for record in each.checkpoint],
+        )
+        held[subject.model].setdefault(subject.scheme, []).extend(made)
+    verdicts = {
+        (model, scheme): verdict
+        for model, schemes in held.items()
+        for scheme, verdict in _together(schemes, margins).items()
+    }
+    subjects = [each.checkpoint[0].subject for each in scored]
+    return [verdicts[subject.model, subject.scheme] for subject in subjects]
+
+
+def _together(schemes: dict[str, list[Stored]], margins: dict[str, Margin]) -> dict[str, Quality]:
+    """The verdict on each scheme of a model and on the base itself."""
+    base = schemes.get(BASE, [])
+    compared = {
+        scheme: pairing.compare(base, records, margins.get(scheme, margins[""]))
+        for scheme, records in schemes.items()
+    }
+    others = [scheme for scheme in schemes if scheme != BASE]
+    together = judged_together([compared[scheme] for scheme in others])
+    return compared | dict(zip(others, together, strict=True))
+
+
+def _stored(model: str, results: Path) -> dict[str, list[Stored]]:
+    """A model's records of quality by scheme, oldest first."""
+    folders = sorted(folder for folder in results.glob(f"{model}-*") if folder.is_dir())
+    schemes: dict[str, list[Stored]] = {}
+    for stored in reading.read(folders).stored:
+        if stored.record.subject.model == model and stored.record.kind == "quality":
+            schemes.setdefault(stored.record.subject.scheme, []).append(stored)
+    return schemes
 
 
 def _as_json(each: Scored, compared: Quality) -> dict[str, object]:

@@ -31,7 +31,8 @@ def compare(
         why = f"its records cannot be compared ({problem})"
         return comparison.Quality(tasks={}, p_values={}, aggregate=None, verdict=None, reason=why)
     averages = any(not r.raw for records in both for r in records if measures.judges(r.measure))
-    return replace(compared, reason=AVERAGES) if averages and not compared.verdict else compared
+    open_ = compared.verdict is None and not compared.unpaired
+    return replace(compared, reason=AVERAGES) if averages and open_ else compared
 
 
 def _whole(stored: list[Stored]) -> list[Record]:

@@ -1,14 +1,12 @@
 """The decision in words: why the best is the best, why each other lost, what is still open."""
 
-import math
 import shlex
 
 from core.stats import Ratio
 from core.words import join, percent, ratio_text, value_text
-from reporting.deciding.candidate import Candidate
-from reporting.deciding.deploy import folder
 from reporting.deciding.gates import accepted, quality_state
 from reporting.deciding.ranking import Ranking, Rated, UseCase, finer
+from reporting.deciding.scoring import score_command, too_few_documents
 from reporting.deciding.study import Study
 from reporting.reading import measures
 
@@ -146,34 +144,6 @@ def to_decide(ranking: Ranking) -> list[str]:
     return commands
 
 
-def too_few_documents(candidate: Candidate) -> list[str]:
-    """A sentence where the tasks have fewer documents than the verdict needs; else nothing."""
-    compared = candidate.compared
-    needed = compared.aggregate.documents_needed if compared and compared.aggregate else None
-    if compared is None or not needed:
-        return []
-    counts = _available(candidate)
-    numbers = [counts.get(task) for task in compared.tasks]
-    known = [number for number in numbers if number is not None]
-    if not known or len(known) < len(numbers) or needed <= sum(known):
-        return []
-    return [
-        f"These tasks have only {sum(known):,} documents: they cannot decide it. Add tasks "
-        "(score.py --tasks) or state a wider --margin."
-    ]
-
-
-def _available(candidate: Candidate) -> dict[str, int]:
-    """Documents there are of each task, as far as records say."""
-    counts: dict[str, int] = {}
-    for key, stored in candidate.quality.items():
-        measure = measures.of_key(key)
-        raw = stored.raw() if measure and measure.scores and candidate.record(key) else {}
-        if measure and raw:
-            counts |= measure.shown.available(raw)
-    return counts
-
-
 def measure_command(study: Study) -> str:
     """The command that measures this study's schemes side by side until it is decided.
 
@@ -195,23 +165,3 @@ def _with(words: list[str], option: str, value: str) -> list[str]:
         place = changed.index(option)
         del changed[place : place + 2]
     return [*changed, option, value]
-
-
-def score_command(study: Study, candidate: Candidate) -> str:
-    """The command that scores a candidate against the base, on as many documents as are needed."""
-    words = ["python", "score.py", "--model", folder(candidate.newest)]
-    if not candidate.newest.subject.manifest:  # others' checkpoints do not name their base
-        words += ["--base", folder(study.base.newest) if study.base else study.model]
-    options = candidate.newest.options
-    if options.get("max_model_len"):
-        words += ["--max_model_len", str(options["max_model_len"])]
-    words += ["--enforce_eager"] if options.get("enforce_eager") else []
-    compared = candidate.compared
-    if (
-        compared is not None
-        and compared.aggregate is not None
-        and compared.aggregate.documents_needed
-    ):
-        per_task = math.ceil(compared.aggregate.documents_needed / len(compared.tasks))
-        words += ["--limit", str(per_task)]
-    return shlex.join(words)

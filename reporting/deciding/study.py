@@ -225,7 +225,16 @@ def _compare_quality(study: Study) -> None:
     """Pair every candidate's quality with the base's; raw values are read for this and dropped."""
     if study.base is None:
         return
+    from quality.comparison import judged_together
+
     base = list(study.base.quality.values())
-    for candidate in study.compressed:
-        margin = study.margins.get(candidate.scheme, study.margins[""])
-        candidate.compared = pairing.compare(base, list(candidate.quality.values()), margin)
+    compared = [
+        pairing.compare(
+            base,
+            list(candidate.quality.values()),
+            study.margins.get(candidate.scheme, study.margins[""]),
+        )
+        for candidate in study.compressed
+    ]
+    for candidate, judged in zip(study.compressed, judged_together(compared), strict=True):
+        candidate.compared = judged

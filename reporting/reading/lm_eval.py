@@ -169,7 +169,7 @@ def raw(path: Path) -> dict[str, Any]:
                     "version": version,
                     "higher_is_better": (document.get("higher_is_better") or {}).get(task, {}),
                 }
-    return {"tasks": tasks, "files": [path.name]} if tasks else {}
+    return {"tasks": tasks, "files": [path.name], "asked_by": "lm_eval"} if tasks else {}
 
 
 def _task(samples: Path) -> dict[str, Any]:

@@ -26,12 +26,23 @@ def test_one_broken_task_fails_though_the_mean_does_not() -> None:
     assert found.p_values["b"] < 0.05 and found.p_values["a"] == 1
 
 
+def test_documents_that_both_answered_are_paired() -> None:
+    """A base that was asked on for more keeps its verdict."""
+    base = harness("BASE", {"a": RIGHT}, {"a": [f"{n + 5:012x}" for n in range(1000)]})
+    base.raw["tasks"]["a"]["scores"]["acc,none"] = [*RIGHT[5:], *RIGHT[:5]]  # type: ignore[index]
+    found = quality([base], [harness("INT4-W4A16", {"a": RIGHT})])
+    assert found.verdict == "pass" and found.tasks["a"].n == 995
+    assert (found.tasks["a"].worse, found.tasks["a"].better) == (0, 0)
+    assert found.incomplete == ("995 of the 1,000 documents asked of a",)
+    assert found.reason.endswith("; rests on 995 of the 1,000 documents asked of a")
+
+
 def test_other_documents_are_not_paired() -> None:
     base = harness("BASE", {"a": RIGHT})
-    other = harness("INT4-W4A16", {"a": RIGHT}, {"a": [f"{n + 5:012x}" for n in range(1000)]})
+    other = harness("INT4-W4A16", {"a": RIGHT}, {"a": [f"{n:012}" for n in range(2000, 3000)]})
     found = quality([base], [other])
     assert found.verdict is None and found.unpaired
-    assert "995 of 1000 are the same" in found.reason
+    assert "none is the same: score the base anew" in found.reason
 
 
 def test_what_is_missing_is_said() -> None:

@@ -1,5 +1,6 @@
 """The words of a comparison, the confidence of each task, and which records are compared."""
 
+import math
 import re
 from typing import Any
 
@@ -7,8 +8,8 @@ import pytest
 
 from core.errors import UserError
 from core.records import Record
-from quality import documents
-from quality.comparison import Margin, latest, parse_margins, quality
+from quality import documents, planning
+from quality.comparison import Margin, parse_margins, quality
 from quality.paired import compare
 from tests.quality_records import harness, record
 
@@ -23,17 +24,28 @@ def scored(*drops: int) -> tuple[list[Record], list[Record]]:
 
 
 REASONS: list[tuple[tuple[int, ...], float, str, str]] = [
-    ((0,), 1, "pass", "mean of tasks {}: within the margin of 1 point"),
-    ((0, 100), 9, "pass", "mean of tasks {}: within the margin of 9 points"),
-    ((100,), 5, "fail", "task0 lost more than the margin of 5 points; mean of tasks {}"),
+    ((0,), 1, "pass", "1 task, 1,000 documents, {}: within the margin of 1 point"),
+    ((0, 100), 9, "pass", "mean of 2 tasks, 2,000 documents, {}: within the margin of 9 points"),
+    (
+        (100,),
+        5,
+        "fail",
+        "task0 lost more than the margin of 5 points; 1 task, 1,000 documents, {}",
+    ),
     (
         (0, 90, 90),
         5,
         "fail",
-        "task1, task2 lost more than the margin of 5 points; mean of tasks {}",
+        "task1 and task2 lost more than the margin of 5 points; mean of 3 tasks, 3,000 documents, "
+        "{}",
     ),
     # no task by itself is shown to have lost too much, their mean is
-    ((18, 18, 18, 18), 1, "fail", "mean of tasks {}: a larger loss than the margin of 1 point"),
+    (
+        (18, 18, 18, 18),
+        1,
+        "fail",
+        "mean of 4 tasks, 4,000 documents, {}: a larger loss than the margin of 1 point",
+    ),
 ]
 
 
@@ -65,12 +77,31 @@ def test_margins_beyond_their_bounds(text: str) -> None:
 
 
 def test_an_open_verdict_says_how_many_documents_of_each_task() -> None:
+    found = quality(*scored(7, 7), Margin())
+    assert found.verdict == "undecided" and found.documents_each == 1000
+    tasks = [found.tasks[name] for name in ("task0", "task1")]
+    factor = planning.growth(tasks, [None, None], 0.01, planning.level(2))
+    assert found.documents_needed == math.ceil(1000 * factor) > 1000
+    each = f"about {found.documents_needed:,} documents of each task would, with 90 % probability"
+    assert f": does not decide a margin of 1 point; {each} if all goes on as seen" in found.reason
+
+
+def test_a_loss_about_the_margin_gives_no_number() -> None:
     found = quality(*scored(10, 10), Margin())
-    assert found.verdict == "undecided" and found.aggregate is not None
-    needed = found.aggregate.documents_needed
-    assert needed is not None
-    each = f"{-(-needed // 2):,} documents of each task would"
-    assert found.reason.endswith(f": does not decide a margin of 1 point; about {each}")
+    assert found.verdict == "undecided" and found.documents_needed is None
+    assert found.reason.endswith(
+        "more documents will hardly decide it: the loss seen is about the margin"
+    )
+
+
+def test_documents_that_are_not_there_are_not_asked_for() -> None:
+    base, mine = scored(7, 7)
+    for task in (mine[0].raw or {})["tasks"].values():
+        task["available"] = 1100
+    found = quality(base, mine)
+    assert found.available == {"task0": 1100, "task1": 1100}
+    assert found.verdict == "undecided" and found.documents_needed is None
+    assert found.reason.endswith("; all documents that these tasks have would hardly decide it")
 
 
 def test_every_task_is_judged_at_a_confidence_for_all_of_them() -> None:
@@ -85,11 +116,13 @@ def test_every_task_is_judged_at_a_confidence_for_all_of_them() -> None:
 
 def test_what_else_was_measured_is_compared_whatever_became_of_the_tasks() -> None:
     raw = {"documents": ["a"], "generated": ["yes"]}
-    base, mine = [record("references", raw=raw)], [record("references", "X", raw)]
+    base, mine = [record("references", raw=raw)], [record("references", "INT8-W8A8", raw)]
     assert quality(base, mine).paired["same_answers"] == 1.0
     tasks, others = scored(0)
     assert quality([*tasks, *base], [*others, *mine]).paired["same_answers"] == 1.0
-    unpaired = harness("X", {"task0": RIGHT}, {"task0": [f"{n:012d}" for n in range(1000)]})
+    unpaired = harness(
+        "INT8-W8A8", {"task0": RIGHT}, {"task0": [f"other {n}" for n in range(1000)]}
+    )
     found = quality([*tasks, *base], [unpaired, *mine])
     assert found.unpaired and found.paired["same_answers"] == 1.0
 
@@ -144,17 +177,6 @@ def test_why_nothing_is_compared(base: list[Record], mine: list[Record], reason:
     assert (found.verdict, found.reason, found.tasks, found.unpaired) == (None, reason, {}, False)
 
 
-def at(minute: int, measure: str = "harness", **changes: Any) -> Record:
-    return record(measure, ended=f"2026-01-01T00:{minute:02d}:00+00:00", **changes)
-
-
-def test_the_newest_finished_record_counts() -> None:
-    old, new, broken = at(1), at(5), at(9, status="failed")
-    for records in ([old, new, broken], [broken, new, old]):
-        assert latest(records, "harness") is new
-    assert latest([at(3, "perplexity"), broken], "harness") is None
-
-
 WINDOWS = {"nll": [100.0, 300.0], "tokens": [50, 50]}
 
 
@@ -162,7 +184,7 @@ WINDOWS = {"nll": [100.0, 300.0], "tokens": [50, 50]}
     ("settings", "others", "raw", "paired"),
     [
         ({"window": 8, "stride": 4}, {"stride": 4, "window": 8}, WINDOWS, True),  # in any order
-        ({"window": 8, "stride": 4}, {"window": 8}, WINDOWS, False),
+        ({"window": 8, "stride": 4}, {"window": 8, "stride": 5}, WINDOWS, False),
         ({"window": 8}, {"window": 8}, {**WINDOWS, "tokens": [50, 49]}, False),
         ({"window": 8}, {"window": 8}, None, False),
     ],
