@@ -179,6 +179,7 @@ def quality(
             "documents": names,
             "scores": {"acc_norm,none": scores},
             "higher_is_better": {"acc_norm": True},
+            "aggregated": {"acc_norm,none": sum(scores) / documents},
         }
         mean = sum(scores) / documents
         figures[f"{task}/acc_norm,none"] = Figure(
