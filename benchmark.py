@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """Measure load time, memory, latency and throughput of one checkpoint."""
     from reporting.console import progress, results
-    from running import turns
+    from running import ramp, turns
     from running.run import Run
 
     run = Run(
@@ -49,6 +49,7 @@ def main(
     planned = jobs.plan(loads, run.base(checkpoint.path))
     run = replace(run, options=jobs.roomy(options, planned))
     with progress.progress(model) as step:
+        planned = ramp.settled(run, checkpoint, planned, step)
         records = turns.measure_one(run, checkpoint, planned, step)
     results.show_performance(records, results_dir, json_)
     if any(record.status != "ok" for record in records):

@@ -5,7 +5,7 @@ from compressing import missing
 from compressing.settings import Settings
 from core.measure import Job
 from core.records import Record
-from running import jobs, turns
+from running import jobs, ramp, turns
 from running.run import Progress, Run
 
 
@@ -26,6 +26,8 @@ def execute(
     possible = [place for place in places if place.scheme not in impossible]
     libraries = () if all(place.path.exists() for place in possible) else missing.LIBRARIES
     run.prepare(planned, libraries)
+    base = next(place for place in places if place.is_base)
+    planned = ramp.settled(run, base.identify(), planned, progress)
     failed = impossible | missing.compress_missing(possible, settings, run.id, progress)
     timed = jobs.of_kind(planned, "performance")
     given_up = [

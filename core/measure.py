@@ -15,6 +15,7 @@ from core.engine import Description, Engine, Options, Sampling, TokenIds
 from core.stats import Estimate
 
 Raw = dict[str, Any]
+OPEN_SIZE = 0  # a `batch_size` that is not chosen yet
 
 
 @dataclass(frozen=True, kw_only=True)

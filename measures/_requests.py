@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from core import texts
 from core.engine import Completion, TokenIds
 from core.errors import UserError
-from core.measure import Loaded, Quantity, Raw, ServedBase, Values, Workload
+from core.measure import OPEN_SIZE, Loaded, Quantity, Raw, ServedBase, Values, Workload
 from core.options import Seed, option
 from core.stats import Estimate, estimate
 
@@ -24,6 +24,7 @@ QUANTITIES = {
     "total_s": Quantity(unit="s", better="lower", title="total time"),
 }
 STEP = "tpot_s"
+AUTO = "auto"
 LENGTH_TOLERANCE = 0.05
 
 
@@ -31,9 +32,10 @@ LENGTH_TOLERANCE = 0.05
 class LoadOptions:
     """The load every checkpoint gets, as the command line takes it."""
 
-    batch_sizes: Annotated[str, option("requests sent together, like 1,8,32")] = str(
-        Workload.batch_size
-    )
+    batch_sizes: Annotated[
+        str,
+        option("requests sent together, like 1,8,32; auto finds a middle load and saturation"),
+    ] = AUTO
     num_prompts: Annotated[int, option("requests sent one at a time", min=1)] = Workload.requests
     prompt_tokens: Annotated[int, option("tokens of each prompt", min=1)] = Workload.prompt_tokens
     max_new_tokens: Annotated[int, option("tokens generated for each", min=1)] = (
@@ -50,13 +52,17 @@ class LoadOptions:
     seed: Seed = Workload.seed
 
     def sizes(self) -> list[int]:
-        """`1,8,32` as numbers. Raises `UserError` for anything else."""
+        """`1,8,32` as numbers, `auto` as one left open. Raises `UserError` for anything else."""
+        if self.batch_sizes == AUTO:
+            return [OPEN_SIZE]
         try:
             sizes = [int(part) for part in self.batch_sizes.split(",") if part.strip()]
         except ValueError:
             sizes = []
         if not sizes or min(sizes) < 1:
-            raise UserError(f"--batch_sizes wants numbers like 1,8,32, not {self.batch_sizes!r}")
+            raise UserError(
+                f"--batch_sizes wants numbers like 1,8,32, or auto, not {self.batch_sizes!r}"
+            )
         return sorted(set(sizes))
 
 

@@ -25,10 +25,13 @@ STEAL = 7
 
 
 class Watch:
-    """Figures of what others did between marks; a process and all below it (`root`) are ours."""
+    """Figures of what others did between marks; a process and all below it (`root`) are ours.
+
+    The cores are those `root` may use: an engine may be bound to single ones.
+    """
 
     def __init__(self, root: int, gpus: tuple[Gpu, ...] = ()) -> None:
-        self.root = root
+        self.root, self.cores = root, os.sched_getaffinity(root)
         self.gpus = Gpus(gpus, _family(root)) if gpus else None
         self._before = self._counters()
 
@@ -44,7 +47,7 @@ class Watch:
     def _counters(self) -> dict[str, float]:
         return {
             "at_s": time.monotonic(),
-            **_cpu_counters(),
+            **_cpu_counters(self.cores),
             **_own_cpu(self.root),
             **_pressure(),
             **_quota(),
@@ -70,9 +73,9 @@ def figures(before: dict[str, float], after: dict[str, float]) -> dict[str, floa
     return found | {f"{name.removesuffix('_s')}_share": s / window for name, s in slowed.items()}
 
 
-def _cpu_counters() -> dict[str, float]:
-    """Busy and stolen seconds of the cores this process may use, whoever used them."""
-    ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+def _cpu_counters(cores: set[int]) -> dict[str, float]:
+    """Busy and stolen seconds of these cores, whoever used them."""
+    ours = {f"cpu{number}" for number in cores}
     try:
         lines = [line.split() for line in STAT.read_text().splitlines()]
     except OSError:

@@ -70,17 +70,23 @@ class Run:
     ) -> list[Record]:
         """Measure a checkpoint on one load and save a record a job, failed ones with their reason.
 
-        `number` is the round's. Raises `UserError` when the folder cannot be read. Everything later
-        becomes a record.
+        `number` is the round's. Raises `UserError` when the folder cannot be read.
         """
         subject = subject_of(identity)
         blank = self._blank(subject, number)
         refusal = session.impossible(identity, self.engine, self.allow_fallback)
         if refusal:
-            return [
-                self._save(completed(blank, job, status="unsupported", reason=refusal))
-                for job in jobs
-            ]
+            refused = [completed(blank, job, status="unsupported", reason=refusal) for job in jobs]
+            return [self._save(record) for record in refused]
+        output = records.folder(subject, self.eval_results)
+        result = self.load(identity, jobs, progress, output)
+        blank = blank.model_copy(update={"served": result.description})
+        return [self._save(_told(blank, job, result)) for job in jobs]
+
+    def load(
+        self, identity: models.Identity, jobs: list[Job], progress: Progress, output: Path = Path()
+    ) -> session.Result:
+        """Run jobs on a fresh load, without records; see `Session` for `output`."""
         self.prepare(jobs)
         log = LOGS / f"{identity.model}-{identity.scheme}-{self.id}.log"
         load = Session(
@@ -88,13 +94,13 @@ class Run:
             engine=self.engine,
             options=self.options,
             jobs=jobs,
-            output=records.folder(subject, self.eval_results),
+            output=output,
             allow_fallback=self.allow_fallback,
         )
         result = session.run(load, log, progress)
-        blank = blank.model_copy(update={"served": result.description})
-        ended = f"{result.reason} (log: {log})" if result.reason else "was not reached"
-        return [self._save(_told(blank, job, result, ended)) for job in jobs]
+        if result.reason:
+            result.reason = f"{result.reason} (log: {log})"
+        return result
 
     def give_up(
         self, place: models.Place, jobs: list[Job], reason: str, number: int = 1
@@ -168,15 +174,16 @@ class Run:
         return record
 
 
-def _told(blank: Record, job: Job, result: session.Result, ended: str) -> Record:
-    """A job's record of what its session found; `ended` says why it was not reached if it was not.
+def _told(blank: Record, job: Job, result: session.Result) -> Record:
+    """A job's record of what its session found.
 
     What else the machine did is said of speed only: quality does not depend on it.
     """
     if job in result.raw:
         record = completed(blank, job, raw=result.raw[job])
     else:
-        record = completed(blank, job, status="failed", reason=result.failed.get(job, ended))
+        reason = result.failed.get(job) or result.reason or "was not reached"
+        record = completed(blank, job, status="failed", reason=reason)
     timed = record.kind == "performance"
     return record.model_copy(update={"contention": result.contention.get(job) if timed else None})
 

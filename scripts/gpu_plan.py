@@ -10,7 +10,7 @@ from compressing import missing
 from compressing.settings import Settings
 from core.engine import Options
 from core.errors import UserError
-from core.measure import Job, ServedBase
+from core.measure import OPEN_SIZE, Job, ServedBase
 from core.options import option
 from measures._requests import LoadOptions
 from running import jobs
@@ -105,6 +105,8 @@ class PlanOptions:
             self.parsed_workloads(),
             LoadOptions(batch_sizes=self.batch_sizes).sizes(),
         )
+        if OPEN_SIZE in sizes:
+            raise UserError("--batch_sizes wants numbers here: one plan is for many steps")
         return Plan(
             model_id=model_id,
             schemes=missing.choose(self.schemes),

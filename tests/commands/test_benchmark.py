@@ -114,6 +114,7 @@ BAD_INPUT = [
     (["--model", "tiny", "--dtype", "float17"], "no dtype 'float17'"),
     (["--model", "tiny", "--batch_sizes", "1,x"], "--batch_sizes wants numbers"),
     (["--model", "tiny", "--batch_sizes", "0"], "--batch_sizes wants numbers"),
+    (["--model", "tiny", "--rounds", "auto"], "valid integer"),
     (["--model", "tiny", "--prompt_tokens", "500"], "do not fit 512 tokens"),
     (["--model", "tiny", "--prompts_file", "none.json"], "not a JSON file of prompts"),
     (["--model", "tiny", "--prompts_file", "tiny/config.json"], "wants a list"),
@@ -132,7 +133,8 @@ def test_bad_input(command, base: Path, tmp_path: Path, arguments, sentence: str
 
 def test_prompts_of_ones_own(command, base: Path, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps([{"prompt": "abc"}, "defgh"]))
-    done = command("benchmark.py", "--model", "tiny", *FAKE, "--prompts_file", "p.json")
+    own = ("--prompts_file", "p.json", "--batch_sizes", 5)
+    done = command("benchmark.py", "--model", "tiny", *FAKE, *own)
     assert done.returncode == 0, done.stderr
     batch = next(r for r in records.load_all(tmp_path / "perf_results") if r.measure == "batch")
     assert batch.raw and [row[0] for row in batch.raw["repeats"][0]] == [3, 5, 3, 5, 3]

@@ -29,6 +29,42 @@ def test_one_row_a_checkpoint(command, base: Path, tmp_path: Path) -> None:
     assert len({r.run_id for r in saved}) == 1
 
 
+def test_three_rounds_of_one_user_a_middle_load_and_saturation(
+    command, base: Path, tmp_path: Path
+) -> None:
+    """By default; the sizes are found on the base and are those of every checkpoint."""
+    models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    done = command("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", *FAKE)
+    assert done.returncode == 0, done.stderr
+    assert "tiny-BASE: batch sizes 16 and 256 by tokens/s of " in done.stderr
+    saved = [r for r in records.load_all(tmp_path / "perf_results") if r.measure == "batch"]
+    timed = sorted((r.subject.scheme, r.round, r.settings["batch_size"]) for r in saved)
+    assert timed == [
+        *(("BASE", number, size) for number in (1, 2, 3, 4) for size in (16, 256)),
+        *(("FP8-W8A8", number, size) for number in (1, 2, 3) for size in (16, 256)),
+    ]
+
+
+def test_rounds_without_end_are_refused_and_auto_has_its_budget(
+    command, base: Path, tmp_path: Path
+) -> None:
+    models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    line = ("pipeline.py", "--model_id", "tiny", "--schemes", "FP8-W8A8", "--batch_sizes", 2)
+    for options, sentence in (
+        (("--rounds", "often"), "--rounds wants a number like 3, or auto, not 'often'"),
+        (("--max_rounds", 5), "--max_rounds belongs to --rounds auto"),
+        (("--rounds", "auto", "--max_rounds", 2), "greater than or equal to 3"),
+    ):
+        done = command(*line, *options, *FAKE)
+        assert done.returncode == 2 and sentence in " ".join(done.stderr.split())
+    assert not (tmp_path / "perf_results").exists()
+    done = command(*line, "--rounds", "auto", "--max_rounds", 4, *FAKE)
+    assert done.returncode == 0, done.stderr
+    saved = records.load_all(tmp_path / "perf_results")
+    assert {r.looks for r in saved} == {2}
+    assert 3 <= max(r.round for r in saved if r.subject.scheme == "FP8-W8A8") <= 4
+
+
 def test_a_failure_is_a_row_and_the_rest_go_on(command, base: Path, tmp_path: Path) -> None:
     for scheme in ("FP8-W8A8", "INT8-W8A8"):
         compressed = models.write_compressed(tmp_path / f"tiny-{scheme}", base, scheme)

@@ -6,7 +6,7 @@ import pytest
 
 from core.engine import Completion
 from core.errors import UserError
-from core.measure import Loaded, Workload
+from core.measure import OPEN_SIZE, Loaded, Workload
 from measures import _requests, batch, sequential
 from tests.measures.conftest import Load
 
@@ -114,5 +114,9 @@ def test_answers_of_another_length_are_no_load(load: Load, tokens: int, fine: bo
 
 def test_batch_sizes() -> None:
     assert _requests.LoadOptions(batch_sizes="32,1, 8,8").sizes() == [1, 8, 32]
-    with pytest.raises(UserError, match="--batch_sizes wants numbers"):
-        _requests.LoadOptions(batch_sizes="").sizes()
+    assert _requests.LoadOptions(batch_sizes="auto").sizes() == [OPEN_SIZE]
+    for wrong in ("", "0", "8,auto", "automatic"):
+        with pytest.raises(
+            UserError, match="--batch_sizes wants numbers like 1,8,32, or auto, not"
+        ):
+            _requests.LoadOptions(batch_sizes=wrong).sizes()

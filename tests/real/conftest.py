@@ -57,6 +57,8 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> RealRun:
         "2",
         "--batch_sizes",
         "4",
+        "--rounds",
+        "1",
         "--repeats",
         "2",
         "--limit",

@@ -1,8 +1,10 @@
 """vLLM for real: every scheme this machine can serve is loaded, measured and answers."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from checkpoints.checkpoint import read
 from core import plugins
 from core.machine import probe
 from measures.load import PHASES
+from measures.saturation import batch_sizes
 from tests.conftest import ROOT
 from tests.real.conftest import RealRun
 
@@ -91,6 +94,24 @@ def answers(model: str, folder) -> list[list[int]]:
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [one["token_ids"] for one in json.loads(done.stdout)["answers"]]
+
+
+def test_batch_sizes_are_found_and_others_are_watched_on_all_cores(tmp_path: Path) -> None:
+    """vLLM gains by batches, up to a limit; on a CPU it binds its threads to single cores."""
+    line = [sys.executable, str(ROOT / "benchmark.py"), "--model", "demo", "--enforce_eager"]
+    load = ["--prompt_tokens", "32", "--max_new_tokens", "32", "--num_prompts", "1"]
+    done = subprocess.run(
+        [*line, *load, "--max_model_len", "128", "--repeats", "1", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    sizes = {record["settings"]["batch_size"] for record in found if record["measure"] == "batch"}
+    assert sizes == set(batch_sizes(max(sizes))) and max(sizes) >= 4
+    cores = {record["contention"]["cores"] for record in found}
+    assert cores == {len(os.sched_getaffinity(0))}
 
 
 def test_answers_are_the_reference_models(real_run: RealRun) -> None:

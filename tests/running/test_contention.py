@@ -130,6 +130,19 @@ def test_a_busy_process_beside_is_seen(busy: subprocess.Popen[bytes]) -> None:
     assert seen["other_cores"] * seen["window_s"] >= 0.4
 
 
+def test_an_engine_that_is_bound_to_one_core_is_watched_on_all() -> None:
+    """As Intel's OpenMP binds processes that were forked."""
+    cores = os.sched_getaffinity(0)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as root:
+        try:
+            os.sched_setaffinity(0, {min(cores)})
+            seen = contention.Watch(root.pid).mark()
+        finally:
+            os.sched_setaffinity(0, cores)
+            root.communicate(b"\n")
+    assert seen["cores"] == len(cores)
+
+
 def test_what_is_below_our_process_is_ours(busy: subprocess.Popen[bytes]) -> None:
     before, exact = contention._own_cpu(os.getpid()), psutil.Process(busy.pid).cpu_times
     started = exact().user
