@@ -47,7 +47,8 @@ def quality(study: Study) -> Table:
     names, rows = filled(columns, rows_of(study, columns))
     notes = [
         f"verdict: pass when the loss is below the margin ({_margins(study)}) with 95 % "
-        "confidence, fail when it or a task's is above, else undecided; paired by document",
+        "confidence (more where schemes are many or it was looked at before), fail when it or a "
+        "task's is above, else undecided; paired by document",
         *(note for key in keys for note in measure_notes(study, key)),
         *_warnings(study),
     ]
@@ -109,8 +110,6 @@ def _task_rows(study: Study, candidate: Candidate) -> list[list[Cell]]:
     scored = scores_of(candidate)
     if not scored:
         return []
-    compared = candidate.compared.tasks if candidate.compared else {}
-    p_values = candidate.compared.p_values if candidate.compared else {}
     cut = _cut(candidate)
     named = {
         task: (
@@ -127,7 +126,7 @@ def _task_rows(study: Study, candidate: Candidate) -> list[list[Cell]]:
             Cell(candidate.scheme),
             *cells,
             Cell(cut[task]) if task in cut else EMPTY,
-            *_paired(compared.get(task), p_values.get(task)),
+            *_paired(candidate, task),
         ]
         for task, cells in named.items()
     ]
@@ -154,16 +153,23 @@ def _groups(study: Study, candidate: Candidate, scored: Iterable[str]) -> dict[s
     return {name: mean for name, mean in means.items() if name not in scored}
 
 
-def _paired(comparison: "Comparison | None", p_value: float | None) -> list[Cell]:
-    if comparison is None:
+def _paired(candidate: Candidate, task: str) -> list[Cell]:
+    compared = candidate.compared
+    comparison = compared.tasks.get(task) if compared else None
+    if compared is None or comparison is None:
         return [EMPTY] * 5
-    verdict = comparison.verdict
+    idle = compared.uninformative.get(task, "").partition(";")[0]
+    verdict, p_value = comparison.verdict, compared.p_values[task]
+    if idle and verdict != "fail":
+        shown = Cell(f"uninformative: {idle}", None, VERDICT_TONES["undecided"])
+    else:
+        shown = Cell(verdict, None, VERDICT_TONES[verdict])
     return [
         recovery_cell(comparison),
         Cell(str(comparison.worse), comparison.worse),
         Cell(str(comparison.better), comparison.better),
-        EMPTY if p_value is None else Cell(f"{p_value:.3f}", p_value),
-        Cell(verdict, None, VERDICT_TONES[verdict]),
+        Cell(f"{p_value:.3f}", p_value),
+        shown,
     ]
 
 

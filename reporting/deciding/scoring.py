@@ -63,12 +63,14 @@ def _question(candidate: Candidate, judged: Stored) -> tuple[list[str], int]:
     """The options that ask the same tasks again, and their documents of each (0 is all)."""
     settings, compared = judged.record.settings, candidate.compared
     measure = measures.find(judged.record.measure)
-    before, needed = settings.get("limit"), compared.documents_needed if compared else None
-    limit = 0 if before is None else max(before, needed or 0)
+    needed = compared.documents_needed if compared else None
+    values = dict(settings)
+    whole = settings.get("limit", 0) is None
+    limit = 0 if whole else max(settings.get("limit", 0), needed or 0)
+    values |= {"limit": limit} if whole or limit else {}
     raw = judged.raw()
     names = compared.judged if compared and needed else tuple(asked_tasks(raw)) if raw else ()
-    values = {**settings, "limit": limit}
-    values |= {"tasks": ",".join(names or settings.get("names", ())) or None}
+    values["tasks"] = ",".join(names or settings.get("names", ())) or None
     group = measure.options if measure else None
     return (options.words(group, values) if group else []), limit
 

@@ -1,1 +1,1 @@
-"""Simulations of what the decision claims: how often it is wrong, and how often it finds out."""
+"""Simulations of the decisions: how often each is wrong where the truth is known."""

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from compressing.settings import Settings
-from core import cli, plugins
+from core import cli, options, plugins
 from core.engine import Options
 from core.options import Option, Seed, Several, flattened, option, without
 from running import jobs
@@ -144,3 +144,43 @@ def test_no_option_is_explained_twice() -> None:
 def test_options_of_measures_have_defaults(name: str) -> None:
     group = plugins.load("measures", name).options
     assert group is None or group() == group()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spelled:
+    """Options of every kind, as a record's settings hold them."""
+
+    length: Annotated[int | None, option("tokens")] = None
+    share: Annotated[float, option("of the whole")] = 0.5
+    place: Annotated[Path, option("a folder")] = Path("here")
+    eager: Annotated[bool, option("at once")] = False
+    bos: Annotated[bool, option("begin", negative=True)] = True
+    metric: Annotated[tuple[Path, ...], option("files")] = ()
+    kind: Annotated[str, option("which", "sort")] = "a"
+    hidden: int = 3
+
+
+SPELLED: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    ({"length": None, "share": 0.5, "place": "here", "eager": False, "bos": True, "metric": [],
+      "kind": "a", "hidden": 9, "unknown": 1}, []),
+    ({"length": 256, "share": 0.25}, ["--length", "256", "--share", "0.25"]),
+    ({"place": "there", "kind": "b"}, ["--place", "there", "--sort", "b"]),
+    ({"eager": True, "bos": False}, ["--eager", "--no_bos"]),
+    ({"metric": ["x.py", "y.py"]}, ["--metric", "x.py", "--metric", "y.py"]),
+    ({"share": None}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "words"), SPELLED)
+def test_the_words_of_what_differs_from_defaults(values: dict[str, Any], words: list[str]) -> None:
+    assert options.words(Spelled, values) == words
+
+
+def test_an_option_without_a_default_is_always_said() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Needed:
+        model: Annotated[str, option("its folder")]
+
+    assert options.words(Needed, {"model": "tiny"}) == ["--model", "tiny"]
+    assert options.words(Needed, {}) == []

@@ -52,7 +52,7 @@ def test_a_run_has_a_row_for_what_failed(
     assert "400 (1.33x)" in line_of(summary, "INT8-W8A8 ")
     assert set(line_of(summary, "FP8-W8A8 ").split()[1:]) == {"-"}
     assert line_of(summary, "FP8-W8A8:") == "FP8-W8A8: not served natively here: no kernel"
-    assert "INT8-W8A8: mean of tasks +0.00 points" in shown
+    assert "INT8-W8A8: mean of 2 tasks, 800 documents, +0.00 points" in shown
     assert "For one user's latency: INT8-W8A8" in shown
 
 
@@ -149,3 +149,51 @@ def test_a_table_wider_than_the_terminal_is_drawn_in_parts(monkeypatch: pytest.M
     rows = [line for line in shown.splitlines() if line.startswith("INT8-W8A8 ")]
     assert len(rows) > 1 and max(map(len, rows)) <= 80 and "…" not in shown
     assert "4,000 (1.33x)" in shown and "6.00 MiB" in shown
+
+
+def test_the_verdict_is_of_all_that_is_held(tmp_path: Path) -> None:
+    """A run of 20 documents after one of 400 says what a report says."""
+    write(tmp_path, [*quality("BASE"), *quality("INT8-W8A8", 0.7, 0.002)])
+    later = {"ended": "2026-02-01T00:00:00+00:00"}
+    base, mine = (quality(s, documents=20, **later) for s in ("BASE", "INT8-W8A8"))
+    pairs = [Scored(base=base, checkpoint=base), Scored(base=base, checkpoint=mine)]
+    _, said = results.judged(pairs, parse_margins("1"), tmp_path)
+    assert said.verdict == "pass" and said.looks == 1
+    assert {task.n for task in said.tasks.values()} == {400}
+    _, alone = results.judged(pairs, parse_margins("1"), tmp_path / "nothing")
+    assert alone.verdict == "undecided" and alone.aggregate is not None and alone.aggregate.n == 40
+
+
+def test_schemes_are_judged_with_all_that_are_held(tmp_path: Path) -> None:
+    """3 of 1000 lost pass alone; not with five others that are in the folder."""
+
+    def lost(scheme: str, number: int) -> Record:
+        scores = [1.0] * (800 - number) + [0.0] * (200 + number)
+        return harness(scheme, {"a": scores})
+
+    base, lucky = [lost("BASE", 0)], [lost("INT8-W8A8", 3)]
+    pairs = [Scored(base=base, checkpoint=base), Scored(base=base, checkpoint=lucky)]
+    assert [q.verdict for q in results.judged(pairs, parse_margins("1"), tmp_path)][1] == "pass"
+    write(tmp_path, [lost(f"INT{n}", 8) for n in range(5)])
+    other = lost("INT9", 0)
+    elsewhere = other.subject.model_copy(update={"model": "tiny-2"})
+    write(tmp_path, [other.model_copy(update={"subject": elsewhere})])
+    base_said, said = results.judged(pairs, parse_margins("1"), tmp_path)
+    assert (said.verdict, said.schemes) == ("undecided", 6)
+    assert base_said.verdict == "pass" and base_said.schemes == 1
+    wide = results.judged(pairs, parse_margins("1,INT8-W8A8=3"), tmp_path)[1]
+    assert wide.verdict == "pass" and wide.margin == "3 points"
+
+
+def test_tasks_that_cannot_show_a_loss_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    base, mine = (
+        harness(scheme, {"a": [1.0, 0.0] * 200, "b": [0.0] * 400}) for scheme in ("BASE", "X")
+    )
+    pairs = [Scored(base=[base], checkpoint=[base]), Scored(base=[base], checkpoint=[mine])]
+    results.show_quality(pairs, parse_margins("1"), Path("nothing"), False)
+    shown = capsys.readouterr().out
+    row = next(line for line in shown.splitlines() if line.startswith("X") and " b (acc)" in line)
+    assert row.rstrip().endswith("uninformative: base at chance (0.0 %)")
+    assert "not judged: b: base at chance (0.0 %); see --apply_chat_template" in " ".join(
+        shown.split()
+    )

@@ -1,6 +1,7 @@
 """A run: jobs become records, and records may stand for jobs again."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from checkpoints import models as places
 from core.measure import Job, Workload
 from core.records import Record, load_all, save
 from measures.perplexity import PerplexityOptions
+from quality.tasks import Tasks
 from running import jobs
-from running.run import Run, completed, figures_of
+from running.run import Run, completed, figures_of, subject_of
 from tests import models
 from tests.quality_records import record
 
@@ -111,6 +113,39 @@ def test_a_record_of_something_else_may_not(
     elsewhere = replace(run, eval_results=tmp_path / "elsewhere")
     save(saved.model_copy(update=change(saved)), elsewhere.eval_results)
     assert elsewhere.earlier(places.identify("tiny"), [job]) == {}
+
+
+FREE: list[Any] = [
+    lambda saved: {"options": {**saved.options, "max_num_seqs": 7, "seed": 5}},
+    lambda saved: {"machine": {**saved.machine, "git_commit": "another"}},
+]
+
+
+@pytest.mark.parametrize("change", FREE)
+def test_what_moves_no_answer_may_differ(
+    run: Run, scored: tuple[Record, Job], tmp_path: Path, change: Any
+) -> None:
+    saved, job = scored
+    elsewhere = replace(run, eval_results=tmp_path / "elsewhere")
+    save(saved.model_copy(update=change(saved)), elsewhere.eval_results)
+    assert elsewhere.earlier(places.identify("tiny"), [job]).keys() == {job}
+
+
+def test_a_record_of_more_tasks_and_documents_answers_fewer(run: Run, base: Path) -> None:
+    held = Tasks(names=("a", "b"), limit=200)
+    blank = run._blank(subject_of(places.identify("tiny")), 1)
+    settings = json.loads(json.dumps(asdict(held)))
+    fields = {"kind": "quality", "measure": "harness", "settings": settings, "raw": {"tasks": {}}}
+    save(blank.model_copy(update=fields), run.eval_results)
+    wanted = {
+        Job("harness", replace(held, names=("b",), limit=100)): True,
+        Job("harness", replace(held, log_samples=False)): True,
+        Job("harness", replace(held, limit=201)): False,
+        Job("harness", replace(held, names=("b", "c"))): False,
+        Job("harness", replace(held, num_fewshot=1)): False,
+    }
+    again = run.earlier(places.identify("tiny"), list(wanted))
+    assert {job: job in again for job in wanted} == wanted
 
 
 def test_a_measure_decides_whether_its_record_may_be_used_again(
