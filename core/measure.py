@@ -7,11 +7,13 @@ later works on records made before.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from core import plugins
 from core.engine import Description, Engine, Options, Sampling, TokenIds
+from core.records import Figure
 from core.stats import Estimate
 
 Raw = dict[str, Any]
@@ -186,7 +188,7 @@ class Measure:
     `TASK/METRIC`. Both raise `UserError` where the two cannot be paired. `raw_types` are the types
     of raw lists by name, all of one length: records with others are refused when they are read.
     `reusable` tells whether a record with these settings may be used again. `counted`: its figures
-    are counted rather than timed, so that other runs' may be compared (see `core.context`). `merge`
+    are counted rather than timed: other runs' may be compared (see `comparing.context`). `merge`
     makes one of the raw values that records of one context have, oldest first; without it the one
     that was `asked` most counts, of equals the newest.
     """
@@ -212,3 +214,19 @@ class Measure:
     counted: bool = False
     merge: Callable[[list[Raw]], Raw] | None = None
     asked: Callable[[dict[str, Any]], float] = lambda settings: 1.0
+
+
+def figures_of(name: str, raw: dict[str, Any]) -> dict[str, Figure]:
+    """A measure's figures with their units. Raises ValueError or ArithmeticError for bad values."""
+    measure = plugins.load("measures", name)
+    quantities = measure.quantities_of(raw) | measure.quantities
+    return {
+        figure: Figure.model_validate(
+            {
+                "unit": quantities[figure].unit,
+                "better": quantities[figure].better,
+                **asdict(estimate),
+            }
+        )
+        for figure, estimate in measure.figures(raw).items()
+    }

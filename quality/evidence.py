@@ -1,16 +1,16 @@
 """Which records of a checkpoint and of its base may be held against each other, and as what.
 
 Only finished records count: of the base the checkpoint was made from, of one engine's real work
-where there is any, and of one context (`core.context`). Records of a context are merged; of several
-contexts that both have the one with most documents counts, of equals the newest.
+where there is any, and of one context (`comparing.context`). Records of a context are merged; of
+several contexts that both have the one with most documents counts, of equals the newest.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
+from comparing.context import context, differences, grouped
 from core import plugins
-from core.context import context, differences, grouped
 from core.measure import Measure, Raw
 from core.records import Record
 from quality.documents import coverage

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from checkpoints import checkpoint, models
+from comparing.context import context
 from core import plugins, records
-from core.context import context
 from core.engine import Options
-from core.figures import figures_of
 from core.machine import probe
-from core.measure import Job, ServedBase
+from core.measure import Job, ServedBase, figures_of
 from core.records import Figure, Record, Subject
 from quality.documents import covers
 from running import session

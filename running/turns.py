@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checkpoints import models
+from comparing.contention import contended
 from core import cli
-from core.contention import contended
 from core.errors import UserError
 from core.measure import Job
 from core.records import Record

@@ -29,6 +29,7 @@ LAYERS = (
     ("schemes", "corpora", "engines", "measures", "hub"),
     ("quality",),
     ("checkpoints",),
+    ("comparing",),
     ("core",),
 )
 ROOMS = tuple(room for layer in LAYERS for room in layer)

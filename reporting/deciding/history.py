@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from core.context import differences
+from comparing.context import differences
 from core.errors import UserError
 from core.records import Figure, Record
 from core.stats import CONFIDENCE, Ratio

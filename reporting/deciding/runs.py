@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.context import conditions, differences
+from comparing.context import conditions, differences
 from core.errors import UserError
 from core.records import Record
 from reporting.reading import results as reading

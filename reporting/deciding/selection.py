@@ -9,8 +9,8 @@ last or not at all. What is left out is said.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from core.context import Context, context, differences, grouped, kind_of
-from core.figures import figures_of
+from comparing.context import Context, context, differences, grouped, kind_of
+from core.measure import figures_of
 from core.records import Record
 from reporting.deciding.candidate import BASE, Candidate, same_weights
 from reporting.reading import engines, measures

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.contention import contended
-from core.context import Context, context, kind_of
+from comparing.contention import contended
+from comparing.context import Context, context, kind_of
+from comparing.rounds import quiet
 from core.errors import UserError
 from core.records import Record
-from core.rounds import quiet
 from core.stats import NOISY, Ratio
 from reporting.deciding import pairing, selection
 from reporting.deciding.blocks import Blocks

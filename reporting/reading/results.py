@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core import records, rounds
+from comparing import rounds
+from core import records
 from core.errors import UserError
 from core.records import Record
 from reporting.reading import lm_eval, measures, shape

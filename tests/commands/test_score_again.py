@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from comparing.context import context
 from core import records
-from core.context import context
 from engines.fake import FakeEngine
 from quality.comparison import Margin, quality
 from reporting.deciding import scoring, study

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from core.plugins import ROOT
 
-ROOMS = ("core", "checkpoints", "engines", "quality", "measures", "schemes", "corpora", "reporting")
+ROOMS = (
+    "core", "comparing", "checkpoints", "engines", "quality", "measures", "schemes", "corpora",
+    "reporting",
+)  # fmt: skip
 
 
 def copy(folder: Path) -> Path:

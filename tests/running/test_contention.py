@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.contention import contended
+from comparing.contention import contended
 from running import contention
 
 CPU = {"window_s": 10.0, "cores": 2.0}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.context import conditions, context, differences, grouped, kind_of
+from comparing.context import conditions, context, differences, grouped, kind_of
 from core.records import Record
 from tests.report_case import GPU, MACHINE, OPTIONS, memory, quality, speed
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core import records, rounds
+from comparing import rounds
+from core import records
 from core.records import Record
 from reporting.contents import document, tables
 from reporting.deciding import study

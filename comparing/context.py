@@ -4,8 +4,8 @@ Equal must be, of speed: the run, hardware, driver, libraries, engine, its optio
 settings, and the load; of memory: the same but the run; of quality: hardware, driver, libraries
 (lm-eval too), engine, the options that change answers, and the question.
 
-Close must be, of speed: what else the machine did (`core.contention`); of memory: nothing, sizes
-within 1 % count as equal; of quality: the documents, of which those count that both answered.
+Close must be, of speed: what else the machine did (`comparing.contention`); of memory: nothing,
+sizes within 1 % count as equal; of quality: the documents, of which those count that both answered.
 
 Free are repeats, rounds and requests; when memory was measured; which tasks were asked and how many
 documents, where data lay, and room for the KV cache.

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from core.contention import contended
+from comparing.contention import contended
 from core.records import Figure, Record
 from core.stats import over_loads
 

@@ -1,0 +1,1 @@
+"""What may be compared: contexts, rounds, and what else the machine did."""
