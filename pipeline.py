@@ -55,7 +55,7 @@ def main(
     from compressing import grid, missing
     from quality.comparison import parse_margins
     from reporting.console import progress, results
-    from reporting.deciding.contenders import contenders
+    from reporting.deciding.decision import contenders
     from running.run import Run
 
     first_rounds, max_rounds = rounds.span()

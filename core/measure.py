@@ -7,13 +7,11 @@ later works on records made before.
 
 import random
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from core import plugins
 from core.engine import Description, Engine, Options, Sampling, TokenIds
-from core.records import Figure
 from core.stats import Estimate
 
 Raw = dict[str, Any]
@@ -214,19 +212,3 @@ class Measure:
     counted: bool = False
     merge: Callable[[list[Raw]], Raw] | None = None
     asked: Callable[[dict[str, Any]], float] = lambda settings: 1.0
-
-
-def figures_of(name: str, raw: dict[str, Any]) -> dict[str, Figure]:
-    """A measure's figures with their units. Raises ValueError or ArithmeticError for bad values."""
-    measure = plugins.load("measures", name)
-    quantities = measure.quantities_of(raw) | measure.quantities
-    return {
-        figure: Figure.model_validate(
-            {
-                "unit": quantities[figure].unit,
-                "better": quantities[figure].better,
-                **asdict(estimate),
-            }
-        )
-        for figure, estimate in measure.figures(raw).items()
-    }

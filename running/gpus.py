@@ -25,9 +25,11 @@ class Gpus:
 
         pynvml.nvmlInit()
         self.nvml: Any = pynvml
+        # what a driver says of a question it does not know, or one too old to know its form
+        self.refusals = (pynvml.NVMLError, pynvml.NVMLLibraryMismatchError)
         self.handles: dict[int, Any] = {}
         for gpu in gpus:
-            with suppress(pynvml.NVMLError):
+            with suppress(*self.refusals):
                 self.handles[gpu.index] = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
         self.used_before = {index: self._used(index) for index in self.handles}
         self.there_before = {
@@ -42,7 +44,7 @@ class Gpus:
         for index, handle in self.handles.items():
             for name in ("thermal", "power"):
                 policy = getattr(self.nvml, f"NVML_PERF_POLICY_{name.upper()}")
-                with suppress(self.nvml.NVMLError):
+                with suppress(*self.refusals):
                     violation = self.nvml.nvmlDeviceGetViolationStatus(handle, policy)
                     found[f"gpu{index}_{name}_s"] = violation.violationTime / 1e9
         return found
@@ -65,7 +67,7 @@ class Gpus:
         """Bytes of each process that computes on a GPU; None where the driver does not say."""
         try:
             listed = self.nvml.nvmlDeviceGetComputeRunningProcesses(self.handles[index])
-        except self.nvml.NVMLError:
+        except self.refusals:
             return None
         return {process.pid: process.usedGpuMemory or 0 for process in listed}
 
@@ -74,7 +76,7 @@ class Gpus:
         try:
             version = self.nvml.nvmlMemory_v2
             return int(self.nvml.nvmlDeviceGetMemoryInfo(self.handles[index], version).used)
-        except self.nvml.NVMLError:
+        except self.refusals:
             return None
 
     def _hot(self, index: int) -> bool | None:
@@ -85,7 +87,7 @@ class Gpus:
         )
         try:
             reasons = self.nvml.nvmlDeviceGetCurrentClocksThrottleReasons(self.handles[index])
-        except self.nvml.NVMLError:
+        except self.refusals:
             return None
         return bool(reasons & hot)
 
@@ -95,7 +97,7 @@ class Gpus:
             return 0.0
         try:
             samples = self.nvml.nvmlDeviceGetProcessUtilization(self.handles[index], self.since_us)
-        except self.nvml.NVMLError:  # not on every GPU, and where nothing was sampled yet
+        except self.refusals:  # not on every GPU, and where nothing was sampled yet
             return None
         used = [[s.smUtil for s in samples if s.pid == pid] for pid in others]
         return sum(statistics.fmean(shares) for shares in used if shares) / 100

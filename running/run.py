@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from checkpoints import checkpoint, models
 from comparing.context import context
+from comparing.figures import figures_of
 from core import plugins, records
 from core.engine import Options
 from core.machine import probe
-from core.measure import Job, ServedBase, figures_of
+from core.measure import Job, ServedBase
 from core.records import Figure, Record, Subject
 from quality.documents import covers
 from running import session

@@ -39,8 +39,9 @@ def one_load(model: str, sizes: list[int], new_tokens: int) -> dict[str, Any]:
     """`times` of one load, and what else on the machine `spoiled` them, if anything."""
     from checkpoints import models
     from comparing.contention import contended
+    from comparing.figures import figures_of
     from core.engine import Options
-    from core.measure import Job, Workload, figures_of
+    from core.measure import Job, Workload
     from running.run import Run
 
     workload = Workload(requests=2, max_new_tokens=new_tokens, repeats=5)

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core``
 
 from checkpoints import checkpoint, models
 from checkpoints.checkpoint import EMBEDDING, Checkpoint
+from comparing.rounds import merge
 from core import cli, plugins
 from core.records import Record, load_all
 from reporting.deciding.blocks import Blocks
@@ -142,7 +143,7 @@ def lines(records: Iterable[Record], of: Sizes, roofline: dict[str, Any]) -> lis
 
 
 def _line(rounds: Rounds, base: Rounds | None, of: Sizes, roofline: dict[str, Any]) -> Line:
-    record = rounds[max(rounds)]
+    record = merge([rounds[number] for number in sorted(rounds)])
     figure = record.figures["output_tokens_per_s"]
     scheme = record.subject.scheme
     against = None

@@ -105,14 +105,15 @@ def use_case(name: str | None) -> UseCase | None:
 
 
 def compare(records: RecordsRead, options: ReportOptions, name: str, form: Format) -> int:
-    """`--compare A B`: B against A; all runs but B say how much runs differ."""
+    """`--compare A B`: B against A; all other runs say how much runs differ."""
     from reporting.contents import changes as tables
     from reporting.deciding import history, runs
 
     if form.compare is None or options.compare is None:
         raise _cannot_compare(name)
     before, after = (runs.pick(records, run, options.model) for run in options.compare)
-    others = [run for run in runs.runs(records, options.model) if run.name != after.name]
+    names = {before.name, after.name}
+    others = [run for run in runs.runs(records, options.model) if run.name not in names]
     changes = history.compare(before, after, others)
     table = tables.change_table(changes, *options.compare)
     comparison = tables.RunComparison(model=options.model or "", tables=[table], changes=changes)

@@ -9,13 +9,20 @@ pure function of records.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
+from core.records import Record
 from core.words import join
 from reporting.deciding import reasons
+from reporting.deciding import study as studies
+from reporting.deciding.candidate import BASE
 from reporting.deciding.deploy import serve_command
 from reporting.deciding.gates import accepted, gate, too_large
-from reporting.deciding.ranking import Ranking, Rated, UseCase, metric
+from reporting.deciding.ranking import USE_CASES, Ranking, Rated, UseCase, metric
 from reporting.deciding.study import Study
+
+if TYPE_CHECKING:
+    from quality.comparison import Margin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,3 +131,19 @@ def _finish(study: Study, outcome: Outcome, measure: str, name: str, budget: int
     chosen = next((c for c in study.candidates if c.scheme == outcome.winner), None)
     command = serve_command(chosen, budget) if chosen else None
     return replace(outcome, command=command, measure=measure, figure=name)
+
+
+def contenders(records: list[Record], margins: "dict[str, Margin] | None" = None) -> set[str]:
+    """Schemes further rounds may still rank: of a run's records leaders, rivals, and the base.
+
+    Empty where every use case is decided, as far as rounds can decide it.
+    """
+    run = studies.of_records(records, margins)
+    schemes: set[str] = set()
+    for use_case in USE_CASES:
+        rated, _ = rate(run, use_case)
+        ranking = Ranking(run, use_case, rated)
+        if rated and ranking.rivals:
+            open_ = [ranking.lead, *ranking.rivals]
+            schemes |= {BASE, *(rating.candidate.scheme for rating in open_)}
+    return schemes

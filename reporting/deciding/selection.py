@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from comparing.context import Context, context, differences, grouped, kind_of
-from core.measure import figures_of
+from comparing.figures import figures_of
 from core.records import Record
 from reporting.deciding.candidate import BASE, Candidate, same_weights
 from reporting.reading import engines, measures

@@ -113,7 +113,7 @@ def test_json_holds_records_and_decision(command, base: Path, tmp_path: Path) ->
     assert {each["winner"] for each in decided.values()} == {"BASE"}
     assert "FP8-W8A8 is indistinguishable from it" in decided["latency"]["sentence"]
     assert "FP8-W8A8 has the least memory" in decided["memory"]["sentence"]
-    assert decided["memory"]["to_decide"] == ["python score.py --model tiny-FP8-W8A8"]
+    assert decided["memory"]["to_decide"] == ["python score.py --model tiny-FP8-W8A8 --engine fake"]
 
 
 def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) -> None:

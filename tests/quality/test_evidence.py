@@ -32,12 +32,12 @@ CONTEXTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"settings": {"add_bos_token": True}},
         {"settings": {"add_bos_token": False}},
-        "add_bos_token true and false",
+        "add_bos_token True and False",
     ),
     (
         {"settings": {"apply_chat_template": False}},
         {"settings": {"apply_chat_template": True}},
-        "apply_chat_template false and true",
+        "apply_chat_template False and True",
     ),
     ({"engine": "vllm"}, {"engine": "another"}, "engine vllm and another"),
 ]

@@ -1,7 +1,7 @@
 """What further rounds go to: schemes that may still win, beside the base."""
 
 from core.records import Record
-from reporting.deciding.contenders import contenders
+from reporting.deciding.decision import contenders
 from tests.report_case import performance, quality
 
 

@@ -101,12 +101,12 @@ def run_of(number: int, joules: float) -> list[Record]:
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the house with two more measures, and records of four runs."""
+    """A copy of the house with two more measures, and records of five runs."""
     folder = tmp_path_factory.mktemp("grown")
     copied = house.copy(folder)
     (copied / "measures" / "energy.py").write_text(ENERGY)
     (copied / "measures" / "toxicity.py").write_text(TOXICITY)
-    runs = enumerate((2.0, 2.01, 1.99, 4.0), start=1)
+    runs = enumerate((2.0, 2.01, 1.99, 2.0, 4.0), start=1)
     write(folder / "perf_results", [r for n, joules in runs for r in run_of(n, joules)])
     return copied
 
@@ -140,7 +140,7 @@ def test_runs_against_each_other(grown: Path) -> None:
     assert done.returncode == 3, done.stderr
     assert "energy at 300 W" in done.stdout and "4.00 J/token (3.90 to 4.10)" in done.stdout
     assert "regression: BASE energy 300 joules_per_token" in done.stderr
-    done = house.run(grown, "--compare", "20260104", "20260103", "--json")
+    done = house.run(grown, "--compare", "20260105", "20260104", "--json")
     changes = json.loads(done.stdout.splitlines()[-1])["changes"]
     called = {(c["scheme"], c["measure"], c["figure"]): c["called"] for c in changes}
     assert called["BASE", "energy 300", "joules_per_token"] == "improvement"
@@ -165,7 +165,7 @@ def test_the_summary_of_commands(grown: Path) -> None:
         "from pathlib import Path\n"
         "from core import records\n"
         "from reporting.console import results\n"
-        "saved = [r for r in records.load_all(Path('perf_results')) if r.run_id == '20260104T']\n"
+        "saved = [r for r in records.load_all(Path('perf_results')) if r.run_id == '20260105T']\n"
         "results.show_run(saved, 'tiny', [Path('perf_results')], '1', False)\n"
     )
     done = house.run(grown, "-c", code)

@@ -40,7 +40,7 @@ def scored(scheme: str, documents: int = 40, **changes: Any) -> Record:
 def candidate(*records: Record, path: str = "", compared: Quality | None = OPEN) -> Candidate:
     made = Candidate(records[0].subject.scheme, compared=compared)
     for record in records:
-        made.quality[record.measure] = Stored(record, Path(path))
+        made.quality[record.measure] = Stored.of(record, Path(path))
     return made
 
 
@@ -122,7 +122,7 @@ def test_all_documents_and_no_fewer_than_before() -> None:
 
 def test_a_checkpoint_never_scored_is_asked_as_its_base_was() -> None:
     own = Candidate("INT8-W8A8")
-    own.performance = {"memory": Stored(performance("INT8-W8A8", 1, 1)[-1], Path())}
+    own.performance = {"memory": Stored.of(performance("INT8-W8A8", 1, 1)[-1])}
     base = candidate(scored("BASE"), compared=None)
     assert command(own, base) == (
         f"{MINE} --tasks a,b,c --limit 40 --include_path own --max_model_len 1024"

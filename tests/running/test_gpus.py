@@ -31,6 +31,9 @@ def test_whose_processes_are_foreign(
 class Driver:
     """The functions of pynvml that are asked; what is not set it does not support."""
 
+    class NVMLLibraryMismatchError(Exception):
+        """A driver too old for a function."""
+
     class NVMLError(Exception):
         pass
 
