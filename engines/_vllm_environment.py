@@ -69,9 +69,14 @@ def nvcc() -> tuple[int, int] | None:
 
 
 def _preloaded() -> dict[str, str]:
-    """On a CPU the allocator and OpenMP that vLLM advises, where present."""
+    """On a CPU the allocator and OpenMP that vLLM advises, where present.
+
+    Intel's OpenMP binds a forked process to the first core and its threads to one each, which its
+    parent's are not: whatever else runs there stops the engine, while other cores may be idle.
+    """
     already = [path for path in [os.environ.get("LD_PRELOAD")] if path]
-    return {"LD_PRELOAD": ":".join([*already, *_tcmalloc(), *_openmp()])}
+    preloaded = {"LD_PRELOAD": ":".join([*already, *_tcmalloc(), *_openmp()])}
+    return preloaded | {"KMP_AFFINITY": os.environ.get("KMP_AFFINITY", "none")}
 
 
 def _tcmalloc() -> list[str]:

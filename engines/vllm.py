@@ -201,6 +201,7 @@ class VllmEngine(Engine):
             arguments={**self._arguments(), "model": self.checkpoint.name},
             process={
                 "LD_PRELOAD": _file_names(os.environ.get("LD_PRELOAD", "")),
+                "KMP_AFFINITY": os.environ.get("KMP_AFFINITY"),
                 "max_num_batched_tokens": config.scheduler_config.max_num_batched_tokens,
                 "async_scheduling": config.scheduler_config.async_scheduling,
                 "largest_graph": config.compilation_config.max_cudagraph_capture_size,

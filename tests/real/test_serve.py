@@ -12,6 +12,7 @@ from checkpoints import models
 from checkpoints.checkpoint import read
 from core import plugins
 from core.machine import probe
+from engines.vllm import VllmEngine
 from measures.load import PHASES
 from measures.saturation import batch_sizes
 from tests.conftest import ROOT
@@ -97,7 +98,7 @@ def answers(model: str, folder) -> list[list[int]]:
 
 
 def test_batch_sizes_are_found_and_others_are_watched_on_all_cores(tmp_path: Path) -> None:
-    """vLLM gains by batches, up to a limit; on a CPU it binds its threads to single cores."""
+    """vLLM gains by batches, up to a limit."""
     line = [sys.executable, str(ROOT / "benchmark.py"), "--model", "demo", "--enforce_eager"]
     load = ["--prompt_tokens", "32", "--max_new_tokens", "32", "--num_prompts", "1"]
     done = subprocess.run(
@@ -112,6 +113,18 @@ def test_batch_sizes_are_found_and_others_are_watched_on_all_cores(tmp_path: Pat
     assert sizes == set(batch_sizes(max(sizes))) and max(sizes) >= 4
     cores = {record["contention"]["cores"] for record in found}
     assert cores == {len(os.sched_getaffinity(0))}
+
+
+@pytest.mark.skipif(bool(probe().gpus), reason="OpenMP is preloaded for vLLM's CPU backend")
+def test_a_forked_engine_is_bound_to_no_core() -> None:
+    code = (
+        "import os, torch; child = os.fork()\n"
+        "if child == 0: print(sorted(os.sched_getaffinity(0)), flush=True); os._exit(0)\n"
+        "os.waitpid(child, 0)"
+    )
+    environment = {**os.environ, **VllmEngine.environment()}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert json.loads(done.stdout) == sorted(os.sched_getaffinity(0))
 
 
 def test_answers_are_the_reference_models(real_run: RealRun) -> None:
