@@ -38,6 +38,9 @@ def growth(
 ) -> float:
     """By what factor the documents must grow to decide with 90 % power, were all as seen.
 
+    A score interval's half-width (Wilson's form: few flips are skewed) and what luck may take must
+    be less than the distance seen from the margin.
+
     `available` are the documents there are of each task (None: unknown), `error` is one-sided.
     Infinite where all documents there are would not do.
     """
@@ -55,7 +58,8 @@ def growth(
         variance = sum(t.deviation**2 / n for t, n in zip(tasks, sizes, strict=True))
         unit, variance = 1 / (len(tasks) * min(sizes)), variance / len(tasks) ** 2
         half = z * math.sqrt(variance + (z * unit / 2) ** 2)
-        return z**2 * unit / 2 + half + power * math.sqrt(variance)
+        luck = power * math.sqrt(variance) + (power**2 * unit / 2 if variance else 0.0)
+        return z**2 * unit / 2 + half + luck
 
     if reach(MOST) >= distance:
         return math.inf

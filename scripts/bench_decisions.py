@@ -1,9 +1,12 @@
 """How often decisions are wrong where the truth is known: false verdicts, coverage, power.
 
     python scripts/bench_decisions.py --part quality --repetitions 2000
+    python scripts/bench_decisions.py --part speed --repetitions 400
+    python scripts/bench_decisions.py --part real --repetitions 5
 
-Simulated with the code that reports use; prints a table as it goes. The figures in docs/quality.md
-are from it.
+Quality and speed are simulated with the code that reports use; `real` runs pipeline.py on seven
+copies of the built-in model. Prints a table as it goes. The figures in docs/quality.md and
+docs/measuring.md are from it.
 """
 
 import sys
@@ -21,6 +24,8 @@ class Part(StrEnum):
     """What is simulated."""
 
     quality = "quality"
+    speed = "speed"
+    real = "real"
 
 
 def main(
@@ -29,9 +34,13 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
 ) -> None:
     """Print the tables of one part."""
-    from scripts.decisions import quality_tables
+    from scripts.decisions import quality_tables, real, speed
 
-    tables = {Part.quality: quality_tables.lines}
+    tables = {
+        Part.quality: quality_tables.lines,
+        Part.speed: speed.lines,
+        Part.real: real.lines,
+    }
     for line in tables[part](repetitions, seed):
         print(line, flush=True)
 

@@ -105,16 +105,28 @@ def claims(ranking: Ranking, rounds: int, loads: int) -> Outcome:
     return Outcome(faster=faster, winner=winner, rounds=rounds, loads=loads)
 
 
-def rows(seed: int, runs: int) -> Iterator[tuple[str, ...]]:
+MACHINES = (
+    Noise(between=0.0),
+    Noise(between=0.03),
+    Noise(between=0.03, drift=0.1),
+    Noise(between=0.03, drift=0.2, correlated=True),
+    Noise(between=0.05, drift=0.1, correlated=True),
+    Noise(between=0.10, drift=0.2),
+    Noise(between=0.10, drift=0.2, correlated=True),
+    Noise(between=0.15, drift=0.1),
+)
+
+
+def lines(repetitions: int, seed: int) -> Iterator[str]:
     """The table: noise, rounds, false claims among equals, a true 1.10x found, loads spent."""
-    yield ("between", "drift", "loads alike", "rounds", "false faster", "wrong winner",
-           "1.10x found", "decided", "rounds spent", "loads spent")  # fmt: skip
-    for auto, rounds in ((False, 3), (True, 10)):
-        for between in (0.0, 0.03, 0.05, 0.10, 0.15):
-            for drift in (0.0, 0.1, 0.2):
-                for correlated in (False, True):
-                    noise = Noise(between=between, drift=drift, correlated=correlated)
-                    yield _row(seed, runs, noise, rounds, auto)
+    yield (
+        "| between loads | shared drift | loads correlated | rounds | false faster | wrong winner "
+        "| 1.10x found | 1.10x decided | rounds spent | loads spent |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for auto, rounds in ((False, FIRST), (True, 10)):
+        for noise in MACHINES:
+            yield f"| {' | '.join(_row(seed, repetitions, noise, rounds, auto))} |"
 
 
 def _row(seed: int, runs: int, noise: Noise, rounds: int, auto: bool) -> tuple[str, ...]:

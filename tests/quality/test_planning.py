@@ -33,7 +33,8 @@ def left(tasks: list[Comparison], sizes: list[float], margin: float, error: floa
     unit = 1 / number / min(sizes)
     distance = abs(sum(t.difference for t in tasks) / number + margin)
     half = z * (variance + (z * unit / 2) ** 2) ** 0.5 + power * variance**0.5
-    return float(distance - half - z**2 * unit / 2)
+    skew = z**2 + (power**2 if variance else 0)
+    return float(distance - half - skew * unit / 2)
 
 
 GROWTHS = [
