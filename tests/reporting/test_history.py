@@ -138,12 +138,12 @@ def test_the_interval_is_students_over_earlier_runs() -> None:
 
 
 def test_exit_codes(report, tmp_path: Path) -> None:
-    for records in (*three(), run(4, 200)):
+    for records in (*three(), run(4), run(5, 200)):
         write(tmp_path / "perf_results", records)
-    done = report("--compare", "20260101", "20260104")
+    done = report("--compare", "20260101", "20260105")
     assert done.exit_code == 3, done.stderr
     assert "regression: BASE sequential e2e_latency_s" in done.stderr
-    assert report("--compare", "20260104", "20260101").exit_code == 0
+    assert report("--compare", "20260105", "20260101").exit_code == 0
     done = report("--history")
     assert done.exit_code == 3 and "20260101T" in done.stdout
     done = report("--compare", "20260101", "nothing")
