@@ -81,7 +81,7 @@ class Run:
         output = records.folder(subject, self.eval_results)
         result = self.load(identity, jobs, progress, output)
         blank = blank.model_copy(update={"served": result.description})
-        return [self._save(_told(blank, job, result)) for job in jobs]
+        return [self._save(_recorded(blank, job, result)) for job in jobs]
 
     def load(
         self, identity: models.Identity, jobs: list[Job], progress: Progress, output: Path = Path()
@@ -174,7 +174,7 @@ class Run:
         return record
 
 
-def _told(blank: Record, job: Job, result: session.Result) -> Record:
+def _recorded(blank: Record, job: Job, result: session.Result) -> Record:
     """A job's record of what its session found.
 
     What else the machine did is said of speed only: quality does not depend on it.

@@ -143,16 +143,24 @@ def test_an_engine_that_is_bound_to_one_core_is_watched_on_all() -> None:
     assert seen["cores"] == len(cores)
 
 
-def test_what_is_below_our_process_is_ours(busy: subprocess.Popen[bytes]) -> None:
-    before, exact = contention._own_cpu(os.getpid()), psutil.Process(busy.pid).cpu_times
-    started = exact().user
-    while exact().user < started + 0.3:
-        time.sleep(0.01)
-    assert contention._own_cpu(os.getpid())["own_s"] - before["own_s"] >= 0.3
-    busy.kill()
-    busy.wait()  # its time is then with those that have ended
-    assert contention._own_cpu(os.getpid())["own_s"] - before["own_s"] >= 0.3
-    assert contention._own_cpu(busy.pid) == {}
+BURN = "import time\nwhile time.process_time() < 0.5: pass\nprint('burnt', flush=True); input()"
+PARENT = f"import subprocess, sys; input()\nsubprocess.run([sys.executable, '-c', {BURN!r}])\n"
+
+
+def test_what_is_below_our_process_is_ours() -> None:
+    """While it runs, and after it has ended."""
+    pipe = subprocess.PIPE
+    code = PARENT + "print('ended', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as root:
+        assert root.stdin and root.stdout
+        before = contention._own_cpu(root.pid)["own_s"]
+        for expected in (b"burnt\n", b"ended\n"):
+            root.stdin.write(b"\n")
+            root.stdin.flush()
+            assert root.stdout.readline() == expected
+            assert contention._own_cpu(root.pid)["own_s"] - before >= 0.45
+        root.communicate(b"\n")
+    assert contention._own_cpu(root.pid) == {}
 
 
 @pytest.mark.parametrize(

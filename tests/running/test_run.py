@@ -13,7 +13,8 @@ from core.records import Record, load_all, save
 from measures.perplexity import PerplexityOptions
 from quality.tasks import Tasks
 from running import jobs
-from running.run import Run, completed, figures_of, subject_of
+from running.run import Run, _recorded, completed, figures_of, subject_of
+from running.session import Result
 from tests import models
 from tests.quality_records import record
 
@@ -29,7 +30,6 @@ def scored(run: Run, base: Path, tmp_path: Path) -> tuple[Record, Job]:
     (job,) = jobs.plan(asked, run.base(base))
     (scored,) = run.measure(places.identify("tiny"), [job], lambda step: None)
     assert scored.status == "ok", scored.reason
-    assert scored.contention is None  # which does not move quality
     return scored, job
 
 
@@ -43,10 +43,19 @@ def test_jobs_become_saved_records(run: Run, base: Path) -> None:
     ]
     assert steps == ["loading", "sequential", "batch"]
     assert records[1].settings["batch_size"] == 2 and records[1].kind == "performance"
-    seen = [r.contention or {} for r in records]
-    assert all(each["window_s"] > 0 and each["cores"] >= 1 for each in seen)
     assert {r.run_id for r in load_all(run.results)} == {run.id}
     assert len(load_all(run.results)) == 2 and not run.eval_results.exists()
+
+
+def test_what_else_the_machine_did_is_told_of_speed_only(run: Run, base: Path) -> None:
+    speed, read = Job("load", SMALL), Job("perplexity", SMALL)
+    seen = {speed: {"window_s": 2.0}, read: {"window_s": 3.0}}
+    result = Result(failed={speed: "why", read: "why"}, contention=seen)
+    told = [_recorded(record("load"), job, result) for job in (speed, read)]
+    assert [(r.measure, r.reason, r.contention) for r in told] == [
+        ("load", "why", {"window_s": 2.0}),
+        ("perplexity", "why", None),
+    ]
 
 
 def test_one_job_that_fails_spoils_no_other(run: Run, base: Path) -> None:

@@ -12,6 +12,7 @@ from checkpoints import models as places
 from core.engine import Options
 from core.machine import probe
 from core.measure import Job, Workload
+from engines.fake import FakeEngine
 from running import session
 from running.session import Session
 from tests import models
@@ -30,7 +31,8 @@ def serve(folder: Path, *jobs: Job) -> list[tuple[str, Any]]:
     return events
 
 
-def test_a_load_is_proved_before_its_jobs_run(base: Path) -> None:
+def test_a_load_is_proved_before_its_jobs_run(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeEngine, "simulated", False)
     events = serve(base, Job("load", SMALL), Job("batch", TOO_MANY), Job("memory", SMALL))
     steps = [payload for kind, payload in events if kind == "step"]
     assert steps == ["loading", "load", "batch", "memory"]
@@ -58,7 +60,7 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
     result = session.run(task, tmp_path / "log", steps.append)
     assert steps == ["loading", "load", "batch"] and result.reason is None
     assert result.raw.keys() == {good} and result.failed.keys() == {bad}
-    assert result.contention.keys() == {good, bad}
+    assert result.contention == {}  # nothing spoils a made-up clock
     assert result.description is not None and result.description["engine"] == "fake"
     (base / "fake.json").write_text(json.dumps({"fail": "crash"}))
     crashed = session.run(task, tmp_path / "log")
