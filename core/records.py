@@ -23,7 +23,7 @@ NAMES = "*-????????T??????Z-??????.json"
 
 
 class Figure(BaseModel):
-    """One number (the median of `values`), its unit, which way is better, interval, stability."""
+    """One number and the `values` it is made of, unit, which way is better, interval."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from checkpoints import models
 from comparing.contention import contended
+from comparing.context import kind_of
 from core import cli
 from core.errors import UserError
 from core.measure import Job
@@ -68,11 +69,12 @@ def measure_one(
     """
     records: list[Record] = []
     for number in range(1, run.rounds + 1):
-        found = run.measure(identity, jobs, progress, number)
-        if _spoiled(found):
-            found += run.measure(identity, jobs, progress, number)
-        records += found
-        if all(record.status != "ok" for record in found):
+        measured = run.measure(identity, jobs, progress, number)
+        if why := spoilt_by(measured):
+            cli.say(f"round {number}: {why}: measured once more", "yellow")
+            measured += run.measure(identity, jobs, progress, number)
+        records += measured
+        if all(record.status != "ok" for record in measured):
             break
     return records
 
@@ -82,29 +84,29 @@ def _round(
 ) -> list[Record]:
     """Measure checkpoints in this order; at the end, once more, those whose times were spoiled.
 
-    Of one round both measurements are kept. The newer one counts, which may be spoiled too.
+    Of one round both measurements are kept; which one counts, `comparing.rounds` says. Where every
+    load of a round was spoiled, trying again at once would be too.
     """
     records: list[Record] = []
     spoiled = []
     for place, jobs in turns:
-        found = _measure(run, place, jobs, number, progress)
-        if _spoiled(found):
-            spoiled.append((place, of_kind(jobs, "performance")))
-        records += found
-    for place, jobs in spoiled:
+        measured = _measure(run, place, jobs, number, progress)
+        if why := spoilt_by(measured):
+            spoiled.append((place, of_kind(jobs, "performance"), why))
+        records += measured
+    if len(turns) > 1 and len(spoiled) == len(turns):
+        cli.say(f"round {number}: every load was disturbed: {spoiled[0][2]}", "yellow")
+        return records
+    for place, jobs, why in spoiled:
+        cli.say(f"{place.scheme}, round {number}: {why}: measured once more", "yellow")
         records += _measure(run, place, jobs, number, progress)
     return records
 
 
-def _spoiled(records: list[Record]) -> bool:
-    """Whether something else on the machine spoiled times of a load; if so, a line says what."""
-    whys = (contended(record.contention) for record in records if record.status == "ok")
-    why = next(filter(None, whys), None)
-    if why is not None:
-        subject = records[0].subject
-        name = f"{subject.model}-{subject.scheme}, round {records[0].round}"
-        cli.say(f"{name}: {why}: measured once more", "yellow")
-    return why is not None
+def spoilt_by(records: list[Record]) -> str | None:
+    """What else on the machine spoiled times of a load, in words; counts are not spoiled."""
+    timed = [r for r in records if r.status == "ok" and kind_of(r) == "speed"]
+    return next(filter(None, (contended(record.contention) for record in timed)), None)
 
 
 def in_turn(places: list[models.Place], seed: int, number: int) -> list[models.Place]:

@@ -11,6 +11,7 @@ from reporting.contents.environment import environment
 from reporting.deciding import observations
 from reporting.deciding.decision import Outcome, decide
 from reporting.deciding.ranking import USE_CASES, UseCase
+from reporting.deciding.reasons import measure_command
 from reporting.deciding.study import Study
 from reporting.deciding.study import build as build_study
 from reporting.reading import engines
@@ -100,5 +101,15 @@ def _notes(study: Study, budget: int | None) -> list[str]:
     engine = study.context.get("engine", "")
     if engines.named(engine).simulated:
         notes.append(f"Made with the {engine} engine: the numbers come from a made-up clock.")
+    if study.newer_run:
+        notes.append(
+            f"A newer run, {study.newer_run}, compares less than the one reported here: "
+            f"report.py --run {study.newer_run} reports it."
+        )
+    for scheme, apart in study.left_out.items():
+        notes.append(
+            f"The speed of {scheme} is left out, it differs: {apart}. "
+            f"`{measure_command(study)}` measures all side by side."
+        )
     notes += [f"{note[0].upper()}{note[1:]}." for note in study.notes]
     return notes + [f"Not read: {path} ({why})." for path, why in sorted(study.broken.items())]

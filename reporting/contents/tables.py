@@ -45,10 +45,15 @@ def of_measure(study: Study, key: str) -> Table:
 
 def _over(study: Study, key: str) -> str:
     """What the intervals of a measure are over, and what its speed-up is of."""
+    measure = measures.of_key(key)
+    if measure is not None and measure.counted:
+        return "counted, not timed: no interval"
     if max(study.rounds, default=1) == 1:
         return "one load each: no interval, and no scheme is called faster"
     several = f"{join([str(number) for number in study.rounds], 'or')} fresh loads each"
     interval = f"in brackets the ends of the 95 % interval; {several}"
+    if len(study.rounds) > 1:
+        interval += " (those of fewer were not in every round: compare speed-ups, not figures)"
     if not measures.load(key):
         return interval
     compared = measures.quantity(key, measures.headline(key))

@@ -3,11 +3,11 @@
 A round is a block: every checkpoint is loaded anew in it, in random order. What a round does to all
 of them cancels in the model log(figure) = scheme + round + residual (a randomised block design, by
 least squares); the residual, pooled over schemes, is how far two loads of one checkpoint lie apart.
-Ratios to one scheme are right together, at 95 % over all of them (Dunnett's quantile), and over all
-looks that a run takes before it stops, which share the 5 % evenly.
+Ratios to the base are right together, at 95 % over all schemes (Dunnett's quantile); ratios to
+another scheme, which was picked for what it showed, at 95 % over all pairs (Tukey's). Looks that a
+run takes before it stops share the 5 % evenly.
 
-Sources: Dunnett 1955; for the best beside the others, Hsu 1984, "Constrained simultaneous
-confidence intervals for multiple comparisons with the best", which uses the same quantile.
+Sources: Dunnett 1955; Tukey 1949; Kramer 1956 for unequal rounds.
 """
 
 import math
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Values = dict[str, dict[int, float]]  # a figure by scheme and round
-DIGITS = 4  # correlations and degrees of freedom that differ by less share a quantile
+DIGITS = 4  # of correlations: those that differ by less share a quantile
+PLANNED = "BASE"  # what schemes are compared with whatever was measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class Blocks:
         contrasts = np.array([every[scheme] for scheme in others])
         sign = -1.0 if self.better == "lower" else 1.0
         centres = sign * (contrasts @ self._fit.effects)
-        errors, quantile = self._errors(contrasts)
+        errors, quantile = self._errors(contrasts, reference == PLANNED)
         ratios = {}
         for scheme, centre, error in zip(others, centres, errors, strict=True):
             low, high = centre - quantile * error, centre + quantile * error
@@ -77,7 +78,7 @@ class Blocks:
             )
         return ratios
 
-    def _errors(self, contrasts: "NDArray[Any]") -> tuple["NDArray[Any]", float]:
+    def _errors(self, contrasts: "NDArray[Any]", planned: bool) -> tuple["NDArray[Any]", float]:
         """Standard errors, and how many of them an interval reaches; NaN without a residual."""
         import numpy as np
 
@@ -88,7 +89,11 @@ class Blocks:
         order = np.argsort(spread, kind="stable")  # designs that differ by names share a quantile
         correlation = (covariance / np.outer(spread, spread))[np.ix_(order, order)]
         level = 1 - (1 - CONFIDENCE) / self.looks
-        quantile = _quantile(_hashable(correlation), self._fit.degrees, level)
+        quantile = (
+            _quantile(_hashable(correlation), self._fit.degrees, level)
+            if planned
+            else _over_pairs(len(contrasts) + 1, self._fit.degrees, level)
+        )
         return spread * self._fit.residual, quantile
 
     def _contrast(self, scheme: str, reference: str) -> list[float]:
@@ -174,3 +179,11 @@ def _quantile(correlation: tuple[tuple[float, ...], ...], degrees: int, level: f
         return float(inside) - level
 
     return together if excess(together) <= 0 else float(brentq(excess, alone, together, xtol=5e-3))
+
+
+@cache
+def _over_pairs(schemes: int, degrees: int, level: float) -> float:
+    """As `_quantile`, for every pair of schemes."""
+    from scipy.stats import studentized_range
+
+    return float(studentized_range.ppf(level, schemes, degrees)) / math.sqrt(2)

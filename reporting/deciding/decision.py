@@ -16,7 +16,7 @@ from core.words import join
 from reporting.deciding import reasons
 from reporting.deciding import study as studies
 from reporting.deciding.candidate import BASE
-from reporting.deciding.deploy import serve_command
+from reporting.deciding.commands import serve_command
 from reporting.deciding.gates import accepted, gate, too_large
 from reporting.deciding.ranking import USE_CASES, Ranking, Rated, UseCase, metric
 from reporting.deciding.study import Study
@@ -81,6 +81,8 @@ def rate(
     for candidate in study.candidates:
         reason = gate(candidate, budget)
         figure = candidate.figure(measure, name)
+        if figure is None and candidate.scheme in study.left_out:
+            reason = f"is not compared: {study.left_out[candidate.scheme]}"
         if reason is None and figure is None:
             why = candidate.problem(measure) or "was not measured"
             reason = f"{reasons.GOALS[use_case]} is not known: {why}"

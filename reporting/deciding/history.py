@@ -64,7 +64,8 @@ def compare(
         for key in sorted(before.stored, key=_order)
         if key in after.stored
     ]
-    tested = sum(len(_names(key[1], "timed")) for key, _, _ in pairs)
+    ways = ("timed", "single")
+    tested = sum(len(_names(key[1], way)) for key, _, _ in pairs for way in ways)
     changes: list[Change] = []
     for key, old, new in pairs:
         changes += _of_pair(key, old.record, new.record, same, max(1, tested))

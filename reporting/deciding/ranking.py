@@ -10,7 +10,7 @@ from core.records import Figure
 from core.scheme import Method
 from core.stats import Ratio
 from reporting.deciding import rule
-from reporting.deciding.candidate import Candidate
+from reporting.deciding.candidate import Candidate, plain_ratio
 from reporting.deciding.study import Study
 from reporting.reading import measures
 
@@ -80,13 +80,18 @@ class Ranking:
         return self.preferred(self._tied(among))
 
     def _tied(self, among: list[Rated]) -> list[Rated]:
-        sign = 1 if among[0].figure.better == "lower" else -1
-        best = min(among, key=lambda rating: sign * rating.figure.value)
+        best = max(among, key=lambda rating: self._beside(rating, among[0]))
         tied = [rating for rating in among if rating is best or not self.separated(best, rating)]
         base = next((rating for rating in among if rating.candidate.is_base), None)
         if base is not None and base not in tied:
             tied = [rating for rating in tied if self.separated(rating, base)]
         return tied
+
+    def _beside(self, rating: Rated, reference: Rated) -> float:
+        """How many times better than another, by rounds; by the figures where no round tells."""
+        ratio = None if rating is reference else self.advantage(rating, reference)
+        plain = ratio or plain_ratio(rating.figure, reference.figure)
+        return plain.value if plain else -math.inf
 
     @staticmethod
     def preferred(tied: list[Rated]) -> Rated:

@@ -4,9 +4,9 @@ import shlex
 
 from core.stats import Ratio
 from core.words import join, percent, ratio_text, value_text
+from reporting.deciding.commands import score_command, too_few_documents
 from reporting.deciding.gates import accepted, quality_state
 from reporting.deciding.ranking import Ranking, Rated, UseCase, finer
-from reporting.deciding.scoring import score_command, too_few_documents
 from reporting.deciding.study import Study
 from reporting.reading import measures
 
@@ -16,6 +16,7 @@ GOALS = {
     "memory": "smallest memory",
 }
 BEST = {"latency": "lowest latency", "throughput": "highest throughput", "memory": "least memory"}
+FIRST_ROUNDS = 3  # before a run of --rounds auto looks
 WORSE = {
     "latency": "{} slower than",
     "throughput": "{} slower than",
@@ -72,7 +73,7 @@ def lost_reason(ranking: Ranking, rating: Rated, safest: Rated | None) -> str:
     scheme = winner.candidate.scheme
     ratio = ranking.advantage(rating, winner)
     if ratio is None and rating in ranking.apart:
-        return f"cannot be compared with {scheme}: no round has both and was quiet"
+        return f"cannot be compared with {scheme}, no round has both and was quiet"
     if not ranking.separated(rating, winner):
         noise = _noise(ratio) if rating in ranking.rivals else ""
         return f"indistinguishable from {scheme}, {_preferred(winner, rating)}{noise}"
@@ -116,7 +117,10 @@ def undecided_sentence(ranking: Ranking, safest: Rated | None, sentence: str) ->
     rivals = [rating.candidate.scheme for rating in ranking.rivals]
     if ranking.apart:
         names = join([lead.candidate.scheme, *(o.candidate.scheme for o in ranking.apart)])
-        open_ = [f"{names} cannot be compared: no round has both and was quiet."]
+        open_ = [
+            f"{names} cannot be compared: no round has both and was quiet. Measure where nothing "
+            "else runs."
+        ]
     elif rivals and ranking.one_load:
         names = join([lead.candidate.scheme, *rivals])
         open_ = [f"{names} cannot be ranked by one load each: loads differ by themselves."]
@@ -147,14 +151,23 @@ def to_decide(ranking: Ranking) -> list[str]:
 def measure_command(study: Study) -> str:
     """The command that measures this study's schemes side by side until it is decided.
 
-    It is the run's own command where that was the pipeline's; other commands measure one
-    checkpoint, which compares with nothing.
+    It is the run's own command where that was the pipeline's, with the schemes that were measured
+    apart from it, and with more rounds where it has spent those it had.
     """
-    timed = [c.newest for c in study.candidates if c.performance]
-    command = max(timed, key=lambda r: r.ended).command if timed else []
-    words = (
-        command if command[:1] == ["pipeline.py"] else ["pipeline.py", "--model_id", study.model]
-    )
+    timed = [
+        stored.record
+        for candidate in study.candidates
+        for key, stored in candidate.performance.items()
+        if measures.load(key)
+    ]
+    newest = max(timed, key=lambda r: r.ended, default=None)
+    ours = newest is not None and newest.command[:1] == ["pipeline.py"]
+    words = newest.command if newest and ours else ["pipeline.py", "--model_id", study.model]
+    if study.left_out:
+        schemes = [c.scheme for c in study.compressed if c.scheme not in study.left_out]
+        words = _with(words, "--schemes", ",".join([*schemes, *study.left_out]))
+    if newest is not None and newest.looks > 1:
+        words = _with(words, "--max_rounds", str(2 * (newest.looks + FIRST_ROUNDS - 1)))
     return shlex.join(["python", *_with(words, "--rounds", "auto")])
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from comparing.context import conditions, differences
+from comparing.context import Context, conditions, differences
 from core.errors import UserError
 from core.records import Record
+from reporting.deciding.selection import compared_rounds
 from reporting.reading import results as reading
 from reporting.reading.measures import key_of
 from reporting.reading.results import ANALYSIS, RecordsRead, Stored
@@ -26,10 +27,10 @@ class RecordedRun:
         return max(s.record.ended for s in self.stored.values())
 
     @property
-    def conditions(self) -> dict[str, str]:
+    def conditions(self) -> Context:
         """Hardware and settings, of its newest performance record."""
         timed = [s.record for s in self.stored.values() if s.record.kind == "performance"]
-        return conditions(max(timed, key=lambda r: r.ended)) if timed else {}
+        return conditions(max(timed, key=lambda r: r.ended)) if timed else Context()
 
 
 def runs(records: RecordsRead, model: str | None = None) -> list[RecordedRun]:
@@ -39,7 +40,16 @@ def runs(records: RecordsRead, model: str | None = None) -> list[RecordedRun]:
         if model in (None, stored.record.subject.model) and stored.record.measure != ANALYSIS:
             run = by_name.setdefault(stored.record.run_id, RecordedRun(stored.record.run_id))
             run.stored[_key(stored.record)] = stored
+    for run in by_name.values():
+        run.stored = _compared(run.stored)
     return sorted(by_name.values(), key=lambda run: run.ended)
+
+
+def _compared(stored: dict[Key, Stored]) -> dict[Key, Stored]:
+    """A run without the rounds that a report does not compare: the base's last one alone."""
+    timed = [each for each in stored.values() if each.record.kind == "performance"]
+    rounds = compared_rounds(timed)
+    return {key: each.only(rounds) if each in timed else each for key, each in stored.items()}
 
 
 def _key(record: Record) -> Key:

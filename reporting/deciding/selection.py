@@ -9,7 +9,7 @@ last or not at all. What is left out is said.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from comparing.context import Context, context, differences, grouped, kind_of
+from comparing.context import context, differences, grouped, kind_of
 from comparing.figures import figures_of
 from core.records import Record
 from reporting.deciding.candidate import BASE, Candidate, same_weights
@@ -25,26 +25,70 @@ def of(candidates: Candidates, scheme: str) -> Candidate:
     return candidates.setdefault(scheme, Candidate(scheme))
 
 
-def add_speed(candidates: Candidates, stored: Iterable[Stored]) -> list[str]:
-    """Add the run that compares best, only rounds that compare; returns what is left out."""
+def of_newest_weights(stored: list[Stored], run: str | None) -> tuple[list[Stored], list[str]]:
+    """The records of the weights that each scheme has now (or had in `run`), and what is left out.
+
+    What was found of other weights says nothing of the folder that would be deployed. lm-eval's own
+    files do not name theirs.
+    """
+    weights: dict[str, str] = {}
+    for each in sorted(stored, key=lambda each: (_of_run(each, run), each.record.ended)):
+        if each.record.subject.fingerprint:
+            weights[each.record.subject.scheme] = each.record.subject.fingerprint
+    kept = [
+        each
+        for each in stored
+        if each.record.subject.fingerprint in ("", weights.get(each.record.subject.scheme))
+    ]
+    others = Counter(each.record.subject.scheme for each in stored if each not in kept)
+    notes = [
+        f"{scheme}: {count} records are left out, they are of other weights than it has now"
+        for scheme, count in others.items()
+    ]
+    return kept, notes
+
+
+def _of_run(stored: Stored, run: str | None) -> bool:
+    return run is not None and stored.record.run_id.startswith(run)
+
+
+def add_speed(candidates: Candidates, stored: Iterable[Stored]) -> dict[str, str]:
+    """Add the run that compares best, only rounds that compare.
+
+    Returns the schemes that other runs measured and this one did not, each with the difference.
+    """
     groups = grouped((context(s.record), s) for s in stored if kind_of(s.record) == "speed")
     if not groups:
-        return ["no speed was measured"]
+        return {}
     best = max(groups, key=_worth)
-    rounds = _compared_rounds(best)
-    for record in sorted(best, key=lambda s: s.record.ended):
-        part = record.only(rounds)
+    rounds = compared_rounds(best)
+    for each in sorted(best, key=lambda s: s.record.ended):
+        part = each.only(rounds)
         of(candidates, part.record.subject.scheme).performance[key_of(part.record)] = part
-    notes = [_left_out(best, group) for group in sorted(groups, key=_ended, reverse=True)]
-    return [note for note in notes if note]
+    left_out: dict[str, str] = {}
+    for group in sorted((g for g in groups if g is not best), key=_ended):
+        apart = _apart(best, group)
+        for scheme in _schemes(group):
+            if scheme not in candidates:
+                left_out[scheme] = apart
+    return left_out
 
 
-def _worth(group: list[Stored]) -> tuple[bool, bool, int, int, str]:
-    """Sorts contexts: a real engine, the base beside another, schemes, loads, and the newest."""
+def newer_run(stored: Iterable[Stored], used: Candidates) -> str | None:
+    """The newest run that measured speed, where another one is reported."""
+    timed = [s.record for s in stored if kind_of(s.record) == "speed" and s.record.status == "ok"]
+    newest = max(timed, key=lambda record: record.ended, default=None)
+    runs = {s.record.run_id for c in used.values() for s in c.performance.values()}
+    return newest.run_id if newest and runs and newest.run_id not in runs else None
+
+
+def _worth(group: list[Stored]) -> tuple[bool, bool, bool, int, int, str]:
+    """Sorts contexts: a real engine, a base beside others, several loads, schemes, newest."""
     finished = [s.record for s in group if s.record.status == "ok"]
     schemes = {record.subject.scheme for record in finished}
     rounds = min((record.round for record in finished), default=0)
-    return (_real(group), BASE in schemes and len(schemes) > 1, len(schemes), rounds, _ended(group))
+    pair = BASE in schemes and len(schemes) > 1
+    return _real(group), pair, rounds > 1, len(schemes), rounds, _ended(group)
 
 
 def _real(group: Sequence[Stored]) -> bool:
@@ -55,7 +99,11 @@ def _ended(group: Iterable[Stored]) -> str:
     return max(s.record.ended for s in group)
 
 
-def _compared_rounds(group: list[Stored]) -> set[int]:
+def _schemes(group: Iterable[Stored]) -> list[str]:
+    return list(dict.fromkeys(s.record.subject.scheme for s in group))
+
+
+def compared_rounds(group: list[Stored]) -> set[int]:
     """Rounds that more than one scheme was in; all where there is only one scheme."""
     schemes: dict[int, set[str]] = {}
     for stored in group:
@@ -65,38 +113,35 @@ def _compared_rounds(group: list[Stored]) -> set[int]:
     return several or set(schemes)
 
 
-def _left_out(best: list[Stored], group: list[Stored]) -> str:
-    if group is best:
-        return ""
-    lead, other = (context(_fullest(g)) for g in (best, group))
-    apart = "; ".join(differences(lead, other)[:4])
-    schemes = dict.fromkeys(s.record.subject.scheme for s in group)
-    return (
-        f"{len(group)} records of speed ({', '.join(schemes)}) are left out, they differ: {apart}"
-    )
+def _apart(lead: list[Stored], group: list[Stored]) -> str:
+    """What differs between two contexts, in words."""
+    return "; ".join(differences(context(_fullest(lead)), context(_fullest(group)))[:4])
 
 
 def _fullest(group: list[Stored]) -> Record:
     return max((s.record for s in group), key=lambda record: len(context(record)))
 
 
-def add_memory(candidates: Candidates, stored: Iterable[Stored]) -> None:
-    """Add what was counted: of the chosen run, else of another of the same context and weights."""
+def add_memory(candidates: Candidates, stored: Iterable[Stored]) -> list[str]:
+    """Add what was counted, of the chosen run or another of the same context; what is left out."""
     counted = [s for s in stored if kind_of(s.record) == "memory"]
     runs = {s.record.run_id for c in candidates.values() for s in c.performance.values()}
     leads = [s for s in counted if s.record.run_id in runs] or counted[-1:]
     if not leads:
-        return
+        return []
     lead = context(_fullest(leads))
     alike = [s for s in counted if not differences(lead, context(s.record))]
-    for record in sorted(alike, key=lambda s: (s.record.run_id in runs, s.record.ended)):
-        candidate = of(candidates, record.record.subject.scheme)
-        if not candidate.performance or same_weights(candidate.newest, record.record):
-            candidate.performance[key_of(record.record)] = record
+    for each in sorted(alike, key=lambda s: (s.record.run_id in runs, s.record.ended)):
+        of(candidates, each.record.subject.scheme).performance[key_of(each.record)] = each
+    apart = [s for s in counted if s not in alike and s.record.subject.scheme not in candidates]
+    if not apart:
+        return []
+    names = ", ".join(_schemes(apart))
+    return [f"memory of {names} is left out, it differs: {_apart(leads, apart)}"]
 
 
 def drop_other_bases(candidates: Candidates) -> list[str]:
-    """Remove schemes that were made from other weights than the base that was measured."""
+    """Remove schemes that were made from other weights than the base has."""
     base = candidates.get(BASE)
     weights = base.newest.subject.fingerprint if base else ""
     notes = []
@@ -109,66 +154,50 @@ def drop_other_bases(candidates: Candidates) -> list[str]:
 
 
 def add_quality(candidates: Candidates, stored: Iterable[Stored]) -> list[str]:
-    """Add each measure's evidence of one context, of the weights that were timed."""
-    notes = []
+    """Add each measure's evidence of one context."""
     quality = [s for s in stored if s.record.kind == "quality" and s.record.measure != ANALYSIS]
-    fitting = _of_weights(candidates, quality)
-    others = Counter(s.record.subject.scheme for s in quality if s not in fitting)
-    for scheme, count in others.items():
-        of_others = "are left out, they are of other weights than were compared"
-        notes.append(f"{scheme}: {count} quality records {of_others}")
-    for measure in dict.fromkeys(s.record.measure for s in fitting):
-        notes += _add_measure(candidates, [s for s in fitting if s.record.measure == measure])
+    notes = []
+    for measure in dict.fromkeys(s.record.measure for s in quality):
+        notes += _add_measure(candidates, [s for s in quality if s.record.measure == measure])
     return notes
-
-
-def _of_weights(candidates: Candidates, quality: list[Stored]) -> list[Stored]:
-    """Records of the weights that were timed; of what was not timed, of the newest scored."""
-    weights = {scheme: c.newest for scheme, c in candidates.items() if c.performance}
-    for stored in quality:
-        if stored.record.subject.fingerprint and stored.record.status == "ok":
-            scheme = stored.record.subject.scheme
-            if scheme not in candidates or not candidates[scheme].performance:
-                weights[scheme] = stored.record
-    return [
-        s
-        for s in quality
-        if (known := weights.get(s.record.subject.scheme)) is None or same_weights(known, s.record)
-    ]
 
 
 def _add_measure(candidates: Candidates, stored: list[Stored]) -> list[str]:
     finished = [s for s in stored if s.record.status == "ok"]
     groups = grouped((context(s.record), s) for s in finished)
-    best = max(groups, key=_founded, default=[])
-    for record in stored:  # of what nobody finished the newest says why
-        if record.record.status != "ok":
-            of(candidates, record.record.subject.scheme).quality[key_of(record.record)] = record
-    for scheme in dict.fromkeys(s.record.subject.scheme for s in best):
+    best = max(groups, key=_founded, default=[]) if len(groups) != 1 else groups[0]
+    for each in stored:  # of what nobody finished the newest says why
+        if each.record.status != "ok":
+            of(candidates, each.record.subject.scheme).quality[key_of(each.record)] = each
+    for scheme in _schemes(best):
         evidence = merged([s for s in best if s.record.subject.scheme == scheme])
         of(candidates, scheme).quality[key_of(evidence.record)] = evidence
-    lead = context(_fullest(best)) if best else {}
-    return [_other_question(lead, group) for group in groups if group is not best]
+    return [
+        f"{len(group)} records of {group[0].record.measure} ({', '.join(_schemes(group))}) are "
+        f"left out, they differ: {_apart(best, group)}"
+        for group in groups
+        if group is not best
+    ]
 
 
-def _founded(group: list[Stored]) -> tuple[bool, bool, float, str]:
-    """Sorts contexts: a real engine, the base beside another, how much was asked, the newest."""
-    schemes = {s.record.subject.scheme for s in group}
-    asked = sum(_asked(s) for s in group)
-    return _real(group), BASE in schemes and len(schemes) > 1, asked, _ended(group)
+def _founded(group: list[Stored]) -> tuple[bool, bool, int, float, str]:
+    """Sorts contexts: a real engine, a base beside others, schemes, what was asked, newest."""
+    schemes = _schemes(group)
+    asked = sum(_documents(s) or _asked(s) for s in group)
+    pair = BASE in schemes and len(schemes) > 1
+    return _real(group), pair, len(schemes), asked, _ended(group)
+
+
+def _documents(stored: Stored) -> int:
+    """Documents that were answered, over all tasks; 0 where a measure has none."""
+    tasks = stored.raw().get("tasks") or {}
+    return sum(len(task.get("documents", ())) for task in tasks.values())
 
 
 def _asked(stored: Stored) -> float:
+    """How much settings ask, all there is as a large number."""
     measure = measures.find(stored.record.measure)
-    return measure.asked(stored.record.settings) if measure else 1.0
-
-
-def _other_question(lead: Context, group: list[Stored]) -> str:
-    apart = "; ".join(differences(lead, context(_fullest(group)))[:4])
-    schemes = ", ".join(dict.fromkeys(s.record.subject.scheme for s in group))
-    measure = measures.title(group[0].record.measure).lower()
-    name = group[0].record.measure
-    return f"{len(group)} {name} records ({schemes}, {measure}) are left out, they differ: {apart}"
+    return min(measure.asked(stored.record.settings), 1e12) if measure else 1.0
 
 
 def merged(stored: list[Stored]) -> Stored:
@@ -185,9 +214,9 @@ def merged(stored: list[Stored]) -> Stored:
 
 
 def add_analyses(candidates: Candidates, stored: Iterable[Stored]) -> None:
-    """What was found inside the very weights that were measured; no candidate comes of it alone."""
-    for record in stored:
-        candidate = candidates.get(record.record.subject.scheme)
-        analysed = record.record.measure == ANALYSIS
-        if analysed and candidate and same_weights(candidate.newest, record.record):
-            candidate.analysis = record
+    """What was found inside the weights that were measured; no candidate comes of it alone."""
+    for each in stored:
+        candidate = candidates.get(each.record.subject.scheme)
+        analysed = each.record.measure == ANALYSIS
+        if analysed and candidate and same_weights(candidate.newest, each.record):
+            candidate.analysis = each

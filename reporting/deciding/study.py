@@ -4,20 +4,19 @@ Which these are is `selection`'s business: one context, the best founded. What i
 in `notes`.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from comparing.contention import contended
 from comparing.context import Context, context, kind_of
 from comparing.rounds import quiet
 from core.errors import UserError
 from core.records import Record
-from core.stats import NOISY, Ratio
+from core.stats import Ratio
 from reporting.deciding import pairing, selection
 from reporting.deciding.blocks import Blocks
 from reporting.deciding.candidate import Candidate, plain_ratio
+from reporting.deciding.disturbances import disturbed, drift
 from reporting.reading import measures
 from reporting.reading.measures import key_of
 from reporting.reading.results import RecordsRead, Stored, together
@@ -28,7 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Study:
-    """One model's candidates in the order of reading: the base, then as they were measured."""
+    """One model's candidates in the order of reading: the base, then as they were measured.
+
+    `left_out` are schemes whose speed was measured in another run or otherwise, with what differs;
+    `newer_run` is the newest run where it is not the one compared.
+    """
 
     model: str
     candidates: list[Candidate]
@@ -36,6 +39,8 @@ class Study:
     margins: "dict[str, Margin]"
     notes: list[str] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    newer_run: str | None = None
     _blocks: dict[tuple[str, str], Blocks] = field(default_factory=dict, repr=False)
 
     @property
@@ -116,12 +121,13 @@ def build(
     Raises `UserError` when there are no records, several models and none was named, or the named
     model or run has none.
     """
-    stored = _of_run(records.of_model(model), run)
+    every = _of_run(records.of_model(model), run)
+    stored, notes = selection.of_newest_weights(every, run)
     candidates: selection.Candidates = {}
-    notes = selection.add_speed(candidates, stored)
-    selection.add_memory(candidates, stored)
-    notes += selection.drop_other_bases(candidates)
+    left_out = selection.add_speed(candidates, stored)
+    notes += selection.add_memory(candidates, stored)
     notes += selection.add_quality(candidates, stored)
+    notes += selection.drop_other_bases(candidates)
     name = stored[-1].record.subject.model
     if not candidates:
         raise UserError(f"there are only analyses of {name}: measure its speed or quality first")
@@ -133,9 +139,14 @@ def build(
         margins=_margins(margins),
         notes=notes,
         broken=records.broken,
-        context=context(max(timed, key=lambda r: (len(context(r)), r.ended))) if timed else {},
+        context=context(max(timed, key=lambda r: (len(context(r)), r.ended)))
+        if timed
+        else Context(),
+        left_out=left_out,
+        newer_run=selection.newer_run(stored, candidates),
     )
-    study.notes += [*_contended(study), *_drift(study, stored)]
+    study.notes += disturbed(study.candidates, study.loads())
+    study.notes += drift(study.base, study.loads(), stored) if study.base else []
     _compare_quality(study)
     return study
 
@@ -159,7 +170,7 @@ def of_scored(
     return Study(
         model=candidates[0].newest.subject.model,
         candidates=sorted(candidates, key=lambda candidate: not candidate.is_base),
-        context={},
+        context=Context(),
         margins=_margins(margins),
     )
 
@@ -179,46 +190,6 @@ def _of_run(stored: list[Stored], run: str | None) -> list[Stored]:
         raise UserError(f"there is no run {run!r}; the newest is {stored[-1].record.run_id}")
     quality = [s for s in stored if s.record.kind == "quality" and s not in of_run]
     return [*quality, *of_run]
-
-
-def _contended(study: Study) -> list[str]:
-    """Rounds beside which the machine did something else."""
-    rounds: dict[tuple[str, int, str], None] = {}
-    for candidate in study.candidates:
-        for stored in candidate.performance.values():
-            for record in stored.rounds:
-                why = contended(record.contention)
-                if why is not None:
-                    rounds[candidate.scheme, record.round, why] = None
-    return [f"round {number} of {scheme} does not count: {why}" for scheme, number, why in rounds]
-
-
-def _drift(study: Study, stored: Iterable[Stored]) -> list[str]:
-    """How far the base, measured again at the end, is from what it was in the rounds."""
-    notes = []
-    for key in study.loads() if study.base else ():
-        used = study.base.performance[key] if study.base and study.base.finished(key) else None
-        whole = next((s for s in stored if used and _same_measure(s, used)), None)
-        last = whole.rounds[-1] if whole else None
-        if used is None or last is None or last in used.rounds or last.status != "ok":
-            continue
-        name = measures.headline(key)
-        before, after = used.record.figures.get(name), last.figures.get(name)
-        if before and after and min(before.value, after.value) > 0:
-            change = math.log(after.value / before.value)
-            if abs(change) > NOISY:
-                notes.append(
-                    f"BASE measured again at the end has {math.exp(change):.2f}x the "
-                    f"{measures.headline_title(key)} it had in the rounds: the machine changed"
-                )
-    return notes
-
-
-def _same_measure(stored: Stored, other: Stored) -> bool:
-    first, second = stored.record, other.record
-    return (first.run_id, first.subject.scheme, key_of(first), first.subject.fingerprint) == (
-        second.run_id, second.subject.scheme, key_of(second), second.subject.fingerprint
-    )  # fmt: skip
 
 
 def _compare_quality(study: Study) -> None:

@@ -7,7 +7,7 @@ from core.records import Record
 from core.words import size, value_text
 from reporting.contents import checkpoints
 from reporting.deciding.candidate import BASE, Candidate
-from reporting.deciding.deploy import folder, serve_command
+from reporting.deciding.commands import folder, serve_command
 from reporting.deciding.study import Study
 from reporting.formats._markup import Markup, element
 from reporting.reading import measures

@@ -17,7 +17,7 @@ from reporting.contents.cells import Table
 from reporting.contents.document import Report, Request
 from reporting.contents.environment import engine_text
 from reporting.deciding.candidate import BASE, Candidate
-from reporting.deciding.deploy import serve_command
+from reporting.deciding.commands import serve_command
 from reporting.deciding.gates import quality_state
 from reporting.deciding.reasons import GOALS
 from reporting.formats import md as markdown

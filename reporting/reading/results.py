@@ -53,7 +53,7 @@ class Stored:
     def of_rounds(cls, parts: Iterable[Part]) -> "Stored":
         """The rounds of one measure on one checkpoint of one run."""
         ordered = sorted(parts, key=lambda part: (part.record.round, part.record.ended))
-        counting = rounds.newest_of_each(part.record for part in ordered)
+        counting = rounds.one_a_round(part.record for part in ordered)
         kept = tuple(part for part in ordered if any(part.record is one for one in counting))
         return cls(rounds.merge(counting), kept)
 

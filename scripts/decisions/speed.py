@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from comparing.context import Context
 from core.records import Figure
 from reporting.deciding.blocks import Blocks
 from reporting.deciding.candidate import BASE, Candidate
@@ -80,7 +81,7 @@ def run(seed: int, noise: Noise, speeds: dict[str, float], rounds: int, auto: bo
 
 def rank(values: dict[str, dict[int, float]], looks: int) -> Ranking:
     """The project's ranking of figures drawn."""
-    study = Simulated("simulated", [Candidate(scheme) for scheme in values], {}, {})
+    study = Simulated("simulated", [Candidate(scheme) for scheme in values], Context(), {})
     study._blocks[MEASURE, FIGURE] = Blocks(values, "higher", looks)
     rated = [
         Rated(candidate, Figure(value=_mean(own), values=[], unit="tokens/s", better="higher"))

@@ -10,7 +10,7 @@ from comparing.context import context
 from core import records
 from engines.fake import FakeEngine
 from quality.comparison import Margin, quality
-from reporting.deciding import scoring, study
+from reporting.deciding import commands, study
 from reporting.reading import results as reading
 
 ROWS = 700
@@ -60,7 +60,7 @@ def test_the_command_to_decide_is_whole(command, world: Path) -> None:
     margins = {"": Margin(points=1.1)}
     compared = study.build(reading.read([world / "eval_results"]), margins=margins)
     (candidate,) = compared.compressed
-    line = scoring.score_command(compared, candidate)
+    line = commands.score_command(compared, candidate)
     place = shlex.quote(str(world / "eval_results"))
     assert line == (
         "python score.py --model tiny-INT4-W4A16 --model tiny --tasks echo --limit 457 "

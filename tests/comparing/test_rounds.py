@@ -58,7 +58,7 @@ def test_a_round_measured_again_counts_as_its_last() -> None:
     first, second = of_loads(100, 110)
     again = second.model_copy(update={"ended": "2026-01-01T01:00:00+00:00"})
     other = speed("BASE", [300.0], round=2)
-    assert rounds.newest_of_each([again, other, first]) == [first, again]
+    assert rounds.one_a_round([again, other, first]) == [first, again]
 
 
 def test_what_is_not_a_round_of_the_same_stays_apart() -> None:

@@ -139,6 +139,7 @@ def test_what_a_measure_does_not_merge_is_that_asked_most() -> None:
         raw = {"documents": ["1"], "generated": ["yes" if same else "no"]}
         return at(minute, record("references", "X", raw), settings={"pairs": ["p"] * pairs})
 
-    base = record("references", raw={"documents": ["1"], "generated": ["yes"]})
+    raw = {"documents": ["1"], "generated": ["yes"]}
+    base = record("references", raw=raw, settings={"pairs": ["p"]})
     few = quality([base], [words(1, True, 1), words(2, False, 1)])
     assert few.paired["same_answers"] == 0.0  # of equals the newest

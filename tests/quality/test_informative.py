@@ -122,7 +122,8 @@ def test_a_contradiction_withholds_the_pass() -> None:
     assert quality(base, [*mine, divergence(0.86)]).verdict == "pass"
     elsewhere = divergence(0.698, options={"dtype": "float16"})
     served = [made.model_copy(update={"options": {"dtype": "auto"}}) for made in mine]
-    assert quality(base, [*served, elsewhere]).verdict == "pass"
+    base_served = [made.model_copy(update={"options": {"dtype": "auto"}}) for made in base]
+    assert quality(base_served, [*served, elsewhere]).verdict == "pass"
     lost = harness("X", {"a": [0.0] * 1000, "b": HALF})
     assert quality(base, [lost, divergence(0.698)]).reason.startswith("a lost more than")
 

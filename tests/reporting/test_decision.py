@@ -148,7 +148,8 @@ def test_contended_rounds_never_decide(tmp_path: Path) -> None:
     read = reading.read([tmp_path / "one"])
     notes = study.build(read).notes
     busily = "other processes used 1.4 of 2 cores"
-    assert f"round 2 of INT8-W8A8 does not count: {busily}" in notes
+    loads = "one user, 8 users and 32 users"
+    assert f"round 2 of INT8-W8A8 does not count ({loads}): {busily}" in notes
     figure = study.build(read).candidates[1].figure("sequential", "output_tokens_per_s")
     assert figure is not None and len(figure.values) == 2
     found = outcome(tmp_path / "all", [*BASE, *during(fast, {1, 2, 3})])

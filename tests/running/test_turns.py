@@ -192,8 +192,8 @@ def test_a_spoiled_round_is_measured_once_more(
         (1, "FP8-W8A8", "sequential"),
         (2, "BASE", "sequential"),
     ]
-    told = " ".join(capsys.readouterr().err.split())
-    assert told == f"tiny-FP8-W8A8, round 1: {SPOILED}: measured once more"
+    said = " ".join(capsys.readouterr().err.split())
+    assert said == f"FP8-W8A8, round 1: {SPOILED}: measured once more"
 
 
 def test_rounds_of_one_checkpoint(

@@ -1,19 +1,20 @@
-"""What would settle a quality that is open: the command that scores again, or why none would."""
+"""Commands of a decision: what scores again where quality is open, and what deploys the winner."""
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from checkpoints.models import DEMO
+from checkpoints.models import DEMO, DEMO_PATH
 from core import options
 from core.engine import Options
+from core.plugins import ROOT
 from core.records import Record
 from quality.documents import asked_tasks
 from quality.margins import Margin, spelled
-from reporting.deciding.candidate import Candidate
-from reporting.deciding.deploy import folder
+from reporting.deciding.candidate import BASE, Candidate
 from reporting.deciding.study import Study
-from reporting.reading import measures
+from reporting.reading import engines, measures
 from reporting.reading.results import Stored
 
 ENGINE, RESULTS = "vllm", "eval_results"  # what score.py takes where nothing is said
@@ -114,3 +115,25 @@ def _place(judged: Stored | None) -> list[str]:
         return []
     place = str(judged.path.parent.parent)
     return [] if place == RESULTS else ["--results_dir", place]
+
+
+def serve_command(candidate: Candidate, budget: int | None = None) -> str | None:
+    """A line for the shell from its engine, None from one that is no server.
+
+    `budget` is the memory in bytes that it may take.
+    """
+    record = candidate.newest
+    return engines.of(record).serve_command(record, folder(record), budget)
+
+
+def folder(record: Record) -> str:
+    """The checkpoint's folder as the command that measured it saw it; the demo's base is ours."""
+    subject, words = record.subject, record.command
+    if subject.model == DEMO and subject.scheme == BASE:
+        return str(DEMO_PATH.relative_to(ROOT))
+    named = next((word for word in words if Path(word).name == subject.path), None)
+    if named is not None:
+        return named
+    given = words.index("--output_dir") + 1 if "--output_dir" in words else 0
+    beside = given and subject.scheme != BASE and given < len(words)
+    return str(Path(words[given]) / subject.path) if beside else subject.path

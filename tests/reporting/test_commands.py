@@ -9,7 +9,7 @@ import pytest
 from core.records import Record
 from quality.comparison import Margin, Quality
 from quality.paired import compare
-from reporting.deciding import scoring
+from reporting.deciding import commands
 from reporting.deciding.candidate import Candidate
 from reporting.deciding.study import Study
 from reporting.reading.results import Stored
@@ -47,7 +47,7 @@ def candidate(*records: Record, path: str = "", compared: Quality | None = OPEN)
 def command(own: Candidate, base: Candidate | None = None, margins: Any = None) -> str:
     both = [each for each in (base, own) if each]
     study = Study(model="tiny", candidates=both, context={}, margins=margins or {"": Margin()})
-    return scoring.score_command(study, own)
+    return commands.score_command(study, own)
 
 
 MINE = "python score.py --model tiny-INT8-W8A8"
@@ -141,7 +141,7 @@ def test_a_checkpoint_of_others_does_not_name_its_base() -> None:
         context={},
         margins={},
     )
-    assert scoring.score_command(demo, demo.candidates[1]).startswith(f"{MINE} --model demo ")
+    assert commands.score_command(demo, demo.candidates[1]).startswith(f"{MINE} --model demo ")
 
 
 PASSED = compare([1.0] * 1000, [1.0] * 1000)
@@ -169,4 +169,4 @@ BEYOND: list[tuple[Quality | None, list[str]]] = [
 def test_where_more_documents_decide_nothing(
     compared: Quality | None, sentences: list[str]
 ) -> None:
-    assert scoring.too_few_documents(candidate(scored("X"), compared=compared)) == sentences
+    assert commands.too_few_documents(candidate(scored("X"), compared=compared)) == sentences
