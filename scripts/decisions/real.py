@@ -27,14 +27,9 @@ NAMES = (
 )  # fmt: skip
 QUESTION = ("--tasks", "none", "--text", "none")
 LOAD = (
-    "--enforce_eager",
-    "--max_model_len",
-    "1024",
-    "--max_new_tokens",
-    "32",
-    "--batch_sizes",
-    "8,32",
-)
+    "--enforce_eager", "--max_model_len", "1024", "--num_prompts", "2", "--max_new_tokens", "16",
+    "--repeats", "2", "--batch_sizes", "8,32",
+)  # fmt: skip
 
 
 def lines(repetitions: int, seed: int) -> Iterator[str]:
