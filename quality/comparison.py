@@ -13,11 +13,11 @@ from core.records import Record
 from quality import evidence, informative, planning
 from quality.documents import asked_tasks, chance, coverage, documents_each
 from quality.evidence import Evidence, Shared
-from quality.judging import concluded
+from quality.judging import concluded, verdict_of
 from quality.judging import judged_together as judged_together
 from quality.margins import Margin as Margin
 from quality.margins import parse_margins as parse_margins
-from quality.paired import Verdict, compare, pooled
+from quality.paired import compare, pooled
 from quality.significance import holm
 from quality.verdict import Quality as Quality
 from quality.verdict import Scored as Scored
@@ -107,7 +107,7 @@ def _judged(
         looks=looks,
         **_extent(found, shared),
     )
-    return concluded(replace(made, verdict=_verdict(made)))
+    return concluded(replace(made, verdict=verdict_of(made)))
 
 
 def _mean(scores: list[float]) -> float:
@@ -147,15 +147,6 @@ def _extent(found: Evidence, shared: dict[str, Shared]) -> dict[str, Any]:
         ]
     each = max(documents_each(both.base, both.checkpoint) for both in shared.values())
     return {"available": available, "incomplete": tuple(incomplete), "documents_each": each}
-
-
-def _verdict(made: Quality) -> Verdict:
-    """A task that fails decides, then the mean of those that can show a loss; else it is open."""
-    if made.failed:
-        return "fail"
-    if made.aggregate is None or (made.aggregate.verdict == "pass" and made.contradiction):
-        return "undecided"
-    return made.aggregate.verdict
 
 
 def _missing(base: list[Record], checkpoint: list[Record]) -> str:

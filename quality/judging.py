@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quality import planning, sentences
-from quality.paired import FEWEST, Comparison
+from quality.paired import FEWEST, Comparison, Verdict
 from quality.significance import holm
 from quality.verdict import Quality
 
@@ -15,10 +15,11 @@ def judged_together(qualities: Sequence[Quality]) -> list[Quality]:
 
     Passes and fails stand where Holm's correction of the one-sided p-values of all that were
     judged, each times what its look costs, keeps them below the error of a first look; the others
-    are undecided. A task's own failure stands.
+    are undecided. A task fails by itself where it would were its error shared by all schemes, too.
     """
     judged = [made for made in qualities if made.aggregate is not None]
-    together = [replace(made, schemes=max(1, len(judged))) for made in qualities]
+    schemes = max(1, len(judged))
+    together = [_tasks_among(replace(made, schemes=schemes)) for made in qualities]
     for side in ("pass", "fail"):
         corrected = iter(holm([_p_value(made, side) for made in judged]))
         for number, made in enumerate(together):
@@ -26,6 +27,30 @@ def judged_together(qualities: Sequence[Quality]) -> list[Quality]:
             if made.verdict == side and not made.failed and p_value >= planning.level(1):
                 together[number] = replace(made, verdict="undecided")
     return [concluded(made) if made.tasks else made for made in together]
+
+
+def verdict_of(made: Quality) -> Verdict:
+    """A task that fails decides, then the mean of those that can show a loss; else it is open."""
+    if made.failed:
+        return "fail"
+    if made.aggregate is None or (made.aggregate.verdict == "pass" and made.contradiction):
+        return "undecided"
+    return made.aggregate.verdict
+
+
+def _tasks_among(made: Quality) -> Quality:
+    """With the failures of tasks that stand among so many tasks and schemes."""
+    if not made.failed:
+        return made
+    error = planning.level(made.looks) / (len(made.tasks) * made.schemes)
+    tasks = {
+        name: replace(task, verdict="undecided")
+        if task.verdict == "fail" and task.p_fail >= error
+        else task
+        for name, task in made.tasks.items()
+    }
+    judged = replace(made, tasks=tasks)
+    return replace(judged, verdict=verdict_of(judged))
 
 
 def _p_value(made: Quality, side: str) -> float:

@@ -70,6 +70,21 @@ def test_a_failure_by_luck_is_open_but_a_tasks_own_stands() -> None:
     assert judged_together([own, *(lost(8) for _ in range(30))])[0].verdict == "fail"
 
 
+def test_a_task_that_fails_by_luck_among_many_schemes_is_open() -> None:
+    """22 of 1000 lost on one of two tasks: enough for one scheme, not for one of 31."""
+    base = [harness("BASE", {"a": BASE, "b": BASE})]
+
+    def lost(number: int) -> Quality:
+        mine = [1.0] * (800 - number) + [0.0] * (200 + number)
+        return quality(base, [harness("X", {"a": mine, "b": BASE})])
+
+    own = lost(22)
+    assert own.failed == ["a"] and 0.0004 < own.tasks["a"].p_fail < 0.0125
+    assert judged_together([own])[0].verdict == "fail"
+    many = judged_together([own, *(lost(0) for _ in range(30))])
+    assert many[0].verdict == "undecided" and not many[0].failed
+
+
 def test_a_later_look_counts_as_more() -> None:
     """0.01 at a second look is like 0.02 at a first: with two schemes it is not enough."""
     from dataclasses import replace
