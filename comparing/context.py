@@ -117,14 +117,15 @@ def differences(first: Context, second: Context) -> list[str]:
 
 def grouped(records: Iterable[tuple[Context, Any]]) -> list[list[Any]]:
     """Items in groups of equal contexts; the context that knows most leads its group."""
-    groups: list[tuple[Context, list[Any]]] = []
+    by_run: dict[str | None, list[tuple[Context, list[Any]]]] = {}  # only one run's can be equal
     for own, item in sorted(records, key=lambda pair: -len(pair[0])):
+        groups = by_run.setdefault(own.get("run"), [])
         fitting = next((group for lead, group in groups if not differences(lead, own)), None)
         if fitting is None:
             groups.append((own, [item]))
         else:
             fitting.append(item)
-    return [group for _, group in groups]
+    return [group for groups in by_run.values() for _, group in groups]
 
 
 def _hardware(record: Record) -> Context:

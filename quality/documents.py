@@ -134,7 +134,7 @@ def merge(raws: list[Raw]) -> Raw:
     looked at. lm-eval's own files hash documents in another way: of both kinds that with more
     documents is kept.
     """
-    raws = _of_one_kind(raws)
+    raws = _without_repeats(_of_one_kind(raws))
     if len(raws) == 1:
         return {"looks": 1, **raws[0]}
     names = dict.fromkeys(name for raw in raws for name in raw["tasks"])
@@ -148,6 +148,15 @@ def merge(raws: list[Raw]) -> Raw:
         "looks": _looks(raws),
         **_counted(raws, parts),
     }
+
+
+def _without_repeats(raws: list[Raw]) -> list[Raw]:
+    """Of records of the same documents the last one: it says all that the others said."""
+    last = {
+        tuple((name, tuple(task["documents"])) for name, task in sorted(raw["tasks"].items())): raw
+        for raw in raws
+    }
+    return [raw for raw in raws if any(raw is kept for kept in last.values())]
 
 
 def _of_one_kind(raws: list[Raw]) -> list[Raw]:

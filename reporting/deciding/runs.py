@@ -49,7 +49,10 @@ def _compared(stored: dict[Key, Stored]) -> dict[Key, Stored]:
     """A run without the rounds that a report does not compare: the base's last one alone."""
     timed = [each for each in stored.values() if each.record.kind == "performance"]
     rounds = compared_rounds(timed)
-    return {key: each.only(rounds) if each in timed else each for key, each in stored.items()}
+    return {
+        key: each.only(rounds) if each.record.kind == "performance" else each
+        for key, each in stored.items()
+    }
 
 
 def _key(record: Record) -> Key:

@@ -28,19 +28,22 @@ def of(candidates: Candidates, scheme: str) -> Candidate:
 def of_newest_weights(stored: list[Stored], run: str | None) -> tuple[list[Stored], list[str]]:
     """The records of the weights that each scheme has now (or had in `run`), and what is left out.
 
-    What was found of other weights says nothing of the folder that would be deployed. lm-eval's own
-    files do not name theirs.
+    What was found of other weights says nothing of the folder that would be deployed. A scheme that
+    could not be made any more has none. lm-eval's own files do not name theirs.
     """
     weights: dict[str, str] = {}
     for each in sorted(stored, key=lambda each: (_of_run(each, run), each.record.ended)):
-        if each.record.subject.fingerprint:
-            weights[each.record.subject.scheme] = each.record.subject.fingerprint
-    kept = [
-        each
-        for each in stored
-        if each.record.subject.fingerprint in ("", weights.get(each.record.subject.scheme))
-    ]
-    others = Counter(each.record.subject.scheme for each in stored if each not in kept)
+        subject = each.record.subject
+        not_made = each.record.kind == "performance" and each.record.status == "failed"
+        if each.record.measure != ANALYSIS and (subject.fingerprint or not_made):
+            weights[subject.scheme] = subject.fingerprint
+
+    def current(each: Stored) -> bool:
+        subject = each.record.subject
+        return subject.fingerprint in ("", weights.get(subject.scheme))
+
+    kept = [each for each in stored if current(each)]
+    others = Counter(each.record.subject.scheme for each in stored if not current(each))
     notes = [
         f"{scheme}: {count} records are left out, they are of other weights than it has now"
         for scheme, count in others.items()
@@ -130,10 +133,13 @@ def add_memory(candidates: Candidates, stored: Iterable[Stored]) -> list[str]:
     if not leads:
         return []
     lead = context(_fullest(leads))
-    alike = [s for s in counted if not differences(lead, context(s.record))]
+    alike: list[Stored] = []
+    apart: list[Stored] = []
+    for each in counted:
+        (apart if differences(lead, context(each.record)) else alike).append(each)
     for each in sorted(alike, key=lambda s: (s.record.run_id in runs, s.record.ended)):
         of(candidates, each.record.subject.scheme).performance[key_of(each.record)] = each
-    apart = [s for s in counted if s not in alike and s.record.subject.scheme not in candidates]
+    apart = [each for each in apart if each.record.subject.scheme not in candidates]
     if not apart:
         return []
     names = ", ".join(_schemes(apart))
@@ -208,9 +214,10 @@ def merged(stored: list[Stored]) -> Stored:
         return max(by_time, key=lambda s: (_asked(s), s.record.ended))
     if len(by_time) == 1:
         return by_time[0]
-    together = Stored(by_time[-1].record, tuple(part for s in by_time for part in s.parts))
-    figures = figures_of(together.record.measure, together.raw())
-    return Stored(together.record.model_copy(update={"figures": figures}), together.parts)
+    raw = measure.merge([s.raw() for s in by_time])  # kept: reading it again would take as long
+    figures = figures_of(by_time[-1].record.measure, raw)
+    record = by_time[-1].record.model_copy(update={"figures": figures, "raw": raw})
+    return Stored.of(record, by_time[-1].path)
 
 
 def add_analyses(candidates: Candidates, stored: Iterable[Stored]) -> None:

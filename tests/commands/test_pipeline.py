@@ -138,6 +138,7 @@ def test_a_scheme_that_cannot_be_made_any_more_has_no_quality(base: Path, tmp_pa
                 "status": "failed",
                 "reason": "not compressed: why",
                 "figures": {},
+                "ended": "2026-01-02T00:00:00+00:00",
                 "subject": r.subject.model_copy(update={"fingerprint": ""}),
             }
         )
