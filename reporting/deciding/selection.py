@@ -40,7 +40,8 @@ def of_newest_weights(stored: list[Stored], run: str | None) -> tuple[list[Store
 
     def current(each: Stored) -> bool:
         subject = each.record.subject
-        return subject.fingerprint in ("", weights.get(subject.scheme))
+        known = weights.get(subject.scheme)
+        return known is None or subject.fingerprint in ("", known)
 
     kept = [each for each in stored if current(each)]
     others = Counter(each.record.subject.scheme for each in stored if not current(each))
