@@ -15,6 +15,7 @@ only one of two records knows is a difference, such as a setting that older reco
 only of records that failed, perhaps before the engine was up, it is not.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -70,8 +71,13 @@ def kind_of(record: Record) -> Kind:
     """How a record's figures are compared; measures unknown here are timed."""
     if record.kind == "quality":
         return "quality"
-    known = record.measure in plugins.names("measures")
-    return "memory" if known and plugins.load("measures", record.measure).counted else "speed"
+    return "memory" if _counted(record.measure) else "speed"
+
+
+@functools.cache
+def _counted(measure: str) -> bool:
+    known = measure in plugins.names("measures")
+    return known and bool(plugins.load("measures", measure).counted)
 
 
 def context(record: Record) -> Context:

@@ -26,8 +26,8 @@ def test_tasks(command, world: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line}
     assert rows["BASE"][-1] == "-"
-    assert rows["INT4-W4A16"][-1] == "undecided"  # twelve documents prove nothing
-    assert "does not decide a margin of 1 point" in done.stdout
+    assert "uninformative: base at chance" in " ".join(rows["INT4-W4A16"])
+    assert "INT4-W4A16: no task can show a loss" in done.stdout, done.stdout
     found = {r.subject.scheme: r for r in records.load_all(world / "eval_results")}
     base, compressed = (found[s].raw["tasks"] for s in ("BASE", "INT4-W4A16"))
     assert list(base) == ["demo_gsm8k", "demo_piqa"]
