@@ -14,6 +14,7 @@ from core.records import Figure, Record
 from core.stats import over_loads
 
 Key = tuple[str, ...]
+FIRST_ROUNDS = 3  # of --rounds auto: fewer give no spread between loads worth a test
 
 
 def key(record: Record) -> Key:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
+from comparing.rounds import FIRST_ROUNDS
 from core import plugins
 from core.engine import Options
 from core.errors import UserError
@@ -26,7 +27,6 @@ PerformanceOptions = Annotated[dict[str, Any], Several(partial(option_groups, "p
 QualityOptions = Annotated[dict[str, Any], Several(partial(option_groups, "quality"))]
 
 
-FIRST_ROUNDS = 3  # of --rounds auto: fewer give no spread between loads worth a test
 MOST_ROUNDS = 10
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 
+from comparing.rounds import FIRST_ROUNDS
 from core.stats import Ratio
 from core.words import join, percent, ratio_text, value_text
 from reporting.deciding.commands import score_command, too_few_documents
@@ -16,7 +17,6 @@ GOALS = {
     "memory": "smallest memory",
 }
 BEST = {"latency": "lowest latency", "throughput": "highest throughput", "memory": "least memory"}
-FIRST_ROUNDS = 3  # before a run of --rounds auto looks
 WORSE = {
     "latency": "{} slower than",
     "throughput": "{} slower than",

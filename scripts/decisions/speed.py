@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comparing.context import Context
+from comparing.rounds import FIRST_ROUNDS
 from core.records import Figure
 from reporting.deciding.blocks import Blocks
 from reporting.deciding.candidate import BASE, Candidate
@@ -22,7 +23,7 @@ SCHEMES = (BASE, "A", "B", "C", "D", "E", "F")
 MEASURE, FIGURE = "sequential", "output_tokens_per_s"
 WITHIN = 0.02 / math.sqrt(3)
 CORRELATION = 0.8
-FIRST = 3  # rounds before the first look
+FIRST = FIRST_ROUNDS
 
 
 @dataclass(frozen=True, kw_only=True)
