@@ -6,8 +6,10 @@ temporary name, flushed and renamed, so one that exists is whole, and none is ev
 """
 
 import contextlib
+import json
 import os
 import sys
+import tempfile
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from core.errors import UserError
 from core.strict_json import loads
 
 SCHEMA_VERSION = 2
+TRIED_BYTES = 64 << 10  # what a large record takes
 NAMES = "*-????????T??????Z-??????.json"
 
 
@@ -109,11 +112,11 @@ def save(record: Record, results: Path) -> Path:
     home = folder(record.subject, results)
     stamp = f"{now():%Y%m%dT%H%M%SZ}"
     final = home / f"{record.measure}-{stamp}-{uuid.uuid4().hex[:6]}.json"
-    temporary = final.with_suffix(".tmp")
+    temporary = final.with_suffix(f".{os.getpid()}.tmp")
     try:
         home.mkdir(parents=True, exist_ok=True)
         with temporary.open("x", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=1) + "\n")
+            file.write(_text(record) + "\n")
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(final)
@@ -122,6 +125,35 @@ def save(record: Record, results: Path) -> Path:
             temporary.unlink()
         raise UserError(f"cannot save a record in {home}: {problem.strerror}") from problem
     return final
+
+
+def _text(record: Record) -> str:
+    """A record as JSON; what UTF-8 cannot hold (a library's message may have it) is escaped."""
+    try:
+        return record.model_dump_json(indent=1)
+    except ValueError:
+        return json.dumps(record.model_dump(mode="python"), indent=1)
+
+
+def try_writing(results: Path) -> None:
+    """Write as `save` will, and remove what writers that were killed left.
+
+    Raises `UserError` where records could not be saved: before hours of work rather than after.
+    """
+    there = results.exists()
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=results, prefix=".tried-") as file:
+            file.write(b" " * TRIED_BYTES)
+            file.flush()
+        for path in results.glob("*/*.tmp"):
+            writer = path.suffixes[-2].lstrip(".") if len(path.suffixes) > 1 else ""
+            if writer.isdigit() and not Path("/proc", writer).exists():
+                path.unlink(missing_ok=True)
+        if not there:
+            results.rmdir()
+    except OSError as problem:
+        raise UserError(f"cannot save records in {results}: {problem.strerror}") from problem
 
 
 def load(path: Path) -> Record:

@@ -2,88 +2,33 @@
 
 Every checkpoint is loaded in a process of its own: a crash, an out-of-memory kill or a hang ends
 that process alone and becomes a failure with its reason. The processes are forked from a server
-that has imported the heavy libraries, so that they start in milliseconds. The server itself never
-computes, hence holds no threads and no CUDA context when it forks.
+that has imported the heavy libraries (`running/server.py`), so that they start in milliseconds.
 """
 
 import contextlib
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from multiprocessing import forkserver
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.errors import UserError
-from core.plugins import ROOT
-from running import preload
+from running import leftovers, server
 
 Emit = Callable[[Any], None]
 GRACE_S = 3.0
+F_SETSIG = 10  # fcntl(2); Python has no name for it before 3.13
 
 start_s = 0.0  # in a child: seconds from being asked for to running
-
-
-def start_server(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
-    """Start the fork server with these modules imported and this environment, once per process.
-
-    What the libraries print while they are imported goes to `log`.
-    """
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    changed = {
-        **environment,
-        preload.VARIABLE: ",".join(modules),
-        "PYTHONPATH": path,
-        # children end by os._exit, so the tracker finds their semaphores and says so
-        "PYTHONWARNINGS": "ignore:resource_tracker:UserWarning",
-    }
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["running.preload"])
-    with _environment(changed), _output_to(log):
-        forkserver.ensure_running()
-        first = context.Process(target=_nothing)  # waits until everything is imported
-        first.start()
-        first.join()
-
-
-def _nothing() -> None:
-    """The first child, which only shows that the server forks."""
-
-
-@contextlib.contextmanager
-def _environment(changed: dict[str, str]) -> Iterator[None]:
-    """Environment variables for the processes started in the block, not for this one after it."""
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _output_to(log: Path) -> Iterator[None]:
-    """Standard output and error of the processes started in the block go to a file."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    originals = [os.dup(1), os.dup(2)]
-    _redirect(log)
-    try:
-        yield
-    finally:
-        for number, descriptor in enumerate(originals, start=1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
 
 
 def run(
@@ -103,10 +48,13 @@ def run(
     receiver, sender = context.Pipe(duplex=False)
     spawned = time.monotonic()
     child = context.Process(target=_enter, args=(sender, log, task, arguments, spawned))
-    child.start()
+    try:
+        child.start()
+    except (EOFError, ConnectionError):
+        return server.ended()
     sender.close()
     try:
-        reason = _listen(child, receiver, timeout_s, on_event)
+        reason = _listen(child, receiver, log, timeout_s, on_event)
     except BaseException:
         _interrupt(child)
         raise
@@ -116,7 +64,7 @@ def run(
 
 
 def _listen(
-    child: BaseProcess, receiver: Connection, timeout_s: float, on_event: Emit
+    child: BaseProcess, receiver: Connection, log: Path, timeout_s: float, on_event: Emit
 ) -> str | None:
     deadline = time.monotonic() + timeout_s
     while True:
@@ -124,7 +72,7 @@ def _listen(
             try:
                 kind, payload = receiver.recv()
             except EOFError:
-                return _died(child)
+                return _died(child, log)
             if kind == "done":
                 return None
             if kind == "failed":
@@ -135,15 +83,17 @@ def _listen(
             return f"no progress for {timeout_s:.0f} s: killed"
 
 
-def _died(child: BaseProcess) -> str:
+def _died(child: BaseProcess, log: Path) -> str:
+    """Why a child ended that gave no reason: its exit code or signal, and what it said last."""
     child.join(10)
     code = child.exitcode
     reason = f"the process ended with exit code {code}"
     if code is not None and code < 0:
         reason = f"the process was killed by {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
-            reason += " (most likely the system ran out of memory)"
-    return reason
+            return f"{reason} (most likely the system ran out of memory)"
+    said = server.last_line(log if log.exists() else server.log_file)
+    return f"{reason}, its last line: {said}" if said else reason
 
 
 def _end(child: BaseProcess) -> None:
@@ -159,6 +109,7 @@ def _end(child: BaseProcess) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.join()
+    leftovers.sweep(server.started)
 
 
 def _interrupt(child: BaseProcess) -> None:
@@ -178,13 +129,14 @@ def _enter(
     """First thing in the child: a process group and a log of its own, then the task."""
     global start_s
     start_s = time.monotonic() - spawned
-    os.setpgid(0, 0)
-    _redirect(log)
 
     def emit(event: Any) -> None:
         sender.send(("event", event))
 
     try:
+        os.setpgid(0, 0)
+        _end_with_parent()
+        server.redirect(log)
         task(emit, *arguments)
         sender.send(("done", None))
     except BaseException as problem:
@@ -197,18 +149,35 @@ def _enter(
         os._exit(0)  # an engine's own exit handlers can hang; everything worth keeping was sent
 
 
-def _redirect(log: Path) -> None:
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise UserError(f"cannot write logs to {log.parent}: {problem.strerror}") from problem
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+def _end_with_parent() -> None:
+    """Have the kernel kill this process group when the command ends, whatever it is doing then.
+
+    The command alone holds the other end of this pipe; when it closes, the kernel sends the signal
+    that fcntl(2) names to the whole group. A thread could not: code in C may never let it run.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    import fcntl
+
+    pipe = parent.sentinel
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(pipe, F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([pipe], [], [], 0)[0]:  # it has ended already
+        os.killpg(0, signal.SIGKILL)
 
 
 def sentence(problem: BaseException) -> str:
-    """An exception in one line: its type and the first line of what it says."""
-    lines = str(problem).strip().splitlines() or ["no message"]
-    return lines[0] if isinstance(problem, UserError) else f"{type(problem).__name__}: {lines[0]}"
+    """An exception in one line: its type and the first line of what it says.
+
+    pydantic's first line only counts errors; what is wrong follows by name.
+    """
+    name = type(problem).__name__
+    if isinstance(problem, ValidationError):
+        first = problem.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return f"{name}: {problem.title}{f'.{place}' if place else ''}: {first['msg']}"
+    lines = [line.strip() for line in str(problem).strip().splitlines()] or ["no message"]
+    said = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return said if isinstance(problem, UserError) else f"{name}: {said}"

@@ -2,14 +2,22 @@
 
 Children inherit what is imported here, so the seconds are paid once; `SECONDS` says how many, so
 that a load time can be separated from the imports it did not have to repeat.
+
+The server outlives a command that is killed, so it removes what that one could not: the folder of
+its socket, and what dead processes left in shared memory.
 """
 
+import atexit
 import importlib
 import os
+import shutil
 import sys
 import time
 
+from running import leftovers
+
 VARIABLE = "PRELOAD_MODULES"
+TEMPORARY = "FORK_SERVER_FOLDER"
 
 
 def _import_all() -> float:
@@ -19,6 +27,15 @@ def _import_all() -> float:
     return time.perf_counter() - started
 
 
+def _clean_up(server: int, started: float) -> None:
+    """Only in the server itself: its children are forked with this handler."""
+    if os.getpid() == server:
+        leftovers.sweep(started)
+        if TEMPORARY in os.environ:
+            shutil.rmtree(os.environ[TEMPORARY], ignore_errors=True)
+
+
+atexit.register(_clean_up, os.getpid(), time.time())
 SECONDS = _import_all()
 
 

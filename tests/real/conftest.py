@@ -14,6 +14,7 @@ from core.records import Record, load_all
 from core.scheme import Scheme
 from tests.conftest import ROOT
 
+
 def verdict(name: str) -> str:
     """Whether this machine serves a scheme: native, fallback or none."""
     here = probe()

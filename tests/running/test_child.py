@@ -2,19 +2,25 @@
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from core.errors import UserError
-from running import child
+from core.plugins import ROOT
+from running import child, leftovers, server
 
 
 @pytest.fixture(autouse=True)
-def server(tmp_path: Path) -> None:
-    child.start_server((), {}, tmp_path / "server.log")
+def started(tmp_path: Path) -> None:
+    server.start((), {}, tmp_path / "server.log")
 
 
 def emits_and_prints(emit: child.Emit, *values: Any) -> None:
@@ -34,6 +40,11 @@ def raises(emit: child.Emit) -> None:
 
 def exits(emit: child.Emit) -> None:
     os._exit(3)
+
+
+def exits_with_a_word(emit: child.Emit) -> None:
+    print("the library's own reason\n", flush=True)
+    os._exit(4)
 
 
 def is_killed(emit: child.Emit) -> None:
@@ -71,6 +82,10 @@ def test_what_is_emitted_arrives_and_what_is_printed_is_logged(tmp_path: Path, c
         (raises_user_error, "give another folder"),
         (raises, "ValueError: first line"),
         (exits, "the process ended with exit code 3"),
+        (
+            exits_with_a_word,
+            "the process ended with exit code 4, its last line: the library's own reason",
+        ),
         (is_terminated, "the process was killed by SIGTERM"),
         (
             is_killed,
@@ -122,7 +137,7 @@ def test_an_interrupt_here_ends_the_child(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_servers_environment_is_not_this_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THERE", "before")
-    with child._environment({"THERE": "during", "ABSENT": "during"}):
+    with server._environment({"THERE": "during", "ABSENT": "during"}):
         assert (os.environ["THERE"], os.environ["ABSENT"]) == ("during", "during")
     assert os.environ["THERE"] == "before" and "ABSENT" not in os.environ
 
@@ -130,7 +145,7 @@ def test_the_servers_environment_is_not_this_processes(monkeypatch: pytest.Monke
 def test_a_log_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write logs to"):
-        child._redirect(tmp_path / "file" / "log")
+        server.redirect(tmp_path / "file" / "log")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +154,83 @@ def test_a_log_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         (UserError("do this"), "do this"),
         (RuntimeError("one\ntwo"), "RuntimeError: one"),
         (KeyError(), "KeyError: no message"),
+        (
+            RuntimeError("what follows matters:\n  this\nnot that"),
+            "RuntimeError: what follows matters: this",
+        ),
     ],
 )
 def test_an_exception_in_one_line(problem: Exception, sentence: str) -> None:
     assert child.sentence(problem) == sentence
+
+
+def test_what_pydantic_refuses_is_named() -> None:
+    class Model(BaseModel):
+        length: int
+
+    with pytest.raises(ValidationError) as refused:
+        Model(length="long")  # type: ignore[arg-type]
+    reason = child.sentence(refused.value)
+    assert reason.startswith("ValidationError: Model.length: Input should be a valid integer")
+
+
+def test_a_log_that_cannot_be_made_is_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    assert run(raises, tmp_path)[0] == f"cannot write logs to {tmp_path / 'logs'}: File exists"
+
+
+def test_a_temporary_folder_with_too_long_a_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 25)))
+    with pytest.raises(UserError, match="set TMPDIR to a shorter one"):
+        server.start((), {}, tmp_path / "log")
+
+
+COMMAND = """
+import sys, time
+from pathlib import Path
+from running import child, server
+from tests.running import orphans
+
+server.start((), {}, Path("server.log"))
+task, tell = getattr(orphans, sys.argv[1]), lambda pid: print(pid, flush=True)
+print(child.run(task, (), Path("log"), 600, tell))
+"""
+
+
+@pytest.mark.parametrize("task", ["loops", "holds_the_interpreter", "has_a_worker"])
+def test_no_child_outlives_its_command(tmp_path: Path, task: str) -> None:
+    import psutil
+
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")}
+    (tmp_path / "tmp").mkdir()
+    line = [sys.executable, "-c", COMMAND, task]
+    with subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as command:
+        assert command.stdout is not None
+        child_process = psutil.Process(int(command.stdout.readline()))
+        tree = psutil.Process(command.pid).children(recursive=True)
+        assert child_process in tree and len(tree) >= 3  # the server, the tracker and the child
+        command.kill()
+        assert psutil.wait_procs([child_process, *tree], timeout=5)[1] == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_what_dead_processes_left_in_shared_memory_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shm"
+    shared.mkdir()
+    monkeypatch.setattr(leftovers, "SHARED_MEMORY", shared)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    names = [
+        f"__KMP_REGISTERED_LIB_{dead.pid}_0", f"sem.loky-{dead.pid}-abc",
+        f"__KMP_REGISTERED_LIB_{os.getpid()}_0", f"psm_{dead.pid}",
+    ]  # fmt: skip
+    for name in names:
+        (shared / name).touch()
+    leftovers.sweep(since=time.time() + 60)
+    assert {entry.name for entry in shared.iterdir()} == set(names)
+    leftovers.sweep(since=time.time() - 60)
+    assert {entry.name for entry in shared.iterdir()} == set(names[2:])
