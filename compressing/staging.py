@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import locks
 from core.cli import say
 from core.errors import UserError
+from guarding import locks
 
 
 @contextmanager

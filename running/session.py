@@ -18,6 +18,7 @@ from core import plugins
 from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Loaded
+from guarding import templates
 from running import child, contention, page_cache, preload, server
 from running.memory import Watch
 
@@ -125,6 +126,8 @@ def serve(emit: child.Emit, session: Session) -> None:
     files = checkpoint.read(session.path)
     cached = page_cache.resident_share(files.files)
     engine_class = plugins.load("engines", session.engine)
+    if not engine_class.simulated:
+        templates.check(session.path)
     gpus = probe().gpus[: session.options.tensor_parallel_size]
     command = multiprocessing.parent_process()
     others = contention.Watch(command.pid if command and command.pid else os.getpid(), gpus)
