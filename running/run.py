@@ -109,7 +109,7 @@ class Run:
         subject = Subject(
             model=place.model,
             scheme=place.scheme,
-            path=place.path.name,
+            path=models.folder_name(place.path),
             fingerprint="",
             bytes=0,
             format="",
@@ -223,7 +223,7 @@ def subject_of(identity: models.Identity) -> Subject:
     return Subject(
         model=identity.model,
         scheme=identity.scheme,
-        path=identity.path.name,
+        path=models.folder_name(identity.path),
         fingerprint=files.fingerprint,
         bytes=files.nbytes,
         format=files.format,
