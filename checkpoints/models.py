@@ -87,7 +87,7 @@ def folder_name(path: Path) -> str:
     Raises `UserError` as `model_name` does.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - a link is called by its own name
-    return checked_name(path.name, "the folder's name", path.parent)
+    return checked_name(path.name, "the folder's name", path.parent, names.FILE_BYTES)
 
 
 def checkpoint_path(model_id: str, scheme: str, parent: Path) -> Path:

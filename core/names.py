@@ -6,20 +6,21 @@ config or a record that says them may be anybody's.
 
 from core.errors import UserError
 
-MOST_BYTES = 100  # two names, a run's id and a suffix fit the 255 bytes that file systems allow
+MOST_BYTES = 100  # two names, a run's id and a suffix fit what file systems allow
+FILE_BYTES = 255  # of the name of a file or folder
 REPLACED = "_"
 
 
-def checked_name(value: object, what: str, where: object) -> str:
+def checked_name(value: object, what: str, where: object, most: int = MOST_BYTES) -> str:
     """The value, if it is a name. Raises `UserError` that says `where` `what` is none, and why."""
-    why = fault(value)
+    why = fault(value, most)
     if why is None:
         return str(value)
     raise UserError(f"{where}: {what} is {repr(value)[:MOST_BYTES]}, which is no name: {why}")
 
 
-def fault(value: object) -> str | None:
-    """What keeps a value from being a name, as a clause; None for a name."""
+def fault(value: object, most: int = MOST_BYTES) -> str | None:
+    """What keeps a value from being a name of `most` bytes, as a clause; None for a name."""
     if not isinstance(value, str):
         return "it is no text"
     if not value:
@@ -34,13 +35,13 @@ def fault(value: object) -> str | None:
         return "it begins with -, as an option does"
     if value != value.strip():
         return "it begins or ends with a space"
-    if len(value.encode()) > MOST_BYTES:
-        return f"it is longer than {MOST_BYTES} bytes"
+    if len(value.encode()) > most:
+        return f"it is longer than {most} bytes"
     return None
 
 
 def as_name(text: str) -> str:
     """Text of others' files as a name: what a name may not hold is `_`, and the rest is cut off."""
     allowed = [c if c.isprintable() and c not in "/\\" else REPLACED for c in text.strip()]
-    name = "".join(allowed).encode()[: MOST_BYTES - 1].decode(errors="ignore").strip()
-    return name if fault(name) is None else f"{REPLACED}{name}"
+    name = "".join(allowed).encode()[:MOST_BYTES].decode(errors="ignore").strip()
+    return name if fault(name) is None else f"{REPLACED}{name[1:]}"

@@ -24,12 +24,16 @@ NAMES = "*-????????T??????Z-??????.json"
 MAX_BYTES = 256 << 20  # of a record; those with a thousand generated texts have a few megabytes
 
 
-def _name(value: str) -> str:
-    why = names.fault(value)
+def _name(value: str, most: int = names.MOST_BYTES) -> str:
+    why = names.fault(value, most)
     if why is not None:
         shown = repr(value)[: names.MOST_BYTES]
         raise PydanticCustomError("name", "{shown} is no name: {why}", {"shown": shown, "why": why})
     return value
+
+
+def _folder(value: str) -> str:
+    return _name(value, names.FILE_BYTES) if value else value
 
 
 def _usable(number: float) -> float:
@@ -38,8 +42,8 @@ def _usable(number: float) -> float:
     return number
 
 
-Name = Annotated[str, AfterValidator(_name)]
-NameOrNone = Annotated[str, AfterValidator(lambda value: value and _name(value))]  # "": not known
+Name = Annotated[str, AfterValidator(lambda value: _name(value))]
+FolderName = Annotated[str, AfterValidator(_folder)]  # empty where it is not known
 Number = Annotated[float, AfterValidator(_usable)]
 
 
@@ -65,7 +69,7 @@ class Subject(BaseModel):
 
     model: Name
     scheme: Name
-    path: NameOrNone
+    path: FolderName
     fingerprint: str
     bytes: Annotated[int, Field(ge=0, le=1 << 60)]
     format: str
