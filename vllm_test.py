@@ -35,7 +35,7 @@ def main(
     """Load a checkpoint and answer a few prompts."""
     from inspection import runtime
     from measures.answers import PROMPTS, Questions
-    from reporting.console import answers
+    from reporting.console import answers, progress
     from running import session
 
     plugins.load("engines", engine).check_options(options)
@@ -47,7 +47,8 @@ def main(
     questions = Questions(
         prompts=tuple(prompt or PROMPTS), max_new_tokens=max_new_tokens, verbatim=raw
     )
-    with cli.err.status(f"{model}: loading"):
+    with progress.progress(model) as show:
+        show("loading")
         eager = replace(options, enforce_eager=True)
         ran = runtime.run(identity.path, engine, eager, LOG, questions)
     if json_:

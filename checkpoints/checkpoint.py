@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from checkpoints import entries
+from checkpoints.entries import inside as inside
 from checkpoints.headers import DTYPE_BITS, Tensor, read_header
 from core.errors import UserError
 from core.strict_json import Damaged as Damaged
@@ -160,12 +162,14 @@ def _spread(size: int) -> Iterable[int]:
 def read(path: Path) -> Checkpoint:
     """Open a checkpoint folder.
 
-    Raises `UserError` when it is none or holds pickles, `Damaged` when a file of it is broken.
+    Raises `UserError` when it is none or holds pickles, `Damaged` when a file of it is broken or a
+    link leads out of it.
     """
     if not path.is_dir():
         raise UserError(f"{path}: there is no such folder")
     if not (path / "config.json").is_file():
         raise UserError(f"{path}: not a model: it has no config.json")
+    entries.check(path)
     config = read_part(path, "config.json")
     if not isinstance(config.get("model_type"), str):
         where = path / "config.json"
@@ -187,15 +191,6 @@ def read(path: Path) -> Checkpoint:
 def read_part(folder: Path, name: str) -> dict[str, Any]:
     """A small JSON file of a checkpoint folder, such as its generation config."""
     return read_json(inside(folder, folder / name), MAX_CONFIG_BYTES)
-
-
-def inside(folder: Path, file: Path) -> Path:
-    """The file, if it lies in the folder (or, linked by the hub's cache, among its blobs)."""
-    real, home = file.resolve(), folder.resolve()
-    cache = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
-    if real.is_relative_to(home) or real.is_relative_to(cache):
-        return file
-    raise Damaged(f"{file}: a link that leads out of the checkpoint's folder; it is not followed")
 
 
 def _index(path: Path) -> dict[str, str] | None:

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from checkpoints.checkpoint import inside
+from checkpoints.entries import inside
 
 # What a model needs beside weights and config, which compressing does not change; of a model of
 # several parts, how images are prepared is among it.

@@ -4,18 +4,20 @@ A model is `demo` (built in) or a folder. `compress.py` writes `{model_id}-{SCHE
 it is run, with `compression.json` in it; that file, not the folder's name, says what it is.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checkpoints import checkpoint
-from core import plugins
+from checkpoints import checkpoint, manifest
+from core import names, plugins, strict_json
 from core.errors import UserError
+from core.names import checked_name
 from core.plugins import ROOT
 
 DEMO = "demo"
 DEMO_PATH = ROOT / "demo" / "model"
-MANIFEST = "compression.json"
+MANIFEST = manifest.NAME
 ALIKE = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")  # in both of a pair
 RANDOM_WEIGHTS = "random_weights.json"  # scripts/make_model.py leaves it in what it makes
 DOWNLOAD = "download.json"  # download_model.py leaves it in what it fetches
@@ -61,15 +63,31 @@ def folder(model_id: str) -> Path:
 
 def has_chat_template(path: Path) -> bool:
     """Whether a model's tokenizer comes with a chat template, as files tell."""
-    if (path / "chat_template.jinja").is_file():
+    if checkpoint.inside(path, path / "chat_template.jinja").is_file():
         return True
-    config = path / "tokenizer_config.json"
-    return config.is_file() and bool(checkpoint.read_json(config).get("chat_template"))
+    config = "tokenizer_config.json"
+    own = checkpoint.read_part(path, config) if (path / config).is_file() else {}
+    return bool(own.get("chat_template"))
 
 
 def model_name(model_id: str) -> str:
-    """The first part of a checkpoint's folder name: `demo`, or the model folder's own name."""
-    return DEMO if model_id == DEMO else Path(model_id).resolve().name
+    """The first part of a checkpoint's folder name: `demo`, or the model folder's own name.
+
+    Raises `UserError` for a folder whose name cannot call others (see `core.names`).
+    """
+    if model_id == DEMO:
+        return DEMO
+    path = Path(model_id).resolve()
+    return checked_name(path.name, "the folder's name", path.parent)
+
+
+def folder_name(path: Path) -> str:
+    """What a checkpoint's folder is called where it was asked for, `.` and `..` included.
+
+    Raises `UserError` as `model_name` does.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - a link is called by its own name
+    return checked_name(path.name, "the folder's name", path.parent, names.FILE_BYTES)
 
 
 def checkpoint_path(model_id: str, scheme: str, parent: Path) -> Path:
@@ -104,7 +122,11 @@ class Place:
 
 
 def places(model_id: str, schemes: list[str], parent: Path) -> list[Place]:
-    """The places of a model's checkpoints, in the order of `schemes`."""
+    """The places of a model's checkpoints, in the order of `schemes`.
+
+    Raises `UserError` for a model that is not there and for one whose name is none.
+    """
+    model_name(model_id)
     return [
         Place(model_id=model_id, scheme=name, path=checkpoint_path(model_id, name, parent))
         for name in schemes
@@ -112,23 +134,23 @@ def places(model_id: str, schemes: list[str], parent: Path) -> list[Place]:
 
 
 def identify(path_or_model: str) -> Identity:
-    """Tell what a checkpoint is from its `compression.json`; one without compression is a base."""
+    """Tell what a checkpoint is from its `compression.json`; one without compression is a base.
+
+    Its model and scheme are names (see `core.names`). Raises `UserError` where they are not.
+    """
     path = folder(path_or_model)
-    if (path / MANIFEST).is_file():
-        manifest = checkpoint.read_json(path / MANIFEST)
+    made = manifest.read(path)
+    if made is not None:
         return Identity(
-            path=path,
-            model=str(manifest.get("model")),
-            scheme=str(manifest.get("scheme")),
-            manifest=manifest,
-            ours=True,
+            path=path, model=made["model"], scheme=made["scheme"], manifest=made, ours=True
         )
     files = checkpoint.read(path)
     base = files.quantization is None
+    declared = "BASE" if base else files.format
     return Identity(
         path=path,
         model=model_name(path_or_model),
-        scheme="BASE" if base else files.format,
+        scheme=checked_name(declared, "the format it declares", path / "config.json"),
         manifest=random_mark(path),
         ours=base,
     )
@@ -160,7 +182,7 @@ def pair(model: str, base: str | None) -> Pair:
         raise UserError(
             f"{original.path.name} is compressed ({original.scheme}) and cannot be a base"
         )
-    made_from = compressed.manifest.get("base", {}).get("fingerprint")
+    made_from = (compressed.manifest.get("base") or {}).get("fingerprint")
     files, base_files = checkpoint.read(compressed.path), checkpoint.read(original.path)
     if made_from and made_from != base_files.fingerprint:
         raise UserError(
@@ -185,18 +207,31 @@ def _made_from(identity: Identity) -> str:
 
 
 def hub(path: Path) -> dict[str, Any]:
-    """The hub's `repo_id` and `commit` that a folder says it was downloaded from, or nothing."""
+    """The hub's `repo_id` and `commit` that a folder says it was downloaded from, or nothing.
+
+    Where one of them cannot be right there is nothing either.
+    """
     try:
-        held = checkpoint.read_json(path / DOWNLOAD)
+        held = checkpoint.read_part(path, DOWNLOAD)
     except UserError:
         return {}
-    return {key: held[key] for key in ("repo_id", "commit") if isinstance(held.get(key), str)}
+    known = {key: held[key] for key in ("repo_id", "commit") if isinstance(held.get(key), str)}
+    parts = [part for text in known.values() for part in text.split("/")]
+    named = "/" not in known.get("commit", "") and known.get("repo_id", "").count("/") <= 1
+    return known if named and not any(map(names.fault, parts)) else {}
 
 
 def random_mark(path: Path) -> dict[str, Any]:
-    """`random_weights` with what marks a folder's weights as random (`note`, shape), or nothing."""
-    mark = path / RANDOM_WEIGHTS
-    return {"random_weights": checkpoint.read_json(mark)} if mark.is_file() else {}
+    """`random_weights` with what marks a folder's weights as random (`note`, shape), or nothing.
+
+    Raises `Damaged` for a mark that no record could hold.
+    """
+    if not (path / RANDOM_WEIGHTS).is_file():
+        return {}
+    mark = checkpoint.read_part(path, RANDOM_WEIGHTS)
+    if why := strict_json.fault(mark):
+        raise strict_json.Damaged(f"{path / RANDOM_WEIGHTS}: {why}")
+    return {"random_weights": mark}
 
 
 def refuse_random_weights(path: Path) -> None:

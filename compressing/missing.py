@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from checkpoints import checkpoint, models
+from checkpoints import checkpoint, manifest, models
 from compressing import making, staging
 from compressing.settings import Settings
 from core import cli, plugins
@@ -87,16 +87,16 @@ def made_otherwise(place: models.Place, settings: Settings) -> list[str]:
         f"remove it, or run `python compress.py --compression_type {place.scheme} "
         f"--model_id {place.model_id} --force`"
     )
-    if not (place.path / models.MANIFEST).is_file():
+    made = manifest.read(place.path)
+    if made is None:
         raise UserError(f"{place.path} is there but was not made by compress.py: {again}")
     checkpoint.read(place.path)
-    manifest = checkpoint.read_json(place.path / models.MANIFEST)
     base = checkpoint.read(models.folder(place.model_id)).fingerprint
-    if manifest.get("base", {}).get("fingerprint") != base:
+    if (made.get("base") or {}).get("fingerprint") != base:
         raise UserError(
             f"{place.path} was made from other weights than {place.model_id} has now: {again}"
         )
-    made_with, wanted = manifest.get("settings") or {}, asdict(settings)
+    made_with, wanted = made.get("settings") or {}, asdict(settings)
     return [name for name in made_with if made_with[name] != _plain(wanted.get(name))]
 
 

@@ -10,12 +10,14 @@ import json
 import os
 import signal
 import sys
+import unicodedata
 from collections.abc import Callable
 from typing import Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from core.errors import UserError
 from core.options import flattened
@@ -28,6 +30,7 @@ INTERRUPTED = 130
 ENDED_BY = (signal.SIGTERM, signal.SIGHUP)  # as Ctrl-C, unless they are ignored (nohup)
 
 FILE_WIDTH = 140  # columns for tables that go to a file or a pipe
+JOINERS = "\u200c\u200d"  # in words of Persian and Hindi, and in emoji
 
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
 err = Console(stderr=True, soft_wrap=True)
@@ -113,17 +116,43 @@ def _underscores(token: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from untrusted files, safe for a terminal: control characters are escaped."""
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    """Text from files and models, safe to show: what acts on a terminal or hides is escaped.
+
+    Lines, tabs and spaces of all kinds stay, and what joins letters.
+    """
+    if text.isprintable():
+        return text
+    whole = text.replace("\r\n", "\n")
+    return "".join(c if _harmless(c) else ascii(c)[1:-1] for c in whole)
+
+
+def _harmless(character: str) -> bool:
+    kept = character.isprintable() or character in "\n\t" or character in JOINERS
+    return kept or unicodedata.category(character) == "Zs"
+
+
+def one_line(text: str) -> str:
+    """`printable` text on one line: of a table's cell, a list's item, a heading."""
+    return printable(text).replace("\n", " ").replace("\t", " ")
 
 
 def say(message: str, style: Literal["", "dim", "bold", "red", "green", "yellow"] = "") -> None:
     """One line of progress on stderr."""
-    err.print(escape(message), style=style or None, highlight=False)
+    err.print(Text(one_line(message), style=style), highlight=False)
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on one line of stdout; lone surrogates of broken files are escaped."""
-    text = json.dumps(document, ensure_ascii=False)
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+    """One JSON document on one line of stdout."""
+    sys.stdout.write(json_text(document) + "\n")
     sys.stdout.flush()
+
+
+def json_text(document: Any, **options: Any) -> str:
+    """JSON in which only what `printable` would escape is escaped, lone surrogates included.
+
+    `options` are those of `json.dumps`.
+    """
+    text = json.dumps(document, ensure_ascii=False, **options)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

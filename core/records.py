@@ -8,21 +8,48 @@ temporary name, flushed and renamed, so one that exists is whole, and none is ev
 import contextlib
 import json
 import os
+import re
 import sys
 import tempfile
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
+from core import names, strict_json
 from core.errors import UserError
-from core.strict_json import loads
 
 SCHEMA_VERSION = 2
+SURROGATES = re.compile("[\ud800-\udfff]")  # half characters, which UTF-8 cannot hold
 TRIED_BYTES = 64 << 10  # what a large record takes
 NAMES = "*-????????T??????Z-??????.json"
+MAX_BYTES = 256 << 20  # of a record; those with a thousand generated texts have a few megabytes
+
+
+def _name(value: str, most: int = names.MOST_BYTES) -> str:
+    why = names.fault(value, most)
+    if why is not None:
+        shown = repr(value)[: names.MOST_BYTES]
+        raise PydanticCustomError("name", "{shown} is no name: {why}", {"shown": shown, "why": why})
+    return value
+
+
+def _folder(value: str) -> str:
+    return _name(value, names.FILE_BYTES) if value else value
+
+
+def _usable(number: float) -> float:
+    if not strict_json.usable(number):
+        raise PydanticCustomError("figure", "{why}", {"why": strict_json.unusable(number)})
+    return number
+
+
+Name = Annotated[str, AfterValidator(lambda value: _name(value))]
+FolderName = Annotated[str, AfterValidator(_folder)]  # empty where it is not known
+Number = Annotated[float, AfterValidator(_usable)]
 
 
 class Figure(BaseModel):
@@ -30,13 +57,13 @@ class Figure(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    value: float
-    values: list[float]
+    value: Number
+    values: list[Number]
     unit: str
     better: Literal["lower", "higher", "none"]
-    low: float | None = None
-    high: float | None = None
-    cv: float | None = None
+    low: Number | None = None
+    high: Number | None = None
+    cv: Number | None = None
     stability: Literal["stable", "noisy", "unstable"] | None = None
 
 
@@ -45,11 +72,11 @@ class Subject(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str
-    scheme: str
-    path: str
+    model: Name
+    scheme: Name
+    path: FolderName
     fingerprint: str
-    bytes: int
+    bytes: Annotated[int, Field(ge=0, le=1 << 60)]
     format: str
     revision: str | None
     manifest: dict[str, Any]
@@ -66,15 +93,15 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     schema_version: int = SCHEMA_VERSION
-    run_id: str
-    round: int = 1
-    looks: int = 1
+    run_id: Name
+    round: Annotated[int, Field(ge=0, le=1 << 20)] = 1
+    looks: Annotated[int, Field(ge=1, le=1 << 20)] = 1
     kind: Literal["performance", "quality"]
-    measure: str
+    measure: Annotated[str, Field(pattern=r"^\w*$", max_length=names.MOST_BYTES)]
     status: Literal["ok", "failed", "unsupported"]
     reason: str | None = None
     subject: Subject
-    engine: str
+    engine: Name
     options: dict[str, Any]
     served: dict[str, Any] | None
     settings: dict[str, Any]
@@ -132,7 +159,8 @@ def _text(record: Record) -> str:
     try:
         return record.model_dump_json(indent=1)
     except ValueError:
-        return json.dumps(record.model_dump(mode="python"), indent=1)
+        text = json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False)
+        return SURROGATES.sub(lambda found: "\\" + ascii(found[0])[1:-1], text)
 
 
 def try_writing(results: Path) -> None:
@@ -159,20 +187,26 @@ def try_writing(results: Path) -> None:
 def load(path: Path) -> Record:
     """Read one record. Raises `UserError` for a broken file or a newer schema."""
     try:
-        document = loads(path.read_text(encoding="utf-8"))
+        text = strict_json.read_bytes(path, MAX_BYTES).decode("utf-8")
+        document = strict_json.loads(text)
         version = document.get("schema_version") if isinstance(document, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise UserError(
                 f"{path}: made by a newer version of this project (schema {version}, "
                 f"this one reads up to {SCHEMA_VERSION})"
             )
-        return Record.model_validate(document)
+        record = Record.model_validate(document)
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: not a record ({where}: {first['msg']})") from problem
     except (OSError, ValueError, RecursionError) as problem:  # not JSON, not UTF-8
         raise UserError(f"{path}: not a whole record ({problem})") from problem
+    if strict_json.SUSPECT.search(text) is None:
+        document.pop("raw")  # by far the most of it
+    if why := strict_json.fault(document):
+        raise UserError(f"{path}: not a record ({why})")
+    return record
 
 
 def load_all(results: Path) -> list[Record]:

@@ -15,6 +15,7 @@ from typing import Literal
 
 STABLE, NOISY = 0.03, 0.08
 CONFIDENCE = 0.95
+FURTHEST = 300.0  # of a logarithm: figures end at 1e100, floats at 1e308
 
 Stability = Literal["stable", "noisy", "unstable"]
 
@@ -68,13 +69,21 @@ def over_loads(values: list[float]) -> Estimate:
     centre = statistics.fmean(logs)
     half = _t(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
     return Estimate(
-        value=math.exp(centre),
+        value=exp(centre),
         values=values,
-        low=math.exp(centre - half),
-        high=math.exp(centre + half),
+        low=exp(centre - half),
+        high=exp(centre + half),
         cv=cv,
         stability=label,
     )
+
+
+def exp(logarithm: float) -> float:
+    """e to the power of the logarithm of a figure or of an end of its interval.
+
+    Intervals of few loads may reach further than floats do: they end at 1e130 and 1e-130.
+    """
+    return math.exp(max(-FURTHEST, min(logarithm, FURTHEST)))
 
 
 def _check(values: list[float]) -> None:

@@ -5,6 +5,7 @@ read differently by different programs, and a number of five thousand digits is 
 """
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,14 @@ MAX_BYTES = 64 << 20
 MAX_NESTED = 1_000_000  # objects and lists in one document; two hundred bytes each once parsed
 MAX_VALUES = 6_000_000
 MAX_DIGITS = 308  # of an integer that a float can hold: 1.8e308 is the largest
+# Of what is kept and reckoned with: squares and ratios of such numbers are floats too.
+SMALLEST, LARGEST = 1e-100, 1e100
+DEEPEST = 100  # objects and lists in each other
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+# what a text must hold for its document to have a `fault`, but for nesting
+SUSPECT = re.compile(
+    r"(?:NaN|Infinity|\d[eE][+-]?\d{3,})(?=[\s,\]}])|\d{101}|0{99}|\\u[dD][89a-fA-F]"
+)
 
 
 class Damaged(UserError):
@@ -57,6 +66,46 @@ def parse_object(text: bytes, path: Path, what: str) -> dict[str, Any]:
 def loads(text: str | bytes, **options: Any) -> Any:
     """`json.loads`; an integer that no float can hold is a `ValueError`."""
     return json.loads(text, parse_int=_integer, **options)
+
+
+def usable(number: float) -> bool:
+    """Whether a number can be reckoned with: 0, or between 1e-100 and 1e100 in size."""
+    return number == 0 or SMALLEST <= abs(number) <= LARGEST
+
+
+def unusable(number: float) -> str:
+    """Why a number is not `usable`."""
+    return f"{float(number):.3g} is no finite number between 1e-100 and 1e100 in size"
+
+
+def fault(document: Any) -> str | None:
+    """The first value nothing can be made of, as `place: why`; None for a document without one.
+
+    Such are numbers that are not `usable`, text that UTF-8 cannot hold, and nesting without end.
+    """
+    left: list[tuple[Any, str, int]] = [(document, "", 0)]
+    while left:
+        value, place, depth = left.pop()
+        why = _fault(value, depth)
+        if why is not None:
+            return f"{place[1:]}: {why}"
+        if isinstance(value, dict):
+            inner = [(part, f"{place}.{key}", depth + 1) for key, part in value.items()]
+            left += [*reversed(inner), *((key, place, 0) for key in value)]
+        elif isinstance(value, list):
+            inner = [(part, f"{place}.{n}", depth + 1) for n, part in enumerate(value)]
+            left += reversed(inner)
+    return None
+
+
+def _fault(value: Any, depth: int) -> str | None:
+    if isinstance(value, int | float) and not usable(value):
+        return unusable(value)
+    if isinstance(value, str) and not value.isascii() and SURROGATE.search(value):
+        return "text that UTF-8 cannot hold"
+    if depth > DEEPEST:
+        return f"more than {DEEPEST} objects and lists in each other"
+    return None
 
 
 def _integer(digits: str) -> int:

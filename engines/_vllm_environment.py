@@ -8,7 +8,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from checkpoints.checkpoint import Checkpoint, read_json
+from checkpoints.checkpoint import Checkpoint, read_part
 from core.engine import Options
 
 CPU_KV_CACHE_BYTES = 1 << 30
@@ -114,7 +114,7 @@ def register_model(folder: Path) -> None:
     """
     from vllm.model_executor.models import ModelRegistry
 
-    for name in read_json(folder / "config.json").get("architectures") or []:
+    for name in read_part(folder, "config.json").get("architectures") or []:
         lazy = ModelRegistry.models.get(name)
         if lazy is not None and hasattr(lazy, "load_model_cls"):
             ModelRegistry.register_model(name, lazy.load_model_cls())

@@ -4,7 +4,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from checkpoints import checkpoint
+from checkpoints import checkpoint, entries
 from core.strict_json import read_bytes
 from guarding import bounded
 
@@ -32,7 +32,7 @@ def _templates(folder: Path) -> list[str]:
     """The templates of a model's folder, as text."""
     file = folder / "chat_template.jinja"
     if file.is_file():
-        return [read_bytes(checkpoint.inside(folder, file), MAX_BYTES).decode(errors="replace")]
+        return [read_bytes(entries.inside(folder, file), MAX_BYTES).decode(errors="replace")]
     if not (folder / "tokenizer_config.json").is_file():
         return []
     held = checkpoint.read_part(folder, "tokenizer_config.json").get("chat_template")

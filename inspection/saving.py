@@ -1,6 +1,7 @@
 """Inspections as records, beside a checkpoint's quality records."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -58,10 +59,11 @@ def save(
 def figures(bits_per_weight: float, layers: Iterable[LayerError]) -> dict[str, Figure]:
     """Bits a weight and, where weights were compared, the median and worst SQNR of their layers.
 
-    Layers equal to the base's have no SQNR and are left out.
+    Layers equal to the base's have no SQNR and are left out, as are those that hold NaN.
     """
     figures_ = {"bits_per_weight": _figure(bits_per_weight, "bits", "lower")}
-    sqnr_db = [layer.sqnr_db for layer in layers if layer.sqnr_db is not None]
+    known = [layer.sqnr_db for layer in layers if layer.sqnr_db is not None]
+    sqnr_db = [value for value in known if math.isfinite(value)]
     if sqnr_db:
         figures_["sqnr_db_median"] = _figure(median(sqnr_db), "dB", "higher")
         figures_["sqnr_db_worst"] = _figure(min(sqnr_db), "dB", "higher")

@@ -76,7 +76,7 @@ def subject_of(identity: models.Identity) -> Subject:
     return Subject(
         model=identity.model,
         scheme=identity.scheme,
-        path=identity.path.name,
+        path=models.folder_name(identity.path),
         fingerprint=files.fingerprint,
         bytes=files.nbytes,
         format=files.format,

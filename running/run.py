@@ -146,7 +146,7 @@ class Run:
         subject = Subject(
             model=place.model,
             scheme=place.scheme,
-            path=place.path.name,
+            path=models.folder_name(place.path),
             fingerprint="",
             bytes=0,
             format="",

@@ -1,4 +1,7 @@
-"""What a fuzzer does to a good checkpoint: each function changes a folder as `draw` decides."""
+"""What a fuzzer does to a good checkpoint: each function changes a folder as `draw` decides.
+
+`change` does it to any JSON document, of a checkpoint or of a record.
+"""
 
 import copy
 import json
@@ -18,7 +21,10 @@ from tests.checkpoints import test_methods
 SUFFIXES = ["weight", "weight_packed", "weight_scale", "weight_shape", "weight_zero_point",
             "qweight", "scales", "qzeros", "bias", "input_scale", "k_scale", "SCB", "weight.absmax",
             "weight.quant_state.bitsandbytes__nf4", "blocks", "weight_global_scale"]  # fmt: skip
-WHERE = ["header", "config.json", "model.safetensors.index.json", "generation_config.json"]
+WHERE = ["header", "config.json", "model.safetensors.index.json", "generation_config.json",
+         "compression.json", "tokenizer_config.json", "download.json",
+         "random_weights.json"]  # fmt: skip
+TEMPLATE = "chat_template.jinja"
 
 
 def header(path: Path) -> tuple[dict[str, Any], bytes]:
@@ -29,13 +35,17 @@ def header(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 WORDS = ["re:(a+)+$", "re:(", "../../etc/passwd", "F8_E4M3", "I32", "BF16", "Linear", "float",
-         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b["]  # fmt: skip
+         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b[", "demo", "BASE", "FP8-W8A8",
+         "..", "a\0b", "-x", "\x1b[31mred", "[red]x[/red]", "[/]", "a\nb", "\u202ea", "x" * 5000,
+         "=1+1", "$\\frac$", "<img src=x>", "{{ 1 }}"]  # fmt: skip
+NUMBERS = [0.0, -1.0, 1e-320, 1e308, -1e308, 1e-99, 1e99, -1e99, 1e-12, 1e12, math.nan, math.inf]
 NAMES = st.text(max_size=8)
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**70), 2**70)
     | st.floats()
+    | st.sampled_from([*NUMBERS, 10**300])
     | NAMES
     | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
@@ -52,7 +62,7 @@ def _paths(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from _paths(tree[key], (*path, key))
 
 
-def _change(tree: Any, draw: st.DataObject) -> None:
+def change(tree: Any, draw: st.DataObject) -> None:
     """One place of a document replaced, removed, renamed or copied elsewhere."""
     places = list(_paths(tree))
     if not places:
@@ -74,6 +84,32 @@ def _change(tree: Any, draw: st.DataObject) -> None:
         parent[key] = draw.draw(JSON)
 
 
+def alike(tree: Any, draw: st.DataObject) -> None:
+    """One place of a document replaced by something of its type, so that more of it is believed."""
+    places = list(_paths(tree))
+    if not places:
+        return
+    *above, key = draw.draw(st.sampled_from(places))
+    parent = tree
+    for step in above:
+        parent = parent[step]
+    value = parent[key]
+    if isinstance(value, bool):
+        parent[key] = not value
+    elif isinstance(value, int):
+        parent[key] = draw.draw(st.sampled_from([0, 1, -1, 2, 7, 2**40, 2**70, 10**99, -(10**99)]))
+    elif isinstance(value, float):
+        parent[key] = draw.draw(st.sampled_from(NUMBERS) | st.floats(0, 1))
+    elif isinstance(value, str):
+        parent[key] = draw.draw(st.sampled_from(WORDS) | st.text(max_size=20))
+    elif isinstance(value, list):
+        parent[key] = draw.draw(st.sampled_from([[], value[:1], value[:-1], value * 2]))
+    elif isinstance(value, dict):
+        parent[key] = dict(list(value.items())[: draw.draw(st.integers(0, len(value)))])
+    else:
+        parent[key] = draw.draw(JSON)
+
+
 def _load(folder: Path, where: str) -> tuple[Any, bytes]:
     if where == "header":
         return header(folder / "model.safetensors")
@@ -88,18 +124,24 @@ def _save(folder: Path, where: str, text: bytes, data: bytes, length: int | None
         (folder / where).write_bytes(text)
 
 
+def _where(folder: Path, draw: st.DataObject) -> str:
+    """One of the documents that a folder has."""
+    there = [name for name in WHERE if name == "header" or (folder / name).is_file()]
+    return draw.draw(st.sampled_from(there))
+
+
 def values(folder: Path, draw: st.DataObject) -> None:
     """A document with some values changed."""
-    where = draw.draw(st.sampled_from(WHERE))
+    where = _where(folder, draw)
     tree, data = _load(folder, where)
     for _ in range(draw.draw(st.integers(1, 3))):
-        _change(tree, draw)
+        change(tree, draw)
     _save(folder, where, json.dumps(tree).encode(), data)
 
 
 def text(folder: Path, draw: st.DataObject) -> None:
     """A document whose text is damaged: cut, doubled, a key twice, deep, bytes changed."""
-    where = draw.draw(st.sampled_from(WHERE))
+    where = _where(folder, draw)
     tree, data = _load(folder, where)
     whole = json.dumps(tree).encode()
     place = draw.draw(st.integers(0, len(whole)))
@@ -167,22 +209,47 @@ def declared(folder: Path, draw: st.DataObject) -> None:
         tree["quantization_config"] = copy.deepcopy(draw.draw(st.sampled_from(choices)))
     inner = {"quantization_config": tree.get("quantization_config")}
     for _ in range(draw.draw(st.integers(0, 3))):
-        _change(inner, draw)
+        change(inner, draw)
     (folder / "config.json").write_text(json.dumps({**tree, **inner}))
 
 
+def templates(folder: Path, draw: st.DataObject) -> None:
+    """Other text in a chat template, of any bytes."""
+    odd = st.sampled_from([b"{% for x in range(10**9) %}{% endfor %}", b"\xff\xfe", b"{{" * 5000])
+    (folder / TEMPLATE).write_bytes(draw.draw(odd | st.binary(max_size=40)))
+
+
 def files(folder: Path, draw: st.DataObject) -> None:
-    """Files replaced by links, pickles, folders, nothing."""
-    name = draw.draw(st.sampled_from(["model.safetensors", *WHERE[1:]]))
+    """Files replaced by links, pickles, folders, pipes, nothing."""
+    name = draw.draw(st.sampled_from(["model.safetensors", TEMPLATE, "README.md", *WHERE[1:]]))
     file = folder / name
-    file.unlink()
-    how = draw.draw(
-        st.sampled_from(["gone", "folder", "link", "loop", "device", "pickle", "empty"])
-    )
+    file.unlink(missing_ok=True)
+    _put(file, draw.draw(st.sampled_from(FILES)))
+
+
+def folders(folder: Path, draw: st.DataObject) -> None:
+    """The same beside the files that have a name, a folder deeper, or the whole folder a link."""
+    place = draw.draw(st.sampled_from([folder, folder / "deeper", folder / "deeper" / "still"]))
+    place.mkdir(parents=True, exist_ok=True)
+    how = draw.draw(st.sampled_from([*FILES, "moved"]))
+    if how == "moved":
+        whole = folder.rename(folder.with_name("elsewhere"))
+        folder.symlink_to(
+            draw.draw(st.sampled_from([whole.name, folder.name, "/etc", "/dev/null"]))
+        )
+    else:
+        _put(
+            place / draw.draw(st.sampled_from(["a.json", "tokenizer.model", "\x1b[31m", "b"])), how
+        )
+
+
+def _put(file: Path, how: str) -> None:
     if how == "folder":
         file.mkdir()
-    elif how in ("link", "loop", "device"):
-        file.symlink_to({"link": "/etc/passwd", "loop": name, "device": "/dev/zero"}[how])
+    elif how == "pipe":
+        os.mkfifo(file)
+    elif how in LINKS:
+        file.symlink_to(LINKS[how] or file.name)
     elif how in ("pickle", "empty"):
         file.write_bytes(pickle.dumps(Bomb()) if how == "pickle" else b"")
 
@@ -192,5 +259,9 @@ class Bomb:
         return os.system, ("false",)
 
 
-CHANGES = ["gone", "folder", "link", "loop", "device", "pickle", "empty"]
-MUTATIONS = [values, text, lengths, weights, files, tensors, tensors, declared, declared]
+LINKS = {"link": "/etc/passwd", "device": "/dev/zero", "outside": "../base/config.json", "up": "..",
+         "here": ".", "etc": "/etc", "nowhere": "nowhere", "beside": "config.json",
+         "loop": ""}  # fmt: skip
+FILES = ["gone", "folder", "pipe", "pickle", "empty", *LINKS]
+MUTATIONS = [values, values, text, text, lengths, weights, templates, files, files, folders, tensors,
+             tensors, declared, declared]  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.markup import escape
+from rich.text import Text
 
 from checkpoints.consistency import Finding
 from core import cli
@@ -23,7 +23,7 @@ def progress() -> Iterator[Callable[[str, str, int, int], None]]:
     with cli.err.status("reading") as status:
 
         def show(what: str, step: str, done: int, total: int) -> None:
-            status.update(escape(cli.printable(f"{what}: {step} ({done + 1}/{total})")))
+            status.update(Text(cli.one_line(f"{what}: {step} ({done + 1}/{total})")))
 
         yield show
 
@@ -51,12 +51,10 @@ def summary(inspection: Inspection) -> str:
 
 def headline(inspection: Inspection) -> None:
     """Name and summary, in red where something was found."""
-    name = escape(cli.printable(inspection.name))
     colour = "red" if inspection.findings else "green"
-    cli.out.print(
-        f"[bold]{name}[/bold]  [bold {colour}]{escape(summary(inspection))}[/bold {colour}]",
-        highlight=False,
-    )
+    name, said = (cli.one_line(text) for text in (inspection.name, summary(inspection)))
+    line = Text.assemble((name, "bold"), "  ", (said, f"bold {colour}"))
+    cli.out.print(line, highlight=False)
 
 
 def _overview(overview: Overview) -> None:

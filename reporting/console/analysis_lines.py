@@ -1,14 +1,14 @@
 """Lines and tables of text from checkpoints' files, made safe for the terminal."""
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from core import cli
 
 
 def line(text: str, style: str = "") -> None:
     """Print one line; markup and control characters in it are shown, not obeyed."""
-    cli.out.print(escape(cli.printable(text)), style=style or None, highlight=False)
+    cli.out.print(Text(cli.one_line(text), style=style), highlight=False)
 
 
 def table(*headings: str) -> Table:
@@ -22,4 +22,4 @@ def table(*headings: str) -> Table:
 
 def row(columns: Table, *cells: object) -> None:
     """Add a row; markup and control characters in it are shown, not obeyed."""
-    columns.add_row(*(escape(cli.printable(str(cell))) for cell in cells))
+    columns.add_row(*(Text(cli.one_line(str(cell))) for cell in cells))

@@ -5,7 +5,7 @@ from functools import partial
 from statistics import median_high
 from typing import Any
 
-from rich.markup import escape
+from rich.text import Text
 
 from core import cli
 from core.words import size
@@ -96,11 +96,10 @@ def _targets(answers: list[Answer]) -> None:
         colour = {"native": "green", "fallback": "yellow"}[answer.kind] if answer.runs else "red"
         stopped = answer.problems and answer.kind != "none"
         word = f"will not run, though kernels are {answer.kind}" if stopped else kernels(answer)
-        cli.out.print(
-            f"Target {escape(answer.target)}{split}: [bold {colour}]{word}[/bold {colour}], "
-            f"{escape(answer.reason)} (kernels of {escape(answer.alike)})",
-            highlight=False,
-        )
+        parts = f"Target {answer.target}{split}: ", f", {answer.reason} (kernels of {answer.alike})"
+        before, after = map(cli.one_line, parts)
+        line_ = Text.assemble(before, (word, f"bold {colour}"), after)
+        cli.out.print(line_, highlight=False)
         for problem in answer.problems:
             line(f"  ! {problem}", "red")
         if answer.parsed_by and not answer.problems:

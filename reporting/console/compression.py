@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.markup import escape
+from rich.text import Text
+
 from compressing.preflight import Plan
 from core import cli, machine, plugins
 from core.words import percent, size
@@ -104,7 +107,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         task = bar.add_task("loading libraries and weights", total=None)
 
         def report(step: str, done: int, total: int) -> None:
-            bar.update(task, description=step, completed=done, total=total)
+            bar.update(task, description=escape(step), completed=done, total=total)
 
         yield report
 
@@ -118,4 +121,4 @@ def print_result(manifest: dict[str, Any], as_json: bool) -> None:
     cli.say(f"verified; {manifest['wall_s']:.1f} s ({phases}), peak memory {peak}")
     if as_json:
         return cli.print_json(manifest)
-    return cli.out.print(f"wrote {manifest['path']}", highlight=False)
+    return cli.out.print(Text(cli.one_line(f"wrote {manifest['path']}")), highlight=False)

@@ -7,11 +7,17 @@ and take over 1 % of a core.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.text import Text
+
 from core import cli
 
 
 @contextmanager
 def progress(subject: str) -> Iterator[Callable[[str], None]]:
     """Yields a function of the step's name."""
-    with cli.err.status(f"{subject}: starting", refresh_per_second=1) as status:
-        yield lambda step: status.update(f"{subject}: {step}")
+
+    def shown(step: str) -> Text:
+        return Text(cli.one_line(f"{subject}: {step}"))
+
+    with cli.err.status(shown("starting"), refresh_per_second=1) as status:
+        yield lambda step: status.update(shown(step))

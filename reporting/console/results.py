@@ -1,5 +1,6 @@
 """What commands print at their end: the report's tables, of the records they just made."""
 
+import glob
 from pathlib import Path
 
 from core import cli
@@ -106,7 +107,8 @@ def _together(schemes: dict[str, list[Stored]], margins: dict[str, Margin]) -> d
 
 def _stored(model: str, results: Path) -> dict[str, list[Stored]]:
     """A model's records of quality by scheme, oldest first."""
-    folders = sorted(folder for folder in results.glob(f"{model}-*") if folder.is_dir())
+    named = results.glob(f"{glob.escape(model)}-*")
+    folders = sorted(folder for folder in named if folder.is_dir())
     schemes: dict[str, list[Stored]] = {}
     for stored in reading.read(folders).stored:
         if stored.record.subject.model == model and stored.record.kind == "quality":

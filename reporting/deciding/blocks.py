@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from core.stats import CONFIDENCE, Ratio
+from core.stats import CONFIDENCE, Ratio, exp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,9 +72,9 @@ class Blocks:
             low, high = centre - quantile * error, centre + quantile * error
             known = math.isfinite(low)
             ratios[scheme] = Ratio(
-                value=math.exp(centre),
-                low=math.exp(low) if known else None,
-                high=math.exp(high) if known else None,
+                value=exp(centre),
+                low=exp(low) if known else None,
+                high=exp(high) if known else None,
             )
         return ratios
 

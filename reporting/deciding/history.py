@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from comparing.context import differences
 from core.errors import UserError
 from core.records import Figure, Record
-from core.stats import CONFIDENCE, Ratio
+from core.stats import CONFIDENCE, Ratio, exp
 from reporting.deciding import pairing
 from reporting.deciding.candidate import BASE
 from reporting.deciding.runs import Key, RecordedRun
@@ -162,7 +162,7 @@ def timed(
     centre = sign * (math.log(new.value) - math.log(old.value))
     quantile = float(stdtrit(len(means) - 1, 1 - (1 - CONFIDENCE) / (2 * tested)))
     half = quantile * math.sqrt(2) * statistics.stdev(means)
-    ratio = Ratio(value=math.exp(centre), low=math.exp(centre - half), high=math.exp(centre + half))
+    ratio = Ratio(value=exp(centre), low=exp(centre - half), high=exp(centre + half))
     return _called(centre + half < 0, centre - half > 0), ratio
 
 

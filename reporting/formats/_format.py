@@ -41,7 +41,7 @@ def write_text(text: str, output: Path | None) -> None:
         return
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
+        output.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as problem:
         raise UserError(f"cannot write {output}: {problem.strerror}") from problem
     cli.say(f"wrote {output}")

@@ -1,6 +1,8 @@
 """HTML elements built in code: every text is escaped, so nothing from a record can be markup."""
 
-from html import escape
+import html
+
+from core import cli
 
 
 class Markup(str):
@@ -9,9 +11,14 @@ class Markup(str):
     __slots__ = ()
 
 
-def raw(html: str) -> Markup:
+def raw(text: str) -> Markup:
     """Vouch for HTML that holds nothing from a record."""
-    return Markup(html)
+    return Markup(text)
+
+
+def escape(text: str) -> str:
+    """Text as HTML shows it; what is not printable is escaped as on a terminal."""
+    return html.escape(cli.printable(text))
 
 
 def element(tag: str, *children: str, **attributes: str | bool | None) -> Markup:

@@ -6,12 +6,12 @@ security policy lets only our own scripts run and nothing be fetched.
 
 import base64
 import hashlib
-import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from core import cli
 from reporting.contents.cells import Cell, Table
 from reporting.formats._markup import Markup, element, raw, together
 
@@ -70,8 +70,7 @@ def _policy(*scripts: str) -> str:
 
 def embedded(data: Any) -> str:
     """JSON that is safe inside a script element."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return cli.json_text(data, allow_nan=False).replace("<", "\\u003c")
 
 
 def _header(title: str, where: str) -> Markup:

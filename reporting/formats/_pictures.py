@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from core import cli
 from core.errors import UserError
 from reporting.contents import charts
 from reporting.contents.charts import Distribution, Panel
@@ -15,6 +16,7 @@ COLOURS = {"base": "#6b7280", "compressed": "#1d6fb8", "failed": "#b3261e"}
 LABELS = {"base": "BASE", "compressed": "compressed", "failed": "quality failed"}
 FRONT = "#059669"
 INCH_PER_BAR, PANEL_WIDTH, DPI = 0.32, 2.9, 160
+LONGEST = 200  # characters of a caption
 WIDE = 5  # beyond this the axis is logarithmic
 
 
@@ -71,7 +73,7 @@ def _figure(report: Report, metric: str) -> Any:
 def _caption(report: Report) -> str:
     facts = dict(report.environment)
     engine = engine_text(report.environment)
-    return f"{facts['model']} on {facts['hardware']}, {engine}"
+    return cli.one_line(f"{facts['model']} on {facts['hardware']}, {engine}")[:LONGEST]
 
 
 def _new(

@@ -6,11 +6,13 @@ Source of the format: https://huggingface.co/docs/hub/model-cards and huggingfac
 `ModelCardData`, which builds and reads back what is written.
 """
 
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from checkpoints import checkpoint, models
+from core import cli, names, strict_json
 from core.errors import UserError
 from reporting.contents import quality_tables
 from reporting.contents.cells import Table
@@ -27,6 +29,8 @@ from reporting.reading import measures
 
 START, END = "<!-- report.py: start -->", "<!-- report.py: end -->"
 DIGITS = 4
+MOST_BYTES = 1 << 20  # of a README.md
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)  # odd metadata
 
 
 def card(report: Report) -> str:
@@ -51,15 +55,30 @@ def write(report: Report, folder: Path) -> Path:
     if checkpoint.read(identity.path).fingerprint != chosen.newest.subject.fingerprint:
         raise UserError(f"{folder}: its weights are not those the records are about; measure again")
     path = identity.path / "README.md"
-    try:
-        before = path.read_text(encoding="utf-8") if path.is_file() else ""
-        text = _with_metadata(before, report, chosen)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.rename(path)
-    except (OSError, UnicodeDecodeError) as problem:
-        raise UserError(f"cannot write {path}: {problem}") from problem
+    before = _text(path) if path.is_file() else ""
+    _replace(path, _with_metadata(before, report, chosen))
     return path
+
+
+def _text(path: Path) -> str:
+    """A README as it is. Raises `UserError` for one that cannot be read, or lies elsewhere."""
+    whole = strict_json.read_bytes(checkpoint.inside(path.parent, path), MOST_BYTES)
+    try:
+        return whole.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise UserError(f"{path}: it is not UTF-8 ({problem})") from problem
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a new file in the place of an old one; no half-written one ever has its name."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+        temporary.rename(path)
+    except OSError as problem:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {problem.strerror}") from problem
 
 
 def section(report: Report, candidate: Candidate) -> str:
@@ -92,7 +111,7 @@ def _summary(report: Report, candidate: Candidate) -> str:
     chosen = f"Chosen for {' and '.join(best)} among the schemes measured. " if best else ""
     quality = "" if candidate.is_base else f"Its quality {quality_state(candidate)}."
     name = f"{report.study.model} as {candidate.scheme}. "
-    return escape(f"{name}{chosen}{quality}".strip())
+    return markdown.paragraph(f"{name}{chosen}{quality}".strip())
 
 
 def _rows(table: Table, scheme: str) -> Table:
@@ -110,9 +129,8 @@ def about(candidate: Candidate) -> dict[str, str]:
     known = {"pipeline_tag": "text-generation"}
     if serve_command(candidate):
         known["library_name"] = candidate.newest.engine
-    base = candidate.newest.subject.manifest.get("base")
-    repository = base.get("repo_id") if isinstance(base, dict) else None
-    if isinstance(repository, str):
+    repository = (candidate.newest.subject.manifest.get("base") or {}).get("repo_id")
+    if repository and not any(map(names.fault, repository.split("/"))):
         known |= {"base_model": repository, "base_model_relation": "quantized"}
     return known
 
@@ -135,6 +153,7 @@ def eval_results(candidate: Candidate) -> list[Any]:
 def _eval_result(dataset: str, metric: str, value: float, named: bool = True) -> Any:
     from huggingface_hub import EvalResult
 
+    dataset, metric = map(cli.one_line, (dataset, metric))
     kind = metric.partition(",")[0]
     return EvalResult(
         task_type="text-generation",
@@ -153,6 +172,7 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
 
     content = before if before.lstrip().startswith("---") else f"---\n{{}}\n---\n{before}"
     try:
+        _refuse_aliases(content)
         card = ModelCard(content)
         card.data.model_name = card.data.model_name or candidate.newest.subject.path
         scores = eval_results(candidate)
@@ -162,18 +182,28 @@ def _with_metadata(before: str, report: Report, candidate: Candidate) -> str:
             if not any(old.is_equal_except_value(new) for new in scores)
         ]
         card.data.eval_results = [*others, *scores] or None
-        tags = [*(card.data.tags or []), candidate.newest.engine, candidate.newest.subject.format]
-        card.data.tags = list(dict.fromkeys(tags))
+        own = candidate.newest.engine, cli.one_line(candidate.newest.subject.format)
+        card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *own]))
         for key, value in about(candidate).items():
             card.data[key] = card.data.get(key) or value
         card.text = _placed(card.text, section(report, candidate))
         text = f"{card}\n"
-        read = ModelCard(text).data.eval_results or []
-    except (ValueError, TypeError, KeyError, YAMLError) as problem:
-        why = " ".join(str(problem).split())
+        if len(ModelCard(text).data.eval_results or []) != len(others) + len(scores):
+            raise ValueError("its results are others once they are written")
+    except (*UNREADABLE, YAMLError) as problem:
+        why = " ".join(str(problem).split())[:200]
         raise UserError(f"README.md: its metadata cannot be read ({why})") from problem
-    assert len(read) == len(others) + len(scores)
     return text
+
+
+def _refuse_aliases(content: str) -> None:
+    """Raise `ValueError` for metadata that repeat parts by name: nine lines can be gigabytes."""
+    import yaml
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
+
+    block = REGEX_YAML_BLOCK.search(content)
+    if block and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(block.group(2))):
+        raise ValueError("it has YAML aliases")
 
 
 def _placed(text: str, marked: str) -> str:

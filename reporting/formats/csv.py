@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from core import cli
 from reporting.contents.document import Request
 from reporting.formats._format import Format, write_text
 from reporting.reading import measures
@@ -16,15 +17,15 @@ COLUMNS = (
     "value", "figure_value", "low", "high", "stability", "status", "reason", "run_id", "engine",
     "device", "ended", "file",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and their wide forms
 
 
 def long_csv(stored: list[Stored]) -> str:
     """One row per load of every figure of every record.
 
     `batch_size` is the variant of a record's measure, where it has variants. A record without
-    figures is one row with its reason. Texts that a spreadsheet would run as a formula get a
-    leading apostrophe.
+    figures is one row with its reason. Texts are on one line, and those that a spreadsheet would
+    run as a formula get a leading apostrophe.
     """
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
@@ -36,10 +37,15 @@ def long_csv(stored: list[Stored]) -> str:
 
 def _harmless(row: dict[str, Any]) -> dict[str, Any]:
     """The row, its texts such that no spreadsheet runs them."""
-    return {
-        name: f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-        for name, value in row.items()
+    texts = {
+        name: _text(str(v)) for name, v in row.items() if not isinstance(v, int | float | None)
     }
+    return row | texts
+
+
+def _text(value: str) -> str:
+    shown = cli.one_line(value).strip()
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
 def _rows(stored: Stored) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """The report for machines: the whole as one JSON document."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def _measure(stored: Stored) -> dict[str, Any]:
 def _print(document: Any, output: Path | None) -> None:
     if output is None:
         return cli.print_json(document)
-    return write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", output)
+    return write_text(cli.json_text(document, indent=1) + "\n", output)
 
 
 def _write(request: Request, output: Path | None) -> None:

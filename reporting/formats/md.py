@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from core import cli
 from reporting.contents.cells import Table
 from reporting.contents.changes import RunComparison
 from reporting.contents.document import Report, Request
@@ -10,7 +11,10 @@ from reporting.deciding.decision import Outcome
 from reporting.deciding.reasons import GOALS
 from reporting.formats._format import Format, write_text
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>|#!~])")
+SPECIAL = re.compile(r"([\\`*_\[\]<>|#!~@$])")
+LINK = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(?=:)|\bwww(?=\.)")  # GitHub links bare ones
+ENTITY = re.compile(r"&(?=#?\w+;)")
+LIST = re.compile(r"^(\d*)([-+.)])(?=\s|$)")  # what begins one, at the beginning of a line
 
 
 def text(report: Report) -> str:
@@ -27,19 +31,26 @@ def text(report: Report) -> str:
 
 
 def escape(words: str) -> str:
-    """Text that Markdown and HTML leave as it is, on one line."""
-    return SPECIAL.sub(r"\\\1", " ".join(words.split())).replace("\\<", "&lt;")
+    """Text that Markdown and HTML leave as it is within a line, on one line."""
+    plain = ENTITY.sub("&amp;", " ".join(cli.one_line(words).split()))
+    marked = SPECIAL.sub(r"\\\1", plain).replace("\\<", "&lt;").replace("\\$", "&#36;")
+    return LINK.sub(lambda scheme: f"{scheme[0]}\\", marked)
+
+
+def paragraph(words: str) -> str:
+    """The same, where it begins a line: it is no list."""
+    return LIST.sub(r"\1\\\2", escape(words))
 
 
 def _list(lines: list[str]) -> str:
-    return "\n".join(f"* {escape(line)}" for line in lines)
+    return "\n".join(f"* {paragraph(line)}" for line in lines)
 
 
 def _outcome(outcome: Outcome) -> str:
     state = "" if outcome.decided else " (undecided)"
     parts = [
         f"## For {GOALS[outcome.use_case]}: {escape(outcome.winner or 'no scheme')}{state}",
-        escape(outcome.sentence),
+        paragraph(outcome.sentence),
     ]
     if outcome.command:
         parts.append(code(outcome.command))
@@ -52,9 +63,10 @@ def _outcome(outcome: Outcome) -> str:
 
 def code(lines: str) -> str:
     """A fenced block that no line inside can close."""
-    longest = max((len(run) for run in re.findall(r"`+", lines)), default=0)
+    shown = cli.printable(lines)
+    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{lines}\n{fence}"
+    return f"{fence}\n{shown}\n{fence}"
 
 
 def table(contents: Table, level: str = "##") -> str:
@@ -68,7 +80,7 @@ def table(contents: Table, level: str = "##") -> str:
         f"|{'|'.join('--:' if number else '---' for number in numbers)}|",
         *(f"| {' | '.join(escape(cell.text) for cell in row)} |" for row in contents.rows),
     ]
-    notes = [f"\n{escape(note)}" for note in contents.notes]
+    notes = [f"\n{paragraph(note)}" for note in contents.notes]
     return "\n".join(lines + notes)
 
 

@@ -1,5 +1,6 @@
 """The report on the terminal: the decision first, then tables and observations."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,13 +27,13 @@ def show(report: Report) -> None:
     for table in report.tables:
         _table(table)
     if report.observations:
-        _line("\nObservations", "bold")
+        _heading("Observations")
     for text in report.observations:
         _line(f"- {text}")
-    _line("\nTest environment", "bold")
+    _heading("Test environment")
     _line(" | ".join(f"{name}: {value}" for name, value in report.environment))
     if report.notes:
-        _line("\nNotes", "bold")
+        _heading("Notes")
     for note in report.notes:
         _line(f"- {note}")
 
@@ -57,12 +58,17 @@ def show_notes(lines: list[str]) -> None:
 
 
 def _line(text: str, style: str = "") -> None:
-    cli.out.print(Text(text, style=style), highlight=False)
+    cli.out.print(Text(cli.one_line(text), style=style), highlight=False)
+
+
+def _heading(text: str) -> None:
+    cli.out.print()
+    _line(text, "bold")
 
 
 def _outcome(outcome: Outcome) -> None:
-    heading = f"\nFor {GOALS[outcome.use_case]}: {outcome.winner or 'no scheme'}"
-    _line(heading + ("" if outcome.decided else " (undecided)"), "bold")
+    heading = f"For {GOALS[outcome.use_case]}: {outcome.winner or 'no scheme'}"
+    _heading(heading + ("" if outcome.decided else " (undecided)"))
     _line(outcome.sentence)
     if outcome.command:
         _line(f"  {outcome.command}", "cyan")
@@ -73,10 +79,17 @@ def _outcome(outcome: Outcome) -> None:
 
 
 def _table(table: Table) -> None:
-    _line(f"\n{table.title}", "bold")
-    for columns in _side_by_side(table):
-        _print(table, columns)
+    _heading(table.title)
+    shown = _one_line(table)
+    for columns in _side_by_side(shown):
+        _print(shown, columns)
     show_notes(table.notes)
+
+
+def _one_line(table: Table) -> Table:
+    """The table with each of its texts on one line, and harmless."""
+    rows = [[replace(cell, text=cli.one_line(cell.text)) for cell in row] for row in table.rows]
+    return replace(table, columns=[cli.one_line(name) for name in table.columns], rows=rows)
 
 
 def _side_by_side(table: Table) -> list[list[int]]:
@@ -84,7 +97,7 @@ def _side_by_side(table: Table) -> list[list[int]]:
     parts: list[list[int]] = [[0]]
     used = 0
     for number, name in enumerate(table.columns):
-        lines = [*_heading(name).split("\n"), *(row[number].text for row in table.rows)]
+        lines = [*_broken(name).split("\n"), *(row[number].text for row in table.rows)]
         width = max(map(len, lines)) + GAP
         if number == 0:
             first = used = width
@@ -97,7 +110,7 @@ def _side_by_side(table: Table) -> list[list[int]]:
     return parts
 
 
-def _heading(name: str) -> str:
+def _broken(name: str) -> str:
     return name.replace(", ", ",\n")
 
 
@@ -108,9 +121,7 @@ def _print(table: Table, columns: list[int]) -> None:
     for number in columns:
         left = number == 0 or all(row[number].value is None for row in table.rows)
         justify: Literal["left", "right"] = "left" if left else "right"
-        drawn.add_column(
-            Text(_heading(table.columns[number])), justify=justify, no_wrap=not wrapped
-        )
+        drawn.add_column(Text(_broken(table.columns[number])), justify=justify, no_wrap=not wrapped)
     for row in table.rows:
         drawn.add_row(*(_cell(row[number]) for number in columns))
     width = cli.out.measure(drawn, options=cli.out.options.update(width=WIDEST)).maximum

@@ -6,14 +6,17 @@ can be paired; without them there are only averages with their standard errors.
 Source of the layout: lm_eval/loggers/evaluation_tracker.py of lm-eval 0.4.13.
 """
 
-import math
+import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from core import plugins
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core import names, plugins, strict_json
 from core.errors import UserError
-from core.records import SCHEMA_VERSION, Figure, Record, Subject
-from core.strict_json import loads
+from core.names import as_name
+from core.records import MAX_BYTES, SCHEMA_VERSION, Figure, Record, Subject
 from quality.tasks import primary
 
 NOT_METRICS = ("alias", "sample_len")
@@ -41,13 +44,13 @@ def read(path: Path, known: list[Record]) -> Record:
     ended = str(document.get("date") or "")
     return Record(
         schema_version=SCHEMA_VERSION,
-        run_id=f"lm-eval-{path.stem}",
+        run_id=as_name(f"lm-eval-{path.stem}"),
         kind="quality",
         measure="harness",
         status="ok" if figures else "failed",
         reason=None if figures else "lm-eval's file has no finite score",
         subject=subject,
-        engine=str(document.get("model_source") or "lm-eval"),
+        engine=as_name(document.get("model_source") or "lm-eval"),
         options={},
         served=None,
         settings={"limit": (document.get("config") or {}).get("limit")},
@@ -60,55 +63,82 @@ def read(path: Path, known: list[Record]) -> Record:
     )
 
 
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Config(_Part):
+    model_args: str | dict[str, Any] | None = None
+    limit: float | None = None
+
+
+class _Results(_Part):
+    """What is read of a results file; the rest is left alone."""
+
+    results: dict[str, dict[str, Any]]
+    config: _Config | None = None
+    model_name: str | None = None
+    model_source: str | None = None
+    shots: dict[str, Any] | None = Field(None, alias="n-shot")
+    versions: dict[str, Any] | None = None
+    higher_is_better: dict[str, dict[str, bool | None]] | None = None
+
+
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as problem:
+        text = strict_json.read_bytes(path, MAX_BYTES).decode("utf-8")
+        document: dict[str, Any] = strict_json.loads(text)
+        _Results.model_validate(document)
+        json.dumps(document, ensure_ascii=False).encode()
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise UserError(f"{path}: not a results file of lm-eval's ({why})") from problem
+    except (ValueError, RecursionError) as problem:
         raise UserError(f"{path}: not a whole file of lm-eval's ({problem})") from problem
-    if not isinstance(document, dict) or not isinstance(document.get("results"), dict):
-        raise UserError(f"{path}: not a results file of lm-eval's (it has no `results`)")
     return document
 
 
 def _figures(values: dict[str, Any]) -> list[tuple[str, Figure]]:
     """Finite scores with the normal interval of their standard error."""
-    figures = []
+    figures: list[tuple[str, Figure]] = []
     for name, value in values.items():
         metric, _, filter_ = name.partition(",")
-        if metric in NOT_METRICS or metric.endswith("_stderr") or not _finite(value):
+        if metric in NOT_METRICS or metric.endswith("_stderr") or not _usable(value):
             continue
-        error = values.get(f"{metric}_stderr,{filter_}")
-        half = Z95 * cast(float, error) if _finite(error) else None
-        figures.append(
-            (
-                name,
-                Figure(
-                    value=float(value),
-                    values=[float(value)],
-                    unit="fraction",
-                    better="lower" if "perplexity" in metric or "bits_per" in metric else "higher",
-                    low=None if half is None else value - half,
-                    high=None if half is None else value + half,
-                ),
-            )
-        )
+        error: Any = values.get(f"{metric}_stderr,{filter_}")
+        half = Z95 * error if _usable(error) else None
+        with suppress(ValidationError):  # an interval so wide that its ends are no figures
+            figures.append((name, _figure(metric, value, half)))
     return figures
 
 
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _figure(metric: str, value: float, half: float | None) -> Figure:
+    return Figure(
+        value=float(value),
+        values=[float(value)],
+        unit="fraction",
+        better="lower" if "perplexity" in metric or "bits_per" in metric else "higher",
+        low=None if half is None else value - half,
+        high=None if half is None else value + half,
+    )
+
+
+def _usable(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and strict_json.usable(value)
 
 
 def _time(document: dict[str, Any], path: Path) -> str:
     """When it ended, as ISO text: the file's name carries it (results_2026-01-02T03-04-05.6)."""
-    stamp = path.stem.removeprefix("results_")
+    stamp = as_name(path.stem.removeprefix("results_"))
     day, _, clock = stamp.partition("T")
     return f"{day}T{clock.replace('-', ':')}+00:00" if clock else str(document.get("date"))
 
 
 def _subject(document: dict[str, Any], path: Path, known: list[Record]) -> Subject:
     """Who was evaluated: the folder in `model_args`, matched with known records' folders."""
-    folder = Path(_pretrained(document) or path.parent.name).name
+    folder = as_name(Path(_pretrained(document) or path.parent.name).name)
     for record in reversed(known):
         if record.subject.path == folder or _folder_name(record.subject) == folder:
             return record.subject
@@ -141,47 +171,56 @@ def _pretrained(document: dict[str, Any]) -> str | None:
 
 def split(folder: str) -> tuple[str, str]:
     """`llama3_8b-INT4-W4A16` as (model, scheme); a folder with no scheme's name is a base."""
-    names = [plugins.shown("schemes", stem) for stem in plugins.names("schemes")]
-    for scheme in sorted(names, key=len, reverse=True):
+    schemes = [plugins.shown("schemes", stem) for stem in plugins.names("schemes")]
+    for scheme in sorted(schemes, key=len, reverse=True):
         if folder.upper().endswith(f"-{scheme}"):
-            return folder[: -len(scheme) - 1], scheme
+            return as_name(folder[: -len(scheme) - 1]), scheme
     return folder, "BASE"
 
 
 def raw(path: Path) -> dict[str, Any]:
     """Scores per document of every task whose samples lie beside a results file.
 
-    The same layout as a `harness` record's raw values; empty where samples were not logged.
+    The same layout as a `harness` record's raw values; empty where samples were not logged. Raises
+    `UserError` for a file that is not lm-eval's.
     """
     document = _document(path)
     stamp = path.stem.removeprefix("results_")
     tasks = {}
     for task in document["results"]:
-        samples = path.with_name(f"samples_{task}_{stamp}.jsonl")
-        if samples.is_file():
-            task_raw = _task(samples)
+        samples = path.with_name(f"samples_{as_name(task)}_{stamp}.jsonl")
+        if names.fault(task) is None and samples.is_file():
+            task_raw = _samples(samples)
             if task_raw["documents"]:
                 shots = (document.get("n-shot") or {}).get(task)
                 version = (document.get("versions") or {}).get(task)
+                better = (document.get("higher_is_better") or {}).get(task, {})
                 tasks[task] = {
                     **task_raw,
                     "n_shot": shots,
                     "version": version,
-                    "higher_is_better": (document.get("higher_is_better") or {}).get(task, {}),
+                    "higher_is_better": {name: b for name, b in better.items() if b is not None},
                 }
     return {"tasks": tasks, "files": [path.name], "asked_by": "lm_eval"} if tasks else {}
 
 
-def _task(samples: Path) -> dict[str, Any]:
+def _samples(path: Path) -> dict[str, Any]:
+    text = strict_json.read_bytes(path, MAX_BYTES).decode("utf-8", "replace")
+    try:
+        return _task([strict_json.loads(line) for line in text.splitlines()])
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as problem:
+        raise UserError(f"{path}: not samples of lm-eval's ({problem!r:.200})") from problem
+
+
+def _task(samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Documents' hashes and the scores of each metric, in document order."""
     rows: dict[str, dict[str, float]] = {}
     hashes: dict[str, str] = {}
-    for line in samples.read_text(encoding="utf-8").splitlines():
-        row = loads(line)
+    for row in samples:
         document = str(row["doc_id"])
         hashes[document] = str(row["doc_hash"])[:12]
         for metric in row.get("metrics", []):
-            if _finite(row.get(metric)):
+            if _usable(row.get(metric)):
                 name = f"{metric},{row.get('filter', 'none')}"
                 rows.setdefault(name, {})[document] = float(row[metric])
     order = sorted(hashes, key=int)

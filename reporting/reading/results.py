@@ -138,14 +138,17 @@ def read(folders: list[Path]) -> RecordsRead:
         except UserError as problem:
             records_read.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
             continue
-        covered |= {Path(str(name)).name for name in (record.raw or {}).get("files", ())}
+        if record.status == "ok":  # the raw values of others are not checked
+            covered |= {Path(name).name for name in (record.raw or {}).get("files") or ()}
         records_read.stored.append(Stored.of(_light(record, shared), path))
     known = [stored.record for stored in records_read.stored]
     for path in of_lm_eval:
         if path.name in covered:
             continue
         try:
-            records_read.stored.append(Stored.of(lm_eval.read(path, known), path))
+            record = lm_eval.read(path, known)
+            shape.check(record.model_copy(update={"raw": lm_eval.raw(path)}))
+            records_read.stored.append(Stored.of(record, path))
         except UserError as problem:
             records_read.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
     by_time = sorted(records_read.stored, key=lambda stored: stored.record.ended)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from checkpoints.manifest import Manifest
 from core.errors import UserError
 from core.records import Record
 from reporting.reading import measures
@@ -40,10 +41,6 @@ class _Settings(_Part):
 class _Served(_Part):
     kernels: dict[str, list[str]] | None = None
     process: dict[str, Any] | None = None
-
-
-class _Manifest(_Part):
-    peak_memory_bytes: dict[str, int] | None = None
 
 
 class _Task(_Part):
@@ -119,7 +116,7 @@ class _Open(_Part):
     machine: _Machine
     settings: _Settings
     served: _Served
-    manifest: _Manifest
+    manifest: Manifest
 
 
 def check(record: Record) -> None:

@@ -151,3 +151,9 @@ def test_the_coefficient_of_variation(
 def test_an_interval_of_ones_own_leaves_the_figure_alone() -> None:
     figure = stats.estimate([1.0, 2.0, 3.0]).within(0.5, 9.0)
     assert (figure.value, figure.low, figure.high) == (2.0, 0.5, 9.0)
+
+
+def test_intervals_of_absurd_loads_have_ends() -> None:
+    wide = stats.over_loads([1e-100, 1e100])
+    assert wide.low is not None and wide.high is not None
+    assert 0 < wide.low < wide.value < wide.high < math.inf

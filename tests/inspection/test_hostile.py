@@ -84,7 +84,7 @@ HOSTILE = {
     "weights elsewhere": (link_weights_outside, "leads out of the checkpoint's folder"),
     "link to itself": (link_to_itself, "has no *.safetensors"),
     "device": (link_to_a_device, "has no config.json"),
-    "pipe": (a_pipe, "has no *.safetensors"),
+    "pipe": (a_pipe, "neither a file nor a folder"),
     "10 GB header": (huge_header, "a header of 10,737,418,240 bytes"),
     "10 GB config": (huge_config, "bytes, at most"),
     "brackets": (many_brackets, "more objects and values"),

@@ -105,3 +105,40 @@ def test_lm_evals_own_files_are_scores(tmp_path: Path) -> None:
     averages = study.build(reading.read([tmp_path / "perf_results", tmp_path / "eval_results"]))
     assert averages.compressed[0].compared.verdict is None
     assert "--log_samples" in averages.compressed[0].compared.reason
+
+
+THEIRS = {
+    "config": {"model_args": "pretrained=org/..\x1b[31m/../x\u202ey", "limit": 5},
+    "model_source": "../../hf\n",
+    "results": {
+        "../../up": {"acc,none": 0.5},
+        "a\0": {"acc,none": 0.5, "tiny,none": 1e-320, "huge,none": 1e308},
+        "wide": {"acc,none": 0.5, "acc_stderr,none": 9e99},
+        "t" * 5000: {"acc,none": 0.25},
+    },
+}
+
+
+def test_names_in_lm_evals_files_become_names(tmp_path: Path) -> None:
+    folder = tmp_path / "eval_results" / "theirs"
+    folder.mkdir(parents=True)
+    (folder / "results_\x1b[31m.json").write_text(json.dumps(THEIRS))
+    (tmp_path / "eval_results" / "up_.jsonl").write_text("{}")
+    found = reading.read([tmp_path / "eval_results"])
+    assert not found.broken
+    record = found.stored[0].record
+    assert (record.subject.model, record.subject.scheme) == ("x_y", "BASE")
+    assert record.engine == ".._.._hf" and record.run_id == "lm-eval-results__[31m"
+    assert {name.rpartition("/")[2] for name in record.figures} == {"acc,none"}
+    assert [n for n in record.figures if n.startswith("wide")] == []
+    assert records.Record.model_validate(record.model_dump()) == record
+
+
+def test_samples_that_are_none_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "results_1.json").write_text(json.dumps({"results": {"piqa": {"acc,none": 0.5}}}))
+    for line in ("{", "[]", '{"doc_id": "x", "doc_hash": "h"}', '{"doc_id": 1}'):
+        (folder / "samples_piqa_1.jsonl").write_text(line)
+        (why,) = reading.read([tmp_path]).broken.values()
+        assert "not samples of lm-eval's" in why

@@ -1,0 +1,54 @@
+"""`compression.json`: what compress.py says of a checkpoint; the folder may be anybody's.
+
+It becomes a part of every record of the checkpoint, and its names parts of paths.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from checkpoints import checkpoint
+from core import strict_json
+from core.names import checked_name
+from core.strict_json import Damaged
+
+NAME = "compression.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Base(_Part):
+    fingerprint: str | None = None
+    repo_id: str | None = None
+
+
+class Manifest(_Part):
+    """The parts that are relied on; what else there is is only shown."""
+
+    base: _Base | None = None
+    settings: dict[str, Any] | None = None
+    peak_memory_bytes: dict[str, int] | None = None
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a checkpoint, None where there is none.
+
+    Raises `UserError` for names that are none, `Damaged` for what else compress.py never writes.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    document = checkpoint.read_part(folder, NAME)
+    for key in ("model", "scheme"):
+        checked_name(document.get(key), f"its {key}", path)
+    if why := strict_json.fault(document):
+        raise Damaged(f"{path}: {why}")
+    try:
+        Manifest.model_validate(document)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        raise Damaged(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from problem
+    return document

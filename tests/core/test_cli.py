@@ -1,0 +1,39 @@
+"""Text on its way out: shown and never obeyed, on one line where a line is meant."""
+
+import json
+
+import pytest
+
+from core import cli
+
+SHOWN = {
+    "plain": ("a b", "a b"),
+    "escape": ("\x1b[31m", "\\x1b[31m"),
+    "C1": ("\x9b2J", "\\x9b2J"),
+    "carriage return": ("abc\rd", "abc\\rd"),
+    "Windows lines": ("a\r\nb", "a\nb"),
+    "turned": ("a\u202eb", "a\\u202eb"),
+    "separator": ("a\u2028b", "a\\u2028b"),
+    "surrogate": ("\ud800", "\\ud800"),
+    "spaces": ("a\u00a0b\u3000c", "a\u00a0b\u3000c"),
+    "joined": ("می\u200cخواهم 👩\u200d🔬", "می\u200cخواهم 👩\u200d🔬"),
+    "hidden": ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_printable(name: str) -> None:
+    text, shown = SHOWN[name]
+    assert cli.printable(text) == shown
+    assert "\n" not in cli.one_line(text)
+
+
+def test_lines_stay_where_lines_are_meant() -> None:
+    assert cli.printable("a\n\tb") == "a\n\tb" and cli.one_line("a\n\tb") == "a  b"
+
+
+def test_json_is_the_same_and_shows_nothing_odd() -> None:
+    document = {"a": ["\x9b", "\ud800", "é\n", "\U000e0001", "\u202e"], "b": 1}
+    text = cli.json_text(document)
+    assert text.isprintable() and json.loads(text) == document and "é" in text
+    assert json.loads(cli.json_text(document, indent=1)) == document
