@@ -37,8 +37,8 @@ def _templates(folder: Path) -> list[str]:
         return []
     held = checkpoint.read_part(folder, "tokenizer_config.json").get("chat_template")
     named = held if isinstance(held, list) else [{"template": held}]
-    entries = [entry.get("template") for entry in named if isinstance(entry, dict)]
-    return [text for text in entries if isinstance(text, str)]
+    texts = [entry.get("template") for entry in named if isinstance(entry, dict)]
+    return [text for text in texts if isinstance(text, str)]
 
 
 @cache
