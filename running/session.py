@@ -22,6 +22,7 @@ from guarding import templates
 from running import child, contention, page_cache, preload, server
 from running.memory import Watch
 
+ENDED = "ended:"  # begins the line of a log that says which measure ended, and when (Unix time)
 TIMEOUT_S = 3600.0  # without a sign of life
 # The fork server must not touch CUDA, which importing llmcompressor and Triton would do without the
 # second; with the first a GPU has the same number here, in NVML and in the engine.
@@ -162,7 +163,7 @@ def serve(emit: child.Emit, session: Session) -> None:
                 if not engine_class.simulated:  # nothing spoils a made-up clock
                     outcome = replace(outcome, contention=others.mark())
                 emit(("ended", (number, outcome)))
-                print(f"ended: {number + 1} of {len(session.jobs)}, {job.measure}", flush=True)
+                print(f"{ENDED} {job.measure} {time.time():.3f}", flush=True)  # in the log
 
 
 def _run_job(job: Job, loaded: Loaded) -> Outcome:

@@ -17,7 +17,7 @@ from core.plugins import ROOT
 from tests import models
 
 ROOMS = (
-    "checkpoints", "comparing", "compressing", "core", "corpora", "demo", "engines", "hub",
+    "checkpoints", "comparing", "compressing", "core", "corpora", "demo", "engines", "guarding", "hub",
     "inspection", "measures", "quality", "reporting", "running", "schemes", "scripts",
 )  # fmt: skip
 
