@@ -19,6 +19,7 @@ test-fast: setup
 
 fuzz: setup
 	FUZZ_EXAMPLES=10000 $(RUN) -m pytest tests/inspection/test_fuzz.py
+	FUZZ_EXAMPLES=1000 $(RUN) -m pytest tests/reporting/test_record_fuzz.py
 
 # how many of 300 small changes to statistics, decision, verification and figures the tests notice
 mutants: setup

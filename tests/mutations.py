@@ -35,9 +35,9 @@ def header(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 WORDS = ["re:(a+)+$", "re:(", "../../etc/passwd", "F8_E4M3", "I32", "BF16", "Linear", "float",
-         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b[", "demo", "BASE",
-         "FP8-W8A8", "..", "a\0b", "-x", "\x1b[31mred", "[red]x[/red]", "[/]", "a\nb", "\u202ea",
-         "x" * 5000, "=1+1", "$\\frac$", "<img src=x>", "{{ 1 }}"]  # fmt: skip
+         "group", "pack-quantized", "gptq", "awq", "mxfp4", "\ud800\x1b[", "demo", "BASE", "..",
+         "a\0b", "-x", "\x1b[31mred", "[red]x[/red]", "[/]", "a\nb", "\u202ea", "x" * 5000,
+         "=1+1", "$\\frac$", "<img src=x>", "{{ 1 }}"]  # fmt: skip
 NUMBERS = [0.0, -1.0, 1e-320, 1e308, -1e308, 1e-99, 1e99, -1e99, 1e-12, 1e12, math.nan, math.inf]
 NAMES = st.text(max_size=8)
 JSON = st.recursive(

@@ -17,9 +17,11 @@ from markdown_it import MarkdownIt
 from checkpoints import checkpoint
 from core import cli
 from core.records import Record
+from inspection import results
 from inspection.data import EngineRun, Inspection
+from inspection.numeric import LayerError, WeightErrors
 from inspection.runtime import Runtime
-from reporting.console import analysis, answers, progress
+from reporting.console import analysis, analysis_pictures, answers, progress
 from tests import models
 from tests.report_case import GPU, MACHINE, performance, quality, write
 from tests.report_case import analysis as inside
@@ -240,3 +242,16 @@ def test_progress_and_messages_obey_nothing(capsys: pytest.CaptureFixture[str]) 
             steps(EVIL, EVIL, 0, 1)
 
     assert "[red]b[/red][/] :bug:" in printed(capsys, show)
+
+
+def test_pictures_of_an_inspection_draw_text(tmp_path: Path) -> None:
+    odd = "$\\frac$"
+    folder = models.write_model(tmp_path / (odd + "x" * 90))
+    result = results.inspect(str(folder), results.Settings(), lambda *_: None)
+    layer = LayerError(
+        module=f"model.layers.0.{odd}\x1b{'y' * 5000}", weights=1, relative_error=0.1, sqnr_db=20.0,
+        cosine=1.0, unused_levels=0.0, saturated=0.0,
+    )  # fmt: skip
+    result.numeric = WeightErrors(base=odd, folded=None, layers=[layer])
+    for path in analysis_pictures.draw([result], tmp_path / "out"):
+        assert 1000 < path.stat().st_size < 1 << 20
