@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from core.cli import say
@@ -29,7 +29,11 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
     target = target.resolve() if target.is_symlink() else target
     _check(target, replace)
     partial = _partial(target)
-    with locks.held(partial):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(partial))
+        except OSError as problem:
+            raise UserError(f"cannot write to {target.parent}: {problem.strerror}") from problem
         try:
             _put_back(target)
             _check(target, replace)  # another process may have made it meanwhile

@@ -17,13 +17,10 @@ from core.errors import UserError
 def held(folder: Path) -> Iterator[None]:
     """Make the folder where there is none, and hold it.
 
-    Raises `UserError` when another process holds it or it cannot be made. A file system that knows
-    no locks goes without.
+    Raises `UserError` when another process holds it, `OSError` when it cannot be made. A file
+    system that knows no locks goes without.
     """
-    try:
-        descriptor = _lock(folder)
-    except OSError as problem:
-        raise UserError(f"cannot write to {folder.parent}: {problem.strerror}") from problem
+    descriptor = _lock(folder)
     try:
         yield
     finally:

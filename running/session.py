@@ -33,6 +33,10 @@ FORKED = {
 }
 
 
+# torch makes this folder when it is imported, in the folder for temporary files unless told
+INDUCTOR, CACHE = "TORCHINDUCTOR_CACHE_DIR", Path("build/torchinductor")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """One load: which checkpoint on which engine, and the jobs to run on it, in order.
@@ -86,7 +90,11 @@ def prepare(engine: str, measures: list[str], logs: Path, libraries: tuple[str, 
     modules = [m for name in measures for m in plugins.load("measures", name).modules]
     server.start(
         tuple(dict.fromkeys((*chosen.modules, *modules, *libraries))),
-        {**FORKED, **chosen.environment()},
+        {
+            **FORKED,
+            INDUCTOR: os.environ.get(INDUCTOR, str(CACHE.resolve())),
+            **chosen.environment(),
+        },
         logs / "fork_server.log",
     )
 

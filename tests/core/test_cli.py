@@ -16,11 +16,7 @@ SHOWN = {
     "separator": ("a\u2028b", "a\\u2028b"),
     "surrogate": ("\ud800", "\\ud800"),
     "spaces": ("a\u00a0b\u3000c", "a\u00a0b\u3000c"),
-<<<<<<< HEAD
-    "joined": ("می\u200cخواهم 👩\u200d🔬", "می\u200cخواهم 👩\u200d🔬"),  # noqa: RUF001
-=======
     "joined": ("\u0645\u06cc\u200c 👩\u200d🔬", "\u0645\u06cc\u200c 👩\u200d🔬"),
->>>>>>> w-names
     "hidden": ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
 }
 
