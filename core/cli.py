@@ -5,6 +5,7 @@ one JSON document. Exit codes: 0 done, 1 something failed (the rest went on), 2 
 130 interrupted, 143 and 129 terminated or hung up: those three end alike.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import sys
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import typer
@@ -21,6 +23,7 @@ from rich.text import Text
 
 from core.errors import UserError
 from core.options import flattened
+from core.plugins import ROOT
 
 Progress = Callable[[str, int, int], None]  # of a step, how much of it is done, of how much
 UNDER_ITS_NAME = " under its final name"
@@ -56,13 +59,16 @@ def application(command: Callable[..., Any]) -> typer.Typer:
             err.print(f"error: code that an option names called {code}", markup=False)
             sys.exit(BAD_INPUT)
         except Terminated as problem:
-            err.print(
-                f"ended by {problem.signal.name}: nothing unfinished was kept{UNDER_ITS_NAME}"
-            )
+            with contextlib.suppress(OSError):  # its terminal may be gone
+                err.print(
+                    f"ended by {problem.signal.name}: nothing unfinished was kept{UNDER_ITS_NAME}"
+                )
             sys.exit(128 + problem.signal)
         except KeyboardInterrupt:
             err.print(f"interrupted: nothing unfinished was kept{UNDER_ITS_NAME}")
             sys.exit(INTERRUPTED)
+        except EOFError as problem:  # of which click would say "Aborted!" and nothing else
+            raise RuntimeError("something ended that was to be read from") from problem
 
     app = _Program(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings={"token_normalize_func": _underscores})(guarded)
@@ -76,9 +82,17 @@ class _Program(typer.Typer):
     """
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        os.environ["PYTHONSAFEPATH"] = "1"
+        _leave_current_folder()
         _end_as_ctrl_c_does()
         return super().__call__(*args, **options)
+
+
+def _leave_current_folder() -> None:
+    """Also where an empty entry of PYTHONPATH stands for it: children take over sys.path."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+    if "" in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        here = str(Path.cwd())
+        sys.path[:] = [path for path in sys.path if path != here or here == str(ROOT)]
 
 
 class Terminated(KeyboardInterrupt):

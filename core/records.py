@@ -168,7 +168,7 @@ def try_writing(results: Path) -> None:
 
     Raises `UserError` where records could not be saved: before hours of work rather than after.
     """
-    there = results.exists()
+    made = [path for path in (results, *results.parents) if not os.path.lexists(path)]
     try:
         results.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=results, prefix=".tried-") as file:
@@ -178,10 +178,12 @@ def try_writing(results: Path) -> None:
             writer = path.suffixes[-2].lstrip(".") if len(path.suffixes) > 1 else ""
             if writer.isdigit() and not Path("/proc", writer).exists():
                 path.unlink(missing_ok=True)
-        if not there:
-            results.rmdir()
     except OSError as problem:
         raise UserError(f"cannot save records in {results}: {problem.strerror}") from problem
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):  # another may have put something there
+                path.rmdir()
 
 
 def load(path: Path) -> Record:

@@ -28,7 +28,10 @@ Emit = Callable[[Any], None]
 GRACE_S = 3.0
 F_SETSIG = 10  # fcntl(2); Python has no name for it before 3.13
 
+DIED = "died without a word"
+
 start_s = 0.0  # in a child: seconds from being asked for to running
+_command: Connection | None = None  # in a child: the way to the command
 
 
 def run(
@@ -38,61 +41,72 @@ def run(
     timeout_s: float,
     on_event: Emit,
 ) -> str | None:
-    """Run `task(emit, *arguments)` in a child; whatever it emits reaches `on_event` at once.
+    """Run `task(emit, *arguments)` in a child, which goes on once `on_event` took what it emitted.
 
-    Returns None when the task finished, else one sentence why it did not.
+    So what is done with a result is not done beside what the child times next. Returns None when
+    the task finished, else one sentence why it did not.
     All it prints goes to `log`. It is killed, with every process it started, after `timeout_s`
     seconds without an event, and when this process is interrupted.
     """
     context = multiprocessing.get_context("forkserver")
-    receiver, sender = context.Pipe(duplex=False)
-    spawned = time.monotonic()
-    child = context.Process(target=_enter, args=(sender, log, task, arguments, spawned))
+    ours, theirs = context.Pipe()
+    before, spawned = server.size(log), time.monotonic()
+    ignored = [n for n in server.ENDING if signal.getsignal(n) is signal.SIG_IGN]
+    child = context.Process(target=_enter, args=(theirs, log, task, arguments, spawned, ignored))
     try:
         child.start()
-    except (EOFError, ConnectionError):
+    except (EOFError, OSError):
         return server.ended()
-    sender.close()
+    theirs.close()
     try:
-        reason = _listen(child, receiver, log, timeout_s, on_event)
+        reason = _listen(child, ours, timeout_s, on_event)
     except BaseException:
         _interrupt(child)
         raise
     finally:
         _end(child)
-    return reason
+    return _died(child, log, before) if reason == DIED else reason
 
 
 def _listen(
-    child: BaseProcess, receiver: Connection, log: Path, timeout_s: float, on_event: Emit
+    child: BaseProcess, connection: Connection, timeout_s: float, on_event: Emit
 ) -> str | None:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        if receiver.poll(max(0.0, deadline - time.monotonic())):
-            try:
-                kind, payload = receiver.recv()
-            except EOFError:
-                return _died(child, log)
-            if kind == "done":
-                return None
-            if kind == "failed":
-                return str(payload)
-            on_event(payload)
-            deadline = time.monotonic() + timeout_s
+    """Take in what the child sends until it finished; returns why it did not, or `DIED`."""
+    allowed_s, doing = timeout_s, ""
+    deadline = time.monotonic() + allowed_s
+    while connection.poll(max(0.0, deadline - time.monotonic())):
+        try:
+            kind, payload = connection.recv()
+        except (EOFError, OSError):
+            return DIED
+        if kind == "done":
+            return None
+        if kind == "failed":
+            return str(payload)
+        if kind == "limit":
+            allowed_s, doing = payload or (timeout_s, "")
         else:
-            return f"no progress for {timeout_s:.0f} s: killed"
+            on_event(payload)
+        with contextlib.suppress(OSError):  # it may have died meanwhile
+            connection.send(None)
+        deadline = time.monotonic() + allowed_s
+    if doing:
+        return f"{doing} took more than {allowed_s:.0f} s: killed"
+    return f"no progress for {timeout_s:.0f} s: killed"
 
 
-def _died(child: BaseProcess, log: Path) -> str:
-    """Why a child ended that gave no reason: its exit code or signal, and what it said last."""
-    child.join(10)
+def _died(child: BaseProcess, log: Path, before: int) -> str:
+    """Why a child ended that gave no reason: its exit code or signal, and what it said last.
+
+    What was in its log `before` is another's.
+    """
     code = child.exitcode
     reason = f"the process ended with exit code {code}"
     if code is not None and code < 0:
         reason = f"the process was killed by {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
             return f"{reason} (most likely the system ran out of memory)"
-    said = server.last_line(log if log.exists() else server.log_file)
+    said = server.last_line(log, before) if log.exists() else server.last_line(server.log_file)
     return f"{reason}, its last line: {said}" if said else reason
 
 
@@ -119,33 +133,51 @@ def _interrupt(child: BaseProcess) -> None:
         os.kill(child.pid, signal.SIGINT)
 
 
+def limit(doing: str = "", seconds: float = 0.0) -> None:
+    """In a child: it is killed when this takes longer; without words what was allowed before is.
+
+    For what may hang where not even Python's own signal handlers run.
+    """
+    if _command is not None:
+        _tell(_command, "limit", (seconds, doing) if doing else None)
+
+
+def _tell(command: Connection, kind: str, payload: Any) -> None:
+    """Send something to the command and wait until it took it in."""
+    command.send((kind, payload))
+    command.recv()
+
+
 def _enter(
-    sender: Connection,
+    command: Connection,
     log: Path,
     task: Callable[..., None],
     arguments: tuple[Any, ...],
     spawned: float,
+    ignored: list[signal.Signals],
 ) -> None:
     """First thing in the child: a process group and a log of its own, then the task."""
-    global start_s
-    start_s = time.monotonic() - spawned
+    global start_s, _command
+    start_s, _command = time.monotonic() - spawned, command
 
     def emit(event: Any) -> None:
-        sender.send(("event", event))
+        _tell(command, "event", event)
 
     try:
         os.setpgid(0, 0)
         _end_with_parent()
+        for number in server.ENDING:  # which the server ignores
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
         server.redirect(log)
         task(emit, *arguments)
-        sender.send(("done", None))
+        command.send(("done", None))
     except BaseException as problem:
         traceback.print_exc()
-        sender.send(("failed", sentence(problem)))
+        command.send(("failed", sentence(problem)))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        sender.close()
+        command.close()
         os._exit(0)  # an engine's own exit handlers can hang; everything worth keeping was sent
 
 
@@ -176,8 +208,16 @@ def sentence(problem: BaseException) -> str:
     name = type(problem).__name__
     if isinstance(problem, ValidationError):
         first = problem.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return f"{name}: {problem.title}{f'.{place}' if place else ''}: {first['msg']}"
-    lines = [line.strip() for line in str(problem).strip().splitlines()] or ["no message"]
-    said = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
-    return said if isinstance(problem, UserError) else f"{name}: {said}"
+        place = ".".join(str(part) for part in (problem.title, *first["loc"]))
+        return server.cut(f"{name}: {place}: {_first_line(first['msg'])}")
+    said = _first_line(str(problem)) or "no message"
+    return server.cut(said if isinstance(problem, UserError) else f"{name}: {said}")
+
+
+def _first_line(text: str) -> str:
+    """The first line that says something; one that ends with a colon announces the next."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = lines[:1]
+    while said and said[-1].endswith(":") and len(said) < len(lines):
+        said.append(lines[len(said)])
+    return " ".join(said)

@@ -60,14 +60,20 @@ class Run:
             options=self.options,
         )
 
+    def try_writing(self) -> None:
+        """Raise `UserError` where records could not be saved; once, before any work.
+
+        Later it would end a run whose records can be kept aside.
+        """
+        for folder in dict.fromkeys((self.results, self.eval_results)):
+            records.try_writing(folder)
+
     def prepare(self, jobs: list[Job], libraries: tuple[str, ...] = ()) -> None:
         """Import what the jobs (and `libraries`) need, once for all checkpoints.
 
-        Raises `UserError` where records could not be saved or nothing can be started.
+        Raises `UserError` where nothing can be started.
         """
         measures = list(dict.fromkeys(job.measure for job in jobs))
-        for kind in {plugins.load("measures", name).kind for name in measures}:
-            records.try_writing(self.folder(kind))
         session.prepare(self.engine, measures, LOGS, libraries)
 
     def measure(

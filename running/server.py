@@ -7,6 +7,7 @@ from the current folder, neither by it nor by its children.
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -20,7 +21,10 @@ from running import preload
 
 LONGEST_SOCKET = 107  # characters of a Unix socket's address (unix(7)), of which names take:
 SOCKET_NAME = len("/pymp-12345678/listener-12345678")
-LONGEST_LINE = 500  # of a log, as quoted
+LONGEST_LINE = 500  # as quoted
+TAIL_BYTES = 65_536  # of a log, which may have gigabytes
+# The command cleans up on these, with its children; the server waits for its end
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 log_file = Path()  # where the server and children without a log of their own print
 started = 0.0  # Unix time
@@ -40,6 +44,7 @@ def start(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> N
         **environment,
         preload.VARIABLE: ",".join(modules),
         preload.TEMPORARY: util.get_temp_dir(),
+        preload.COMMAND: str(os.getpid()),
         "PYTHONPATH": os.pathsep.join([str(ROOT), *_python_path()]),
         "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder
         # children end by os._exit, so the tracker finds their semaphores and says so
@@ -49,11 +54,12 @@ def start(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> N
     context.set_forkserver_preload(["running.preload"])
     with _environment(changed), _output_to(log):
         try:
-            forkserver.ensure_running()
+            with _ignoring(*ENDING):  # as the server and the resource tracker will
+                forkserver.ensure_running()
             first = context.Process(target=_nothing)  # waits until everything is imported
             first.start()
             first.join()
-        except (EOFError, ConnectionError) as problem:
+        except (EOFError, OSError) as problem:
             raise UserError(ended()) from problem
 
 
@@ -79,14 +85,23 @@ def ended() -> str:
     return f"the server of child processes ended: {said} (log: {log_file})"
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log that says something, or nothing."""
-    with contextlib.suppress(OSError):
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        said = [line.strip() for line in lines if line.strip()]
-        if said:
-            return said[-1][:LONGEST_LINE]
+def last_line(log: Path, before: int = 0) -> str:
+    """The last line of a log that says something after so many bytes, or nothing."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(before, size(log) - TAIL_BYTES))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+        return cut(next((line.strip() for line in reversed(lines) if line.strip()), ""))
     return ""
+
+
+def cut(line: str) -> str:
+    """A line as it is quoted: some exceptions quote whole files."""
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..."
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, none where it is not there."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def _nothing() -> None:
@@ -106,6 +121,17 @@ def _environment(changed: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _ignoring(*numbers: signal.Signals) -> Iterator[None]:
+    """Processes started in the block ignore these signals."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

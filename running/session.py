@@ -24,6 +24,7 @@ from running.memory import Watch
 
 ENDED = "ended:"  # begins the line of a log that says which measure ended, and when (Unix time)
 TIMEOUT_S = 3600.0  # without a sign of life
+RENDER_S = 60.0  # for one chat: a template is a program, and another chat may lead it elsewhere
 # The fork server must not touch CUDA, which importing llmcompressor and Triton would do without the
 # second; with the first a GPU has the same number here, in NVML and in the engine.
 FORKED = {
@@ -109,7 +110,7 @@ def run(
     """Load a checkpoint and run its jobs in a clean child, which is killed after `timeout_s`
     seconds without a sign of life. Failures are in the result, never raised.
 
-    `ended` is called as soon as a job has ended, while the others are still to come.
+    `ended` is called as soon as a job has ended; the next one waits for it.
     """
     result = Result()
 
@@ -163,6 +164,7 @@ def serve(emit: child.Emit, session: Session) -> None:
             def tick() -> None:
                 emit(("tick", None))
 
+            _bound_rendering(engine)
             loaded = Loaded(engine, description, timing, files.nbytes, tick, memory, session.output)
             for number, job in enumerate(session.jobs):
                 emit(("step", job.measure))
@@ -184,6 +186,23 @@ def _run_job(job: Job, loaded: Loaded) -> Outcome:
     except (Exception, SystemExit) as problem:
         traceback.print_exc()  # into the session's log
         return Outcome(reason=child.sentence(problem))
+
+
+def _bound_rendering(engine: Engine) -> None:
+    """Have this process killed when the template takes longer than `RENDER_S` over one chat.
+
+    For every measure: none need think of it.
+    """
+    render = engine.render_chat
+
+    def bounded(messages: list[dict[str, str]], answer: bool = True) -> str | None:
+        child.limit("the chat template", RENDER_S)
+        try:
+            return render(messages, answer)
+        finally:
+            child.limit()
+
+    engine.render_chat = bounded  # type: ignore[method-assign]
 
 
 def _check_same(session: Session) -> None:

@@ -1,6 +1,7 @@
 """Commands started in a stranger's folder: no module that lies there is imported."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -52,14 +53,33 @@ def test_bytes_that_are_no_text_are_refused_at_once(process, base: Path, tmp_pat
     assert not list(tmp_path.glob("results*"))
 
 
-@pytest.mark.parametrize("program", ["benchmark.py", "score.py"])
+def test_an_empty_entry_of_the_path_is_not_the_current_folder(
+    process, base: Path, tmp_path: Path
+) -> None:
+    """`PYTHONPATH=$PYTHONPATH:/more` has one where there was none before."""
+    for name in ("torch", "numpy", "scipy", "psutil", "pynvml", "vllm", "lm_eval"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a')")
+    done = process("benchmark.py", *USES["benchmark.py"], PYTHONPATH=os.pathsep)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_prompts_that_are_no_text_are_refused_at_once(process, base: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(r'["good", "bad \ud800"]')
+    done = process("benchmark.py", "--model", "tiny", *FAKE, "--prompts_file", "p.json")
+    assert done.returncode == 2 and "half a character ('\\ud800')" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("program", ["analyze.py", "benchmark.py", "pipeline.py", "score.py"])
 def test_a_results_folder_that_cannot_be_written_is_known_before_the_load(
     process, base: Path, tmp_path: Path, program: str
 ) -> None:
     (tmp_path / "taken").touch()
     (base / "fake.json").write_text(json.dumps({"fail": "crash"}))
     (tmp_path / "text.txt").write_text("The quick brown fox jumps over the lazy dog. " * 60)
-    done = process(program, *USES[program], "--results_dir", "taken")
+    save = ["--save"] if program == "analyze.py" else []
+    done = process(program, *USES[program], *save, "--results_dir", "taken")
+    assert not (tmp_path / "build").exists()
     assert done.returncode == 2, done.stdout + done.stderr
     assert "cannot save records in taken" in done.stderr
 
@@ -72,4 +92,4 @@ def test_sys_exit_in_a_metric_is_its_failure_and_not_a_quiet_end(
     (tmp_path / "p.json").write_text(json.dumps(pairs))
     words = ("--model", "tiny", *FAKE, "--tasks", "none", "--text", "none")
     done = process("score.py", *words, "--prompts_file", "p.json", "--metric", "ends.py")
-    assert done.returncode == 2 and "called sys.exit(0)" in done.stderr
+    assert done.returncode == 2 and "--metric ends.py: SystemExit: 0" in done.stderr

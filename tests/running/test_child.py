@@ -234,3 +234,74 @@ def test_what_dead_processes_left_in_shared_memory_is_removed(
     assert {entry.name for entry in shared.iterdir()} == set(names)
     leftovers.sweep(since=time.time() - 60)
     assert {entry.name for entry in shared.iterdir()} == set(names[2:])
+
+
+def test_a_child_goes_on_when_what_it_emitted_was_taken_in(tmp_path: Path) -> None:
+    """So that saving a record is not beside what is timed next."""
+    taken = tmp_path / "taken"
+
+    def take(event: str) -> None:
+        time.sleep(0.2)
+        taken.write_text(event)
+
+    assert child.run(emits_and_looks, (taken,), tmp_path / "log", 60, take) is None
+    assert (tmp_path / "log").read_text() == "one\n"
+
+
+def emits_and_looks(emit: child.Emit, taken: Path) -> None:
+    emit("one")
+    print(taken.read_text())
+
+
+def hurries(emit: child.Emit, seconds: float) -> None:
+    child.limit("the chat template", seconds)
+    time.sleep(1)
+    child.limit()
+    emit("rendered")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [(30, None), (0.5, "the chat template took more than 0 s: killed")],
+)
+def test_what_may_hang_has_a_limit_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, reason: str | None
+) -> None:
+    monkeypatch.setattr(child, "GRACE_S", 0.1)
+    assert run(hurries, tmp_path, seconds)[0] == reason
+
+
+def test_what_an_earlier_run_printed_is_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "log").write_text("said before\n")
+    assert run(exits, tmp_path)[0] == "the process ended with exit code 3"
+
+
+def test_of_a_long_line_the_beginning_is_quoted(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("one\n\n" + "x" * 99_999 + "\n \n")
+    assert server.last_line(log) == "x" * 500 + "..."
+    assert len(child.sentence(RuntimeError("x" * 99_999))) < 600
+
+
+class Unreadable:
+    """What cannot be made again in another process."""
+
+    def __reduce__(self) -> Any:
+        return int, ("nine",)
+
+
+def test_a_child_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    """Its log is empty then: what it said is in the server's."""
+    reason = run(emits_and_prints, tmp_path, Unreadable())[0]
+    assert reason is not None and "exit code 1, its last line: ValueErr" in reason
+
+
+def kills_the_server(emit: child.Emit) -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(0.5)
+
+
+def test_a_server_that_died_is_a_reason_and_the_next_child_has_another(tmp_path: Path) -> None:
+    run(kills_the_server, tmp_path)
+    assert run(emits_and_prints, tmp_path, 1) == (None, [1])

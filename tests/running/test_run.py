@@ -225,7 +225,7 @@ def test_an_exchanged_checkpoint_is_told(
 
 def test_writing_is_tried_and_leaves_nothing_but_what_lives(tmp_path: Path) -> None:
     records.try_writing(tmp_path / "new" / "results")
-    assert not (tmp_path / "new" / "results").exists()
+    assert not (tmp_path / "new").exists()
     home = tmp_path / "results" / "tiny-BASE"
     home.mkdir(parents=True)
     dead = subprocess.Popen(["true"])
@@ -234,3 +234,13 @@ def test_writing_is_tried_and_leaves_nothing_but_what_lives(tmp_path: Path) -> N
         (home / f"load-{writer}.{writer}.tmp").touch()
     records.try_writing(home.parent)
     assert [path.name for path in home.iterdir()] == [f"load-{os.getpid()}.{os.getpid()}.tmp"]
+
+
+def test_a_folder_that_is_lost_between_rounds_ends_no_run(
+    run: Run, base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run.measure(places.identify("tiny"), [Job("load", SMALL)], lambda step: None)
+    shutil.rmtree(run.results)
+    run.results.touch()
+    (record,) = run.measure(places.identify("tiny"), [Job("load", SMALL)], lambda step: None, 2)
+    assert record.status == "ok" and [r.round for r in load_all(UNSAVED)] == [2]

@@ -14,7 +14,8 @@ from core.machine import probe
 from core.measure import Job, Workload
 from engines.fake import FakeEngine
 from measures import load
-from running import session
+from measures.answers import Questions
+from running import child, session
 from running.session import Session
 from tests import models
 
@@ -86,6 +87,24 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
     crashed = session.run(task, tmp_path / "log")
     assert crashed.reason and crashed.reason.startswith("the process ended with exit code 11")
     assert crashed.description is None and not crashed.outcomes
+
+
+def test_a_template_that_loops_for_one_chat_is_killed(base: Path, tmp_path: Path) -> None:
+    """In C, where no handler of Python's runs."""
+    session.prepare("fake", ["answers"], tmp_path)
+    events: list[Any] = []
+    reason = child.run(loops_in_a_template, (base,), tmp_path / "log", 600, events.append)
+    assert reason == "the chat template took more than 1 s: killed"
+    assert events[-1] == ("step", "answers")
+
+
+def loops_in_a_template(emit: child.Emit, folder: Path) -> None:
+    def render(self: FakeEngine, messages: Any, answer: bool = True) -> str:
+        return str(sum(range(10**13)))
+
+    session.RENDER_S, FakeEngine.render_chat = 1.0, render  # type: ignore[method-assign]
+    job = Job("answers", Questions())
+    session.serve(emit, Session(path=folder, engine="fake", options=Options(), jobs=[job]))
 
 
 @pytest.mark.parametrize(
