@@ -5,10 +5,10 @@ one JSON document. Exit codes: 0 done, 1 something failed (the rest went on), 2 
 130 interrupted, 143 and 129 terminated or hung up: those three end alike.
 """
 
-import contextlib
 import functools
 import json
 import os
+import select
 import signal
 import sys
 import unicodedata
@@ -59,10 +59,9 @@ def application(command: Callable[..., Any]) -> typer.Typer:
             err.print(f"error: code that an option names called {code}", markup=False)
             sys.exit(BAD_INPUT)
         except Terminated as problem:
-            with contextlib.suppress(OSError):  # its terminal may be gone
-                err.print(
-                    f"ended by {problem.signal.name}: nothing unfinished was kept{UNDER_ITS_NAME}"
-                )
+            err.print(
+                f"ended by {problem.signal.name}: nothing unfinished was kept{UNDER_ITS_NAME}"
+            )
             sys.exit(128 + problem.signal)
         except KeyboardInterrupt:
             err.print(f"interrupted: nothing unfinished was kept{UNDER_ITS_NAME}")
@@ -108,11 +107,22 @@ def _end_as_ctrl_c_does() -> None:
 
     def terminate(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
+        _stop_printing_to_nobody()
         raise Terminated(number)
 
     for number in ENDED_BY:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, terminate)
+
+
+def _stop_printing_to_nobody() -> None:
+    """A terminal that is gone takes no line more: to print one would end the cleaning up."""
+    for descriptor in (1, 2):
+        there = select.poll()
+        there.register(descriptor, 0)
+        if there.poll(0):  # hung up, or without a reader
+            with Path(os.devnull).open("wb") as nobody:
+                os.dup2(nobody.fileno(), descriptor)
 
 
 def _check_words(words: list[str]) -> None:

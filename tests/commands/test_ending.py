@@ -122,11 +122,11 @@ def test_measures_that_had_ended_before_a_kill_have_their_records(
 def test_a_hangup_of_a_terminal_that_is_gone_has_its_exit_code(base: Path, temporary: Path) -> None:
     """There is nobody to tell."""
     (base / "fake.json").write_text(json.dumps({"fail": "hang"}))
-    reading, writing = os.pipe()
-    with subprocess.Popen(LINE, cwd=base.parent, stderr=writing) as running:
+    terminal, end = os.openpty()
+    with subprocess.Popen(LINE, cwd=base.parent, stderr=end) as running:
         family = family_of(running)
-        os.close(reading)
-        os.close(writing)
+        os.close(terminal)
+        os.close(end)
         running.send_signal(signal.SIGHUP)
         assert running.wait(30) == 129
     assert not psutil.wait_procs(family, timeout=5)[1]
