@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,8 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from core.errors import UserError
-from core.plugins import ROOT
-from running import child, leftovers, server
+from running import child, server
 
 
 @pytest.fixture(autouse=True)
@@ -185,55 +182,6 @@ def test_a_temporary_folder_with_too_long_a_name_is_refused(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 25)))
     with pytest.raises(UserError, match="set TMPDIR to a shorter one"):
         server.start((), {}, tmp_path / "log")
-
-
-COMMAND = """
-import sys, time
-from pathlib import Path
-from running import child, server
-from tests.running import orphans
-
-server.start((), {}, Path("server.log"))
-task, tell = getattr(orphans, sys.argv[1]), lambda pid: print(pid, flush=True)
-print(child.run(task, (), Path("log"), 600, tell))
-"""
-
-
-@pytest.mark.parametrize("task", ["loops", "holds_the_interpreter", "has_a_worker"])
-def test_no_child_outlives_its_command(tmp_path: Path, task: str) -> None:
-    import psutil
-
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")}
-    (tmp_path / "tmp").mkdir()
-    line = [sys.executable, "-c", COMMAND, task]
-    with subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as command:
-        assert command.stdout is not None
-        child_process = psutil.Process(int(command.stdout.readline()))
-        tree = psutil.Process(command.pid).children(recursive=True)
-        assert child_process in tree and len(tree) >= 3  # the server, the tracker and the child
-        command.kill()
-        assert psutil.wait_procs([child_process, *tree], timeout=5)[1] == []
-    assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def test_what_dead_processes_left_in_shared_memory_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shared = tmp_path / "shm"
-    shared.mkdir()
-    monkeypatch.setattr(leftovers, "SHARED_MEMORY", shared)
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    names = [
-        f"__KMP_REGISTERED_LIB_{dead.pid}_0", f"sem.loky-{dead.pid}-abc",
-        f"__KMP_REGISTERED_LIB_{os.getpid()}_0", f"psm_{dead.pid}",
-    ]  # fmt: skip
-    for name in names:
-        (shared / name).touch()
-    leftovers.sweep(since=time.time() + 60)
-    assert {entry.name for entry in shared.iterdir()} == set(names)
-    leftovers.sweep(since=time.time() - 60)
-    assert {entry.name for entry in shared.iterdir()} == set(names[2:])
 
 
 def test_a_child_goes_on_when_what_it_emitted_was_taken_in(tmp_path: Path) -> None:
