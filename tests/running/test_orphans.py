@@ -13,7 +13,6 @@ from core.plugins import ROOT
 from running import leftovers
 from tests.conftest import wait_until
 
-
 COMMAND = """
 import sys, time
 from pathlib import Path
