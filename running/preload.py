@@ -38,8 +38,17 @@ def _clean_up(server: int, started: float) -> None:
     """Only in the server itself: its children are forked with this handler."""
     if os.getpid() == server:
         leftovers.sweep(started)
-        if TEMPORARY in os.environ and command != str(os.getppid()):  # which else removes it
+        if TEMPORARY in os.environ and _command_is_gone():  # which else removes it
             shutil.rmtree(os.environ[TEMPORARY], ignore_errors=True)
+
+
+def _command_is_gone() -> bool:
+    """Whether the command has ended; one that is just ending closes its pipes first."""
+    for _ in range(100):
+        if command != str(os.getppid()):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 @contextlib.contextmanager
