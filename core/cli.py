@@ -8,7 +8,6 @@ one JSON document. Exit codes: 0 done, 1 something failed (the rest went on), 2 
 import functools
 import json
 import os
-import select
 import signal
 import sys
 import unicodedata
@@ -35,8 +34,32 @@ ENDED_BY = (signal.SIGTERM, signal.SIGHUP)  # as Ctrl-C, unless they are ignored
 FILE_WIDTH = 140  # columns for tables that go to a file or a pipe
 JOINERS = "\u200c\u200d"  # in words of Persian and Hindi, and in emoji
 
-out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
-err = Console(stderr=True, soft_wrap=True)
+
+
+class _Result(Console):
+    """Standard output: where its reader has gone (`| head`), the command ends without a word."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED)
+
+
+class _Messages(Console):
+    """Standard error: a terminal that is gone takes no line more, and the work goes on."""
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError:
+            self.quiet = True
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
+out = _Result(soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
+err = _Messages(stderr=True, soft_wrap=True)
 
 
 def application(command: Callable[..., Any]) -> typer.Typer:
@@ -107,22 +130,11 @@ def _end_as_ctrl_c_does() -> None:
 
     def terminate(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
-        _stop_printing_to_nobody()
         raise Terminated(number)
 
     for number in ENDED_BY:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, terminate)
-
-
-def _stop_printing_to_nobody() -> None:
-    """A terminal that is gone takes no line more: to print one would end the cleaning up."""
-    for descriptor in (1, 2):
-        there = select.poll()
-        there.register(descriptor, 0)
-        if there.poll(0):  # hung up, or without a reader
-            with Path(os.devnull).open("wb") as nobody:
-                os.dup2(nobody.fileno(), descriptor)
 
 
 def _check_words(words: list[str]) -> None:

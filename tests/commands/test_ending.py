@@ -130,3 +130,9 @@ def test_a_hangup_of_a_terminal_that_is_gone_has_its_exit_code(base: Path, tempo
         running.send_signal(signal.SIGHUP)
         assert running.wait(30) == 129
     assert not psutil.wait_procs(family, timeout=5)[1]
+
+
+def test_a_reader_that_has_gone_ends_the_command_without_a_word(base: Path, tmp_path: Path) -> None:
+    line = f"{sys.executable} {ROOT / 'compress.py'} --list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode in (0, 1) and done.stderr == ""
