@@ -37,6 +37,8 @@ def main(
     from reporting.console import analysis
 
     results.check(settings)
+    if save:
+        records.try_writing(results_dir)
     started, run_id = records.now().isoformat(), records.new_run_id()
     with analysis.progress() as progress:
         inspections = several.inspect(checkpoints or several.find(Path()), settings, progress)

@@ -48,6 +48,7 @@ def main(
     checkpoint = models.identify(model)
     planned = jobs.plan(loads, run.base(checkpoint.path))
     run = replace(run, options=jobs.roomy(options, planned))
+    run.try_writing()
     with progress.progress(model) as step:
         planned = ramp.settled(run, checkpoint, planned, step)
         records = turns.measure_one(run, checkpoint, planned, step)

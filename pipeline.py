@@ -76,6 +76,7 @@ def main(
     impossible = missing.check(places, settings, named=schemes not in missing.GROUPS)
     planned = [*timed, *jobs.plan(questions, base)]
     run = replace(run, options=jobs.roomy(options, planned))
+    run.try_writing()
     with progress.progress(model_id) as step:
         records = grid.execute(run, places, settings, planned, impossible, step, undecided)
     name, folders = models.model_name(model_id), [results_dir, eval_results_dir]

@@ -52,6 +52,7 @@ def main(
     planned = jobs.plan(questions, run.base(pairs[0].base.path))
     if not planned:
         raise UserError("nothing is asked: --tasks none, --text none and no --prompts_file")
+    run.try_writing()
     with progress.progress("scoring") as step:
         scored = turns.score_all(run, pairs, planned, step)
     compared = results.show_quality(scored, margins, results_dir, json_)

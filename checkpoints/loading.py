@@ -1,11 +1,23 @@
 """Loading a base model in transformers, whichever of its automatic classes knows it."""
 
 import shutil
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-# what a model of several parts needs besides its tokenizer; engines read it
-PROCESSOR = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
+from checkpoints.entries import inside
+
+# What a model needs beside weights and config, which compressing does not change; of a model of
+# several parts, how images are prepared is among it.
+BESIDE_WEIGHTS = (
+    "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json",
+    "vocab.*", "merges.txt", "spiece.model", "*.tiktoken", "chat_template*",
+    "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
+    "LICENSE*", "USE_POLICY.md",
+)  # fmt: skip
+# Loading these can run code of whoever published them.
+CODE = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.h5", "*.msgpack", "*.py")
+CHAT_TEMPLATES = "additional_chat_templates"
 
 
 def load(folder: Path, trust_remote_code: bool) -> Any:
@@ -34,8 +46,19 @@ def _plain_linear(model: Any) -> None:
             module.__class__ = torch.nn.Linear
 
 
-def copy_processor(model: Path, checkpoint: Path) -> None:
-    """Copy how a model of several parts prepares images, where it says so."""
-    for name in PROCESSOR:
-        if (model / name).is_file():
-            shutil.copyfile(model / name, checkpoint / name)
+def copy_beside_weights(model: Path, checkpoint: Path) -> None:
+    """Copy byte for byte what compressing does not change: transformers may refuse to write it.
+
+    Raises `Damaged` for a link that leads out of the model's folder.
+    """
+    for file in sorted((*model.iterdir(), *(model / CHAT_TEMPLATES).glob("*.jinja"))):
+        if file.is_file() and (is_beside_weights(file.name) or file.parent != model):
+            copy = checkpoint / file.relative_to(model)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(inside(model, file), copy)
+
+
+def is_beside_weights(name: str) -> bool:
+    """Whether a file's name is of what `copy_beside_weights` copies."""
+    wanted = any(fnmatchcase(name, pattern) for pattern in BESIDE_WEIGHTS)
+    return wanted and not any(fnmatchcase(name, pattern) for pattern in CODE)

@@ -11,10 +11,13 @@ from core import plugins
 from core.corpus import Document, choose, read_jsonl
 from core.errors import UserError
 from core.texts import documents
+from guarding import bounded, templates
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+RENDERING_S = 120  # a thousand chats take one
+RENDERING_BYTES = 2 << 30
 NO_TEMPLATE = (
     "{model} has no chat template, which the chats of {source} need: calibrate on text "
     "(--calibration wikitext, or a JSONL with `text`)"
@@ -50,7 +53,14 @@ def calibrate(
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust)
     if any("messages" in document for document in chosen) and not tokenizer.chat_template:
         raise UserError(NO_TEMPLATE.format(model=model, source=source))
-    rows = [_tokenize(tokenizer, document, max_tokens, source) for document in chosen]
+    texts = bounded.within(
+        RENDERING_S, RENDERING_BYTES, f"the chat template of {model.name}", _render_all, tokenizer,
+        chosen, source,
+    )  # fmt: skip
+    rows = [
+        _tokenize(tokenizer, text, "messages" not in document, max_tokens)
+        for text, document in zip(texts, chosen, strict=True)
+    ]
     nonempty = [row for row in rows if row]
     if not nonempty:
         raise UserError(f"{source} gives no token at all: there is nothing to calibrate on")
@@ -67,25 +77,35 @@ def check(source: str, count: int, model: Path) -> None:
         chats = any("messages" in document for document in chosen)
     else:
         chats = plugins.load("corpora", source).chats
-    if chats and not models.has_chat_template(model):
+    if not chats:
+        return
+    if not models.has_chat_template(model):
         raise UserError(NO_TEMPLATE.format(model=model, source=source))
+    templates.check(model)
+
+
+def _render_all(
+    tokenizer: "PreTrainedTokenizerBase", chosen: list[Document], source: str
+) -> list[str]:
+    """Each document as text, chats as the chat template writes them."""
+    return [
+        _render(tokenizer, document, source) if "messages" in document else document["text"]
+        for document in chosen
+    ]
+
+
+def _render(tokenizer: "PreTrainedTokenizerBase", document: Document, source: str) -> str:
+    from jinja2 import TemplateError
+
+    try:
+        return str(tokenizer.apply_chat_template(document["messages"], tokenize=False))
+    except TemplateError as problem:
+        roles = ", ".join(message["role"] for message in document["messages"])
+        raise UserError(f"it refuses a chat of {source} ({problem}; its roles: {roles})") from None
 
 
 def _tokenize(
-    tokenizer: "PreTrainedTokenizerBase", document: Document, max_tokens: int, source: str
+    tokenizer: "PreTrainedTokenizerBase", text: str, special: bool, max_tokens: int
 ) -> list[int]:
     """Token ids of one document; a chat template writes its own special tokens."""
-    from jinja2 import TemplateError
-
-    if "messages" in document:
-        try:
-            text = tokenizer.apply_chat_template(document["messages"], tokenize=False)
-        except TemplateError as problem:
-            roles = ", ".join(message["role"] for message in document["messages"])
-            raise UserError(
-                f"the chat template refuses a chat of {source} ({problem}; its roles: {roles})"
-            ) from problem
-        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    else:
-        ids = tokenizer(document["text"])["input_ids"]
-    return list(ids[:max_tokens])
+    return list(tokenizer(text, add_special_tokens=special)["input_ids"][:max_tokens])

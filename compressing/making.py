@@ -18,6 +18,7 @@ from core import machine, plugins, records
 from core.cli import Progress
 from core.errors import UserError
 from core.scheme import Scheme
+from guarding import own_code
 
 
 class CompressionFailed(Exception):
@@ -28,6 +29,7 @@ def plan(place: models.Place, settings: Settings) -> Plan:
     """What will be done, from headers alone. Raises `UserError` for what cannot work."""
     scheme = _scheme(place)
     base = checkpoint.read(models.folder(place.model_id))
+    own_code.refuse(base, settings.trust_remote_code)
     tokens = settings.num_calibration_samples * settings.max_sequence_length
     planned = preflight.plan(
         place.scheme,

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from checkpoints import checkpoint, manifest, models
-from compressing import making
+from compressing import making, staging
 from compressing.settings import Settings
 from core import cli, plugins
 from core.errors import UserError
@@ -62,6 +62,7 @@ def check(places: list[models.Place], settings: Settings, named: bool) -> dict[s
             impossible[place.scheme] = str(problem)
     parents = {place.path.parent for place in places if not place.is_base}
     free = min((shutil.disk_usage(p).free for p in parents if p.is_dir()), default=predicted)
+    free += sum(staging.reclaimable(place.path) for place in places if not place.is_base)
     if predicted > free:
         need, have = predicted / 2**30, free / 2**30
         raise UserError(f"the checkpoints will take {need:.1f} GiB, {have:.1f} GiB are free")

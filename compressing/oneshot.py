@@ -16,6 +16,7 @@ from core.scheme import Scheme
 if TYPE_CHECKING:
     from llmcompressor.modifiers import Modifier
 
+GENERATION = "generation_config.json"
 TokenRows = list[list[int]]
 
 
@@ -30,18 +31,23 @@ def oneshot(
 ) -> dict[str, Any]:
     """Compress the model in `source` as planned into `output`; `rows` are calibration token ids.
 
-    Returns `recipe` (as text) and `phases` (seconds of import, load, calibrate and save).
+    Returns `recipe` (as text) and `phases` (seconds of import, load, calibrate and save). Whatever
+    can be written before the calibration is: hours of it must not end in a file that cannot be.
     """
     started = time.perf_counter()
     import torch
     from llmcompressor import oneshot
-    from transformers import AutoTokenizer, set_seed
+    from transformers import AutoTokenizer, GenerationConfig, set_seed
 
     imported = time.perf_counter()
     set_seed(settings.seed)
     trust = settings.trust_remote_code
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust)
     model = loading.load(source, trust)
+    # transformers refuses to write some that it reads: the base's own file is kept instead
+    model.generation_config = GenerationConfig()
+    model.config.save_pretrained(output)
+    loading.copy_beside_weights(source, output)
     loaded = time.perf_counter()
     assert scheme.recipe is not None
     recipe = scheme.recipe(plan.ignored)
@@ -52,8 +58,8 @@ def oneshot(
     oneshot(model=model, tokenizer=tokenizer, recipe=recipe, **_calibration(rows))
     calibrated = time.perf_counter()
     model.save_pretrained(output, save_compressed=True, **scheme.save_options)
-    tokenizer.save_pretrained(output)
-    loading.copy_processor(source, output)
+    (output / GENERATION).unlink(missing_ok=True)
+    loading.copy_beside_weights(source, output)
     _declare_ignored(output / "config.json", plan.ignored)
     saved = time.perf_counter()
     marks = [started, imported, loaded, calibrated, saved]

@@ -14,7 +14,7 @@ from typing import Any
 from checkpoints.checkpoint import DECODER, Checkpoint
 from checkpoints.consistency import HEADS
 from checkpoints.modules import FUSED
-from compressing import smoothing
+from compressing import smoothing, staging
 from core.errors import UserError
 from core.machine import Machine
 from core.scheme import Method, Scheme, Serveable
@@ -215,7 +215,7 @@ def _memory(
 
 def _must_fit(output: Path, predicted: int, needed: int, machine: Machine) -> None:
     existing = next(folder for folder in [output, *output.parents] if folder.is_dir())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(existing).free + staging.reclaimable(output)
     if predicted * 1.05 > free:
         raise UserError(
             f"the checkpoint will take about {predicted / GIB:.2f} GiB, and {existing} has "

@@ -1,46 +1,100 @@
 """A folder that appears under its final name only when it is whole.
 
-Work goes into `NAME.partial` beside it. On success the partial folder is renamed; an older folder
-of that name is moved aside first and deleted last, so that at no moment is there nothing.
+Work goes into `NAME.partial` beside it, which the process that fills it holds a lock on. On success
+the partial folder is renamed; an older folder of that name is moved aside first and deleted last. A
+partial folder that nobody holds is of a process that was killed: the next one takes it over.
 """
 
 import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from core.cli import say
 from core.errors import UserError
+from guarding import locks
 
 
 @contextmanager
 def whole(target: Path, replace: bool) -> Iterator[Path]:
     """Yield a fresh folder to fill; it becomes `target` when the block ends without an exception.
 
-    Raises `UserError` when `target` exists and `replace` is off, and when the disk fills up.
-    Whatever ends the block, the half-made folder is removed and an existing `target` is untouched.
+    A `target` that is a link stays one: what it leads to is replaced. Raises `UserError` when
+    `target` exists and `replace` is off or it is no checkpoint, when another process is making it,
+    and when the disk fills up. Whatever ends the block, the half-made folder is removed and an
+    existing `target` is untouched.
     """
-    if target.exists() and not replace:
+    target = target.resolve() if target.is_symlink() else target
+    _check(target, replace)
+    partial = _partial(target)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(partial))
+        except OSError as problem:
+            raise UserError(f"cannot write to {target.parent}: {problem.strerror}") from problem
+        try:
+            _put_back(target)
+            _check(target, replace)  # another process may have made it meanwhile
+            _empty(partial)
+            yield partial
+            _readable(partial)
+            _flush(partial)
+            _swap(partial, target)
+        except BaseException as problem:
+            shutil.rmtree(partial, ignore_errors=True)
+            if isinstance(problem, Exception) and _disk_full(problem):
+                raise UserError(
+                    f"the disk of {target.absolute().parent.name}/ filled up while {target.name} "
+                    "was written; nothing was kept, and an older checkpoint is as it was"
+                ) from problem
+            raise
+
+
+def reclaimable(target: Path) -> int:
+    """Bytes that making `target` frees first: what a process that was killed left half made."""
+    target = target.resolve() if target.is_symlink() else target
+    files = _partial(target).rglob("*") if _partial(target).is_dir() else ()
+    return sum(file.lstat().st_size for file in files)
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(target.name + ".partial")
+
+
+def _check(target: Path, replace: bool) -> None:
+    if not target.exists():
+        return
+    if not replace:
         raise UserError(f"{target} exists already; --force replaces it once the new one is whole")
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-    except OSError as problem:
-        raise UserError(f"cannot write to {target.parent}: {problem.strerror}") from problem
-    try:
-        yield partial
-        _flush(partial)
-        _swap(partial, target)
-    except BaseException as problem:
-        shutil.rmtree(partial, ignore_errors=True)
-        if isinstance(problem, Exception) and _disk_full(problem):
-            raise UserError(
-                f"the disk of {target.absolute().parent.name}/ filled up while {target.name} was "
-                "written; nothing was kept, and an older checkpoint is as it was"
-            ) from problem
-        raise
+    if not target.is_dir() or (any(target.iterdir()) and not (target / "config.json").exists()):
+        raise UserError(f"{target} is no checkpoint (it has no config.json): --force leaves it")
+
+
+def _put_back(target: Path) -> None:
+    """Undo a replacement that was cut off between its two renames."""
+    old = _replaced(target)
+    if old.exists() and not target.exists():
+        old.rename(target)
+        say(f"{target.name}: put back, its replacement had been cut off", "yellow")
+
+
+def _empty(partial: Path) -> None:
+    """Remove what a process that was killed left."""
+    left = list(partial.iterdir())
+    if left:
+        say(f"{partial}: left by a process that was killed, taken over", "yellow")
+    for entry in left:
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def _readable(folder: Path) -> None:
+    """Let whoever serves the checkpoint read it: libraries keep weights to their writer (0600)."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def _disk_full(problem: Exception) -> bool:
@@ -60,8 +114,12 @@ def _flush(folder: Path) -> None:
             os.close(descriptor)
 
 
+def _replaced(target: Path) -> Path:
+    return target.with_name(target.name + ".replaced")
+
+
 def _swap(partial: Path, target: Path) -> None:
-    old = target.with_name(target.name + ".replaced")
+    old = _replaced(target)
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.rename(old)

@@ -2,14 +2,18 @@
 
 Progress and messages go to stderr; stdout carries the result, and with `--json` its last line is
 one JSON document. Exit codes: 0 done, 1 something failed (the rest went on), 2 bad input,
-130 interrupted.
+130 interrupted, 143 and 129 terminated or hung up: those three end alike.
 """
 
 import functools
 import json
+import os
+import select
+import signal
 import sys
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import typer
@@ -19,11 +23,14 @@ from rich.text import Text
 
 from core.errors import UserError
 from core.options import flattened
+from core.plugins import ROOT
 
 Progress = Callable[[str, int, int], None]  # of a step, how much of it is done, of how much
+UNDER_ITS_NAME = " under its final name"
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+ENDED_BY = (signal.SIGTERM, signal.SIGHUP)  # as Ctrl-C, unless they are ignored (nohup)
 
 FILE_WIDTH = 140  # columns for tables that go to a file or a pipe
 JOINERS = "\u200c\u200d"  # in words of Persian and Hindi, and in emoji
@@ -33,7 +40,7 @@ err = Console(stderr=True, soft_wrap=True)
 
 
 def application(command: Callable[..., Any]) -> typer.Typer:
-    """A one-command typer application; `UserError` and Ctrl-C end it with their exit codes.
+    """A one-command typer application; `UserError`, Ctrl-C and signals end it with exit codes.
 
     Parameters may be groups of options (`core.options`).
     """
@@ -42,17 +49,89 @@ def application(command: Callable[..., Any]) -> typer.Typer:
     @functools.wraps(flat)
     def guarded(*args: Any, **options: Any) -> Any:
         try:
+            _check_words(sys.argv)
             return flat(*args, **options)
         except UserError as problem:
             err.print(f"[red]error:[/red] {escape(printable(str(problem)))}", highlight=False)
             sys.exit(BAD_INPUT)
+        except SystemExit as problem:  # none of ours: commands raise typer.Exit
+            code = f"sys.exit({problem.code!r})"
+            err.print(f"error: code that an option names called {code}", markup=False)
+            sys.exit(BAD_INPUT)
+        except Terminated as problem:
+            err.print(
+                f"ended by {problem.signal.name}: nothing unfinished was kept{UNDER_ITS_NAME}"
+            )
+            sys.exit(128 + problem.signal)
         except KeyboardInterrupt:
-            err.print("interrupted: nothing unfinished was kept under its final name")
+            err.print(f"interrupted: nothing unfinished was kept{UNDER_ITS_NAME}")
             sys.exit(INTERRUPTED)
+        except EOFError as problem:  # of which click would say "Aborted!" and nothing else
+            raise RuntimeError("something ended that was to be read from") from problem
 
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = _Program(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings={"token_normalize_func": _underscores})(guarded)
     return app
+
+
+class _Program(typer.Typer):
+    """An application that has a process of its own when it is called (tests invoke it in theirs).
+
+    No process it starts imports from the current folder, which may be a stranger's.
+    """
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        _leave_current_folder()
+        _end_as_ctrl_c_does()
+        return super().__call__(*args, **options)
+
+
+def _leave_current_folder() -> None:
+    """Also where an empty entry of PYTHONPATH stands for it: children take over sys.path."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+    if "" in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        here = str(Path.cwd())
+        sys.path[:] = [path for path in sys.path if path != here or here == str(ROOT)]
+
+
+class Terminated(KeyboardInterrupt):
+    """Another program asked the command to end; what it had half done is removed as on Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
+
+
+def _end_as_ctrl_c_does() -> None:
+    """Let the signals that end a job raise `Terminated`, once: a second one ends it at once."""
+
+    def terminate(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        _stop_printing_to_nobody()
+        raise Terminated(number)
+
+    for number in ENDED_BY:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, terminate)
+
+
+def _stop_printing_to_nobody() -> None:
+    """A terminal that is gone takes no line more: to print one would end the cleaning up."""
+    for descriptor in (1, 2):
+        there = select.poll()
+        there.register(descriptor, 0)
+        if there.poll(0):  # hung up, or without a reader
+            with Path(os.devnull).open("wb") as nobody:
+                os.dup2(nobody.fileno(), descriptor)
+
+
+def _check_words(words: list[str]) -> None:
+    """Raise `UserError` for a command line that no record could hold: bytes that are not UTF-8."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as problem:
+            raise UserError(f"{word!a} on the command line is not UTF-8") from problem
 
 
 def _underscores(token: str) -> str:

@@ -6,8 +6,11 @@ temporary name, flushed and renamed, so one that exists is whole, and none is ev
 """
 
 import contextlib
+import json
 import os
+import re
 import sys
+import tempfile
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +23,8 @@ from core import names, strict_json
 from core.errors import UserError
 
 SCHEMA_VERSION = 2
+SURROGATES = re.compile("[\ud800-\udfff]")  # half characters, which UTF-8 cannot hold
+TRIED_BYTES = 64 << 10  # what a large record takes
 NAMES = "*-????????T??????Z-??????.json"
 MAX_BYTES = 256 << 20  # of a record; those with a thousand generated texts have a few megabytes
 
@@ -134,11 +139,11 @@ def save(record: Record, results: Path) -> Path:
     home = folder(record.subject, results)
     stamp = f"{now():%Y%m%dT%H%M%SZ}"
     final = home / f"{record.measure}-{stamp}-{uuid.uuid4().hex[:6]}.json"
-    temporary = final.with_suffix(".tmp")
+    temporary = final.with_suffix(f".{os.getpid()}.tmp")
     try:
         home.mkdir(parents=True, exist_ok=True)
         with temporary.open("x", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=1) + "\n")
+            file.write(_text(record) + "\n")
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(final)
@@ -147,6 +152,38 @@ def save(record: Record, results: Path) -> Path:
             temporary.unlink()
         raise UserError(f"cannot save a record in {home}: {problem.strerror}") from problem
     return final
+
+
+def _text(record: Record) -> str:
+    """A record as JSON; what UTF-8 cannot hold (a library's message may have it) is escaped."""
+    try:
+        return record.model_dump_json(indent=1)
+    except ValueError:
+        text = json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False)
+        return SURROGATES.sub(lambda found: "\\" + ascii(found[0])[1:-1], text)
+
+
+def try_writing(results: Path) -> None:
+    """Write as `save` will, and remove what writers that were killed left.
+
+    Raises `UserError` where records could not be saved: before hours of work rather than after.
+    """
+    made = [path for path in (results, *results.parents) if not os.path.lexists(path)]
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=results, prefix=".tried-") as file:
+            file.write(b" " * TRIED_BYTES)
+            file.flush()
+        for path in results.glob("*/*.tmp"):
+            writer = path.suffixes[-2].lstrip(".") if len(path.suffixes) > 1 else ""
+            if writer.isdigit() and not Path("/proc", writer).exists():
+                path.unlink(missing_ok=True)
+    except OSError as problem:
+        raise UserError(f"cannot save records in {results}: {problem.strerror}") from problem
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):  # another may have put something there
+                path.rmdir()
 
 
 def load(path: Path) -> Record:

@@ -86,6 +86,9 @@ class Storage:
         return self.group if isinstance(self.group, int) else 1
 
 
+CPU_FLAGS = {"AVX-512": "avx512f", "AMX": "amx_tile"}  # as /proc/cpuinfo names them
+
+
 @dataclass(frozen=True, kw_only=True)
 class Serveable:
     """Whether a machine can serve a scheme: natively, only with a fallback, or not at all."""
@@ -101,7 +104,8 @@ class Serving:
     `native` is the lowest NVIDIA compute capability that computes in the scheme's own format (None:
     none does), `below` the lowest higher one that no longer does, `only` the single one that does.
     `fallback` is the lowest on which vLLM runs it in another way, described by `fallback_how`.
-    `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs.
+    `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs
+    (vLLM 0.32's library for processors without AVX-512 has no `cpu_gemm_wna16`).
     From 10.0 on MXFP4 and MXFP8 need FlashInfer beside vLLM, and it nvcc; without, vLLM takes
     Marlin, which the engine's `check_served` sees.
     Source: vLLM's own choice (`CompressedTensorsConfig._get_scheme_from_parts`, the schemes'
@@ -114,7 +118,7 @@ class Serving:
     fallback: Capability | None = None
     fallback_how: str = "weight-only (Marlin)"
     only: Capability | None = None
-    cpu: Literal["yes", "no", "amx"] = "no"
+    cpu: Literal["yes", "no", "AVX-512", "AMX"] = "no"
 
     def on_gpu(self, capability: Capability) -> Serveable:
         """The verdict for an NVIDIA GPU of this compute capability."""
@@ -149,8 +153,9 @@ class Serving:
         """The verdict for vLLM's CPU backend on a processor with these feature flags."""
         if self.cpu == "no":
             return Serveable(kind="none", reason="vLLM's CPU backend has no kernel for this format")
-        if self.cpu == "amx" and "amx_tile" not in flags:
-            return Serveable(kind="none", reason="vLLM's CPU kernel for this format needs AMX")
+        if self.cpu != "yes" and CPU_FLAGS[self.cpu] not in flags:
+            why = f"vLLM's CPU kernel for this format needs {self.cpu}"
+            return Serveable(kind="none", reason=why)
         return Serveable(kind="native", reason="vLLM's CPU backend has a kernel")
 
 

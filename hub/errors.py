@@ -30,6 +30,23 @@ def user_errors(repo_id: str) -> Iterator[None]:
         raise UserError(sentence) from problem
 
 
+@contextmanager
+def malformed() -> Iterator[None]:
+    """Turn what goes wrong while a hub's answer is read into a `UserError`: it was no hub's."""
+    from huggingface_hub import constants
+
+    try:
+        yield
+    except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as problem:
+        if _unreachable(problem) or explain(problem, ""):
+            raise
+        first_line = (str(problem).splitlines() or ["no message"])[0][:200]
+        raise UserError(
+            f"{constants.ENDPOINT} does not answer as a model hub does "
+            f"({type(problem).__name__}: {first_line}): check HF_ENDPOINT and proxies."
+        ) from problem
+
+
 def explain(problem: BaseException, repo_id: str) -> str | None:
     """The sentence for `problem`, or None when it is not about the hub, the network or the disk.
 
@@ -100,6 +117,10 @@ def _unreachable(problem: BaseException) -> str | None:
         )
     if isinstance(problem, httpx.TransportError | ConnectionError | TimeoutError):
         return f"Cannot reach {hub} ({problem}): check the network, or {CARRY}."
+    if isinstance(problem, httpx.TooManyRedirects):
+        return f"{hub} only sends us on from one address to the next: check HF_ENDPOINT."
+    if isinstance(problem, httpx.DecodingError):
+        return f"{hub} does not answer as a model hub does ({problem}): check HF_ENDPOINT."
     not_a_hub = (errors.FileMetadataError, errors.LocalEntryNotFoundError, httpx.InvalidURL)
     if isinstance(problem, (*not_a_hub, json.JSONDecodeError)):
         return f"{hub} does not answer as a model hub does: check HF_ENDPOINT and proxies."

@@ -20,6 +20,8 @@ from typing import Any
 from checkpoints.models import DOWNLOAD
 from core.cli import say
 from core.errors import UserError
+from core.strict_json import read_json
+from guarding import locks
 from hub.errors import user_errors
 from hub.listing import Listing, RemoteFile
 from hub.transfer import transfer
@@ -70,7 +72,7 @@ def check_space(plan: Iterable[tuple[Listing, Path]]) -> None:
 def is_whole(folder: Path, listing: Listing) -> bool:
     """Whether `folder` already holds this very commit with every file at its published size."""
     record = _read(folder / DOWNLOAD)
-    if record is None or record["commit"] != listing.commit:
+    if record is None or record.get("commit") != listing.commit:
         return False
     return all(_has_size(folder / file.path, file.size) for file in listing.files)
 
@@ -84,8 +86,7 @@ def fetch(listing: Listing, folder: Path) -> None:
     """
     folder = folder.resolve()
     partial = _partial(folder)
-    with user_errors(listing.repo_id):
-        partial.mkdir(parents=True, exist_ok=True)
+    with user_errors(listing.repo_id), locks.held(partial):
         (partial / UNFINISHED).write_text(json.dumps({"repo_id": listing.repo_id}))
         (partial / DOWNLOAD).unlink(missing_ok=True)  # of a run killed before the last step
         for leftover in (partial / ".cache").rglob("*.incomplete"):
@@ -109,10 +110,15 @@ def _is_empty(place: Path) -> bool:
 def _read(path: Path) -> dict[str, Any] | None:
     """The record in a file; None when there is no file or it holds something else."""
     try:
-        record = json.loads(path.read_text())
-    except (OSError, ValueError):
+        record = read_json(path)
+    except UserError:
         return None
-    return record if isinstance(record, dict) and "repo_id" in record else None
+    files = record.get("files", [])
+    listed = isinstance(files, list) and all(
+        isinstance(file, dict) and isinstance(file.get("path"), str) and "sha256" in file
+        for file in files
+    )
+    return record if listed and isinstance(record.get("repo_id"), str) else None
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -131,8 +137,8 @@ def _missing_bytes(listing: Listing, folder: Path) -> int:
 
 def _unchanged(listing: Listing, folder: Path) -> list[RemoteFile]:
     """Large files of `listing` that an earlier download in `folder` holds already."""
-    record = _read(folder / DOWNLOAD) or {"files": []}
-    checksums = {file["path"]: file["sha256"] for file in record["files"]}
+    record = _read(folder / DOWNLOAD) or {}
+    checksums = {file["path"]: file["sha256"] for file in record.get("files", [])}
     return [
         file
         for file in listing.files

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from checkpoints.loading import BESIDE_WEIGHTS, CODE
 from core.errors import UserError
 
 DEFAULT_MODEL = "meta-llama/Meta-Llama-3-8B-Instruct"
@@ -16,21 +17,10 @@ MODEL_FILES = (
     "*.safetensors",
     "*.safetensors.index.json",
     "config.json",
-    "generation_config.json",
-    "preprocessor_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "spiece.model",
-    "chat_template*",
-    "LICENSE*",
+    *BESIDE_WEIGHTS,
     "README.md",
-    "USE_POLICY.md",
 )
-# Loading these can run code of whoever published them.
-NEVER = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.h5", "*.msgpack", "*.py")
+NEVER = CODE
 
 
 @dataclass(frozen=True)

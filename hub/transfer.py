@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core.cli import INTERRUPTED, say
 from core.errors import UserError
+from hub.client import bounded_client
 from hub.defects import find_defects
 from hub.listing import Listing
 
@@ -51,7 +52,7 @@ def _download(listing: Listing, folder: Path, paths: Iterable[str], force: bool 
     patterns = [glob.escape(path) for path in paths]
     for attempts_left in (1, 0):
         try:
-            with _ctrl_c_at_once():
+            with _ctrl_c_at_once(), bounded_client(listing.largest):
                 snapshot_download(
                     listing.repo_id,
                     repo_type=listing.repo_type,

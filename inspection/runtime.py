@@ -37,10 +37,11 @@ def run(
     session.prepare(engine, [job.measure], log.parent)
     load = Session(path=path, engine=engine, options=options, jobs=[job], allow_fallback=True)
     result = session.run(load, log, timeout_s=TIMEOUT_S)
+    outcome = result.of(job)
     return Runtime(
         served=result.description,
-        answers=result.raw.get(job, {}).get("answers", []),
-        failed=result.failed.get(job) or result.reason,
+        answers=(outcome.raw or {}).get("answers", []),
+        failed=outcome.reason or result.reason,
     )
 
 

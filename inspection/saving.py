@@ -16,7 +16,7 @@ from core.records import Figure, Record
 from inspection.data import Inspection
 from inspection.numeric import LayerError
 from inspection.results import Settings
-from running.run import subject_of
+from running.outcomes import subject_of
 
 MEASURE = "analysis"
 

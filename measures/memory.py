@@ -21,7 +21,7 @@ def run(loaded: Loaded, workload: Workload) -> Raw:
     return {
         "checkpoint_bytes": loaded.checkpoint_bytes,
         "served": asdict(loaded.description),
-        "stages": loaded.memory,
+        "stages": dict(loaded.memory),
     }
 
 

@@ -99,7 +99,7 @@ def load_metric(path: Path) -> Score:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as problem:  # anything the user's file raises
+    except (Exception, SystemExit) as problem:  # anything the user's file raises
         raise UserError(f"--metric {path}: {type(problem).__name__}: {problem}") from problem
     score = getattr(module, "score", None)
     if not callable(score):
@@ -120,7 +120,7 @@ def check_metrics(metrics: tuple[Path, ...], prompts: bool) -> None:
             float(load_metric(path)("an answer", "a reference"))
         except (TypeError, ValueError) as problem:
             raise UserError(f"--metric {path}: score() gives no number ({problem})") from problem
-        except Exception as problem:  # anything the user's code raises
+        except (Exception, SystemExit) as problem:  # anything the user's code raises
             raise UserError(f"--metric {path}: {type(problem).__name__}: {problem}") from problem
 
 

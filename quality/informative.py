@@ -5,8 +5,8 @@ A model whose base has 0 % has nothing to lose; beside it any wreck passes.
 
 from dataclasses import dataclass
 
+from core.stats import wilson
 from core.words import significant
-from quality.significance import wilson
 
 CEILING = 0.99  # a base this good finds a task too easy for a small loss to show
 DIVERGENCE = "divergence"  # the measure that may contradict a pass, and its figures:

@@ -3,14 +3,11 @@
 Reports ask too, so p-values come from scipy.special (0.20 s to import beside numpy) and not from
 scipy.stats (0.64 s) or statsmodels (0.90 s). Tests hold them against scipy.stats.
 
-Sources: McNemar 1947; Holm 1979; Wilson 1927.
+Sources: McNemar 1947; Holm 1979.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
-
-from core.stats import CONFIDENCE
 
 EXACT_BELOW = 25  # discordant documents
 RESAMPLES = 4000
@@ -34,16 +31,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(order) - rank) * p_values[n]))
         corrected[n] = highest
     return corrected
-
-
-def wilson(mean: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval (1927) of a share, or of a mean of scores between 0 and 1."""
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + CONFIDENCE) / 2))
-    centre = (mean + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(mean * (1 - mean) / n + z**2 / (4 * n**2))
-    return centre - half, centre + half
 
 
 def sign_flips(difference: Any, seed: int) -> float:

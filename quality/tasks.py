@@ -140,13 +140,13 @@ def _build(manager: Any, name: str, settings: Tasks) -> list[Any]:
             _set_shots(task, settings)
     except UserError:
         raise
-    except Exception as problem:  # whatever a task's own YAML, code or data set raises
+    except (Exception, SystemExit) as problem:  # a task's own YAML, code or data may do anything
         raise UserError(_why(manager, name, problem, settings)) from problem
     top = [group for group in loaded["groups"].values() if group.name == name]
     return top or list(loaded["tasks"].values())
 
 
-def _why(manager: Any, name: str, problem: Exception, settings: Tasks) -> str:
+def _why(manager: Any, name: str, problem: BaseException, settings: Tasks) -> str:
     lines = str(problem).strip().splitlines()
     reason = f"{type(problem).__name__}: {lines[0] if lines else 'no message'}"
     if name not in manager.task_index:

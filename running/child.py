@@ -2,88 +2,36 @@
 
 Every checkpoint is loaded in a process of its own: a crash, an out-of-memory kill or a hang ends
 that process alone and becomes a failure with its reason. The processes are forked from a server
-that has imported the heavy libraries, so that they start in milliseconds. The server itself never
-computes, hence holds no threads and no CUDA context when it forks.
+that has imported the heavy libraries (`running/server.py`), so that they start in milliseconds.
 """
 
 import contextlib
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from multiprocessing import forkserver
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.errors import UserError
-from core.plugins import ROOT
-from running import preload
+from running import leftovers, server
 
 Emit = Callable[[Any], None]
 GRACE_S = 3.0
+F_SETSIG = 10  # fcntl(2); Python has no name for it before 3.13
+
+DIED = "died without a word"
 
 start_s = 0.0  # in a child: seconds from being asked for to running
-
-
-def start_server(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
-    """Start the fork server with these modules imported and this environment, once per process.
-
-    What the libraries print while they are imported goes to `log`.
-    """
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    changed = {
-        **environment,
-        preload.VARIABLE: ",".join(modules),
-        "PYTHONPATH": path,
-        # children end by os._exit, so the tracker finds their semaphores and says so
-        "PYTHONWARNINGS": "ignore:resource_tracker:UserWarning",
-    }
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["running.preload"])
-    with _environment(changed), _output_to(log):
-        forkserver.ensure_running()
-        first = context.Process(target=_nothing)  # waits until everything is imported
-        first.start()
-        first.join()
-
-
-def _nothing() -> None:
-    """The first child, which only shows that the server forks."""
-
-
-@contextlib.contextmanager
-def _environment(changed: dict[str, str]) -> Iterator[None]:
-    """Environment variables for the processes started in the block, not for this one after it."""
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _output_to(log: Path) -> Iterator[None]:
-    """Standard output and error of the processes started in the block go to a file."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    originals = [os.dup(1), os.dup(2)]
-    _redirect(log)
-    try:
-        yield
-    finally:
-        for number, descriptor in enumerate(originals, start=1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
+_command: Connection | None = None  # in a child: the way to the command
 
 
 def run(
@@ -93,57 +41,73 @@ def run(
     timeout_s: float,
     on_event: Emit,
 ) -> str | None:
-    """Run `task(emit, *arguments)` in a child; whatever it emits reaches `on_event` at once.
+    """Run `task(emit, *arguments)` in a child, which goes on once `on_event` took what it emitted.
 
-    Returns None when the task finished, else one sentence why it did not.
+    So what is done with a result is not done beside what the child times next. Returns None when
+    the task finished, else one sentence why it did not.
     All it prints goes to `log`. It is killed, with every process it started, after `timeout_s`
     seconds without an event, and when this process is interrupted.
     """
     context = multiprocessing.get_context("forkserver")
-    receiver, sender = context.Pipe(duplex=False)
-    spawned = time.monotonic()
-    child = context.Process(target=_enter, args=(sender, log, task, arguments, spawned))
-    child.start()
-    sender.close()
+    ours, theirs = context.Pipe()
+    before, spawned = server.size(log), time.monotonic()
+    ignored = [n for n in server.ENDING if signal.getsignal(n) is signal.SIG_IGN]
+    child = context.Process(target=_enter, args=(theirs, log, task, arguments, spawned, ignored))
     try:
-        reason = _listen(child, receiver, timeout_s, on_event)
+        child.start()
+    except (EOFError, OSError):
+        return server.ended()
+    theirs.close()
+    try:
+        reason = _listen(child, ours, timeout_s, on_event)
     except BaseException:
         _interrupt(child)
         raise
     finally:
         _end(child)
-    return reason
+    return _died(child, log, before) if reason == DIED else reason
 
 
 def _listen(
-    child: BaseProcess, receiver: Connection, timeout_s: float, on_event: Emit
+    child: BaseProcess, connection: Connection, timeout_s: float, on_event: Emit
 ) -> str | None:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        if receiver.poll(max(0.0, deadline - time.monotonic())):
-            try:
-                kind, payload = receiver.recv()
-            except EOFError:
-                return _died(child)
-            if kind == "done":
-                return None
-            if kind == "failed":
-                return str(payload)
-            on_event(payload)
-            deadline = time.monotonic() + timeout_s
+    """Take in what the child sends until it finished; returns why it did not, or `DIED`."""
+    allowed_s, doing = timeout_s, ""
+    deadline = time.monotonic() + allowed_s
+    while connection.poll(max(0.0, deadline - time.monotonic())):
+        try:
+            kind, payload = connection.recv()
+        except (EOFError, OSError):
+            return DIED
+        if kind == "done":
+            return None
+        if kind == "failed":
+            return str(payload)
+        if kind == "limit":
+            allowed_s, doing = payload or (timeout_s, "")
         else:
-            return f"no progress for {timeout_s:.0f} s: killed"
+            on_event(payload)
+        with contextlib.suppress(OSError):  # it may have died meanwhile
+            connection.send(None)
+        deadline = time.monotonic() + allowed_s
+    if doing:
+        return f"{doing} took more than {allowed_s:.0f} s: killed"
+    return f"no progress for {timeout_s:.0f} s: killed"
 
 
-def _died(child: BaseProcess) -> str:
-    child.join(10)
+def _died(child: BaseProcess, log: Path, before: int) -> str:
+    """Why a child ended that gave no reason: its exit code or signal, and what it said last.
+
+    What was in its log `before` is another's.
+    """
     code = child.exitcode
     reason = f"the process ended with exit code {code}"
     if code is not None and code < 0:
         reason = f"the process was killed by {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
-            reason += " (most likely the system ran out of memory)"
-    return reason
+            return f"{reason} (most likely the system ran out of memory)"
+    said = server.last_line(log, before) if log.exists() else server.last_line(server.log_file)
+    return f"{reason}, its last line: {said}" if said else reason
 
 
 def _end(child: BaseProcess) -> None:
@@ -159,6 +123,7 @@ def _end(child: BaseProcess) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.join()
+    leftovers.sweep(server.started)
 
 
 def _interrupt(child: BaseProcess) -> None:
@@ -168,47 +133,91 @@ def _interrupt(child: BaseProcess) -> None:
         os.kill(child.pid, signal.SIGINT)
 
 
+def limit(doing: str = "", seconds: float = 0.0) -> None:
+    """In a child: it is killed when this takes longer; without words what was allowed before is.
+
+    For what may hang where not even Python's own signal handlers run.
+    """
+    if _command is not None:
+        _tell(_command, "limit", (seconds, doing) if doing else None)
+
+
+def _tell(command: Connection, kind: str, payload: Any) -> None:
+    """Send something to the command and wait until it took it in."""
+    command.send((kind, payload))
+    command.recv()
+
+
 def _enter(
-    sender: Connection,
+    command: Connection,
     log: Path,
     task: Callable[..., None],
     arguments: tuple[Any, ...],
     spawned: float,
+    ignored: list[signal.Signals],
 ) -> None:
     """First thing in the child: a process group and a log of its own, then the task."""
-    global start_s
-    start_s = time.monotonic() - spawned
-    os.setpgid(0, 0)
-    _redirect(log)
+    global start_s, _command
+    start_s, _command = time.monotonic() - spawned, command
 
     def emit(event: Any) -> None:
-        sender.send(("event", event))
+        _tell(command, "event", event)
 
     try:
+        os.setpgid(0, 0)
+        _end_with_parent()
+        for number in server.ENDING:  # which the server ignores
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+        server.redirect(log)
         task(emit, *arguments)
-        sender.send(("done", None))
+        command.send(("done", None))
     except BaseException as problem:
         traceback.print_exc()
-        sender.send(("failed", sentence(problem)))
+        command.send(("failed", sentence(problem)))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        sender.close()
+        command.close()
         os._exit(0)  # an engine's own exit handlers can hang; everything worth keeping was sent
 
 
-def _redirect(log: Path) -> None:
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise UserError(f"cannot write logs to {log.parent}: {problem.strerror}") from problem
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+def _end_with_parent() -> None:
+    """Have the kernel kill this process group when the command ends, whatever it is doing then.
+
+    The command alone holds the other end of this pipe; when it closes, the kernel sends the signal
+    that fcntl(2) names to the whole group. A thread could not: code in C may never let it run.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    import fcntl
+
+    pipe = parent.sentinel
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(pipe, F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([pipe], [], [], 0)[0]:  # it has ended already
+        os.killpg(0, signal.SIGKILL)
 
 
 def sentence(problem: BaseException) -> str:
-    """An exception in one line: its type and the first line of what it says."""
-    lines = str(problem).strip().splitlines() or ["no message"]
-    return lines[0] if isinstance(problem, UserError) else f"{type(problem).__name__}: {lines[0]}"
+    """An exception in one line: its type and the first line of what it says.
+
+    pydantic's first line only counts errors; what is wrong follows by name.
+    """
+    name = type(problem).__name__
+    if isinstance(problem, ValidationError):
+        first = problem.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in (problem.title, *first["loc"]))
+        return server.cut(f"{name}: {place}: {_first_line(first['msg'])}")
+    said = _first_line(str(problem)) or "no message"
+    return server.cut(said if isinstance(problem, UserError) else f"{name}: {said}")
+
+
+def _first_line(text: str) -> str:
+    """The first line that says something; one that ends with a colon announces the next."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = lines[:1]
+    while said and said[-1].endswith(":") and len(said) < len(lines):
+        said.append(lines[len(said)])
+    return " ".join(said)

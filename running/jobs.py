@@ -1,7 +1,8 @@
 """What is measured on a checkpoint, by the measures' own options made into jobs, and how often."""
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -64,11 +65,25 @@ def plan(chosen: dict[str, Any], base: ServedBase) -> list[Job]:
     """
     measures = {name: plugins.load("measures", name) for name in chosen}
     order = sorted(measures, key=lambda name: _turn(measures[name]))
-    return [
+    planned = [
         Job(name, settings)
         for name in order
         for settings in measures[name].plan(chosen[name], base)
     ]
+    for job in planned:
+        _refuse_half_characters(job)
+    return planned
+
+
+def _refuse_half_characters(job: Job) -> None:
+    """Raise `UserError` for prompts and the like that no tokenizer reads and no record holds."""
+    try:
+        json.dumps(asdict(job.settings), ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as problem:
+        raise UserError(
+            f"{job.measure} is to use text with half a character "
+            f"({problem.object[problem.start]!a}): mend the file it is from"
+        ) from problem
 
 
 def _turn(measure: Measure) -> tuple[bool, int, int]:

@@ -2,14 +2,29 @@
 
 Children inherit what is imported here, so the seconds are paid once; `SECONDS` says how many, so
 that a load time can be separated from the imports it did not have to repeat.
+
+The server outlives a command that is killed, so it removes what that one could not: the folder of
+its socket, and what dead processes left in shared memory. While it imports it would not notice that
+the command is gone, so that it has the kernel tell it.
 """
 
+import atexit
+import contextlib
+import ctypes
 import importlib
 import os
+import shutil
+import signal
 import sys
 import time
+from collections.abc import Iterator
+
+from running import leftovers
 
 VARIABLE = "PRELOAD_MODULES"
+TEMPORARY = "FORK_SERVER_FOLDER"
+COMMAND = "FORK_SERVER_COMMAND"  # number of the process that the server is for
+PR_SET_PDEATHSIG = 1  # prctl(2): a signal to this process when the one that started it ends
 
 
 def _import_all() -> float:
@@ -19,7 +34,41 @@ def _import_all() -> float:
     return time.perf_counter() - started
 
 
-SECONDS = _import_all()
+def _clean_up(server: int, started: float) -> None:
+    """Only in the server itself: its children are forked with this handler."""
+    if os.getpid() == server:
+        leftovers.sweep(started)
+        if TEMPORARY in os.environ and command != str(os.getppid()):  # which else removes it
+            shutil.rmtree(os.environ[TEMPORARY], ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _ending_with_the_command() -> Iterator[None]:
+    """End this process when the command ends while the block runs (on Linux)."""
+
+    def end(*_: object) -> None:
+        if command != str(os.getppid()):
+            _clean_up(os.getpid(), STARTED)
+            os._exit(1)
+
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    end()  # it may have ended already
+    yield
+    prctl(PR_SET_PDEATHSIG, 0)
+    signal.signal(signal.SIGTERM, before)
+
+
+STARTED = time.time()
+# only the server finds the number: its children do not, and the command has none
+command = os.environ.pop(COMMAND, None)
+atexit.register(_clean_up, os.getpid(), STARTED)
+with _ending_with_the_command() if command else contextlib.nullcontext():
+    SECONDS = _import_all()
 
 
 def cuda_initialized() -> bool:

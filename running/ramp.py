@@ -40,11 +40,12 @@ def _sizes(
     job = Job("saturation", workload)
     result = run.load(identity, [job], lambda step: progress(f"batch sizes: {step}"))
     name = f"{identity.model}-{identity.scheme}"
-    if job not in result.raw:
-        why = result.failed.get(job) or result.reason
-        cli.say(f"{name}: batch size {Workload.batch_size}, no ramp: {why}", "yellow")
+    outcome = result.of(job)
+    if outcome.raw is None:
+        why = f"batch size {Workload.batch_size}, no ramp: {outcome.reason}"
+        cli.say(f"{name}: {why}", "yellow")
         return [Workload.batch_size]
-    points = result.raw[job]["points"]
+    points = outcome.raw["points"]
     sizes = saturation.batch_sizes(saturation.saturation(points))
     told = join([f"{rate:,.0f} for {size}" for size, rate in points], "and")
     cli.say(f"{name}: batch sizes {join(list(map(str, sizes)), 'and')} by tokens/s of {told}")

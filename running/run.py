@@ -4,23 +4,23 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from checkpoints import checkpoint, models
 from comparing.context import context
-from comparing.figures import figures_of
-from core import plugins, records
+from core import cli, plugins, records
 from core.engine import Options
+from core.errors import UserError
 from core.machine import probe
 from core.measure import Job, ServedBase
-from core.records import Figure, Record, Subject
+from core.records import Record, Subject
 from quality.documents import covers
-from running import session
-from running.session import Session
+from running import outcomes, server, session
+from running.outcomes import completed, subject_of
+from running.session import Outcome, Session
 
 LOGS = Path("build/logs")
 Progress = Callable[[str], None]
-Status = Literal["ok", "failed", "unsupported"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +60,19 @@ class Run:
             options=self.options,
         )
 
+    def try_writing(self) -> None:
+        """Raise `UserError` where records could not be saved; once, before any work.
+
+        Later it would end a run whose records can be kept aside.
+        """
+        for folder in dict.fromkeys((self.results, self.eval_results)):
+            records.try_writing(folder)
+
     def prepare(self, jobs: list[Job], libraries: tuple[str, ...] = ()) -> None:
-        """Import what the jobs (and `libraries`) need, once for all checkpoints."""
+        """Import what the jobs (and `libraries`) need, once for all checkpoints.
+
+        Raises `UserError` where nothing can be started.
+        """
         measures = list(dict.fromkeys(job.measure for job in jobs))
         session.prepare(self.engine, measures, LOGS, libraries)
 
@@ -79,14 +90,45 @@ class Run:
             refused = [completed(blank, job, status="unsupported", reason=refusal) for job in jobs]
             return [self._save(record) for record in refused]
         output = records.folder(subject, self.eval_results)
-        result = self.load(identity, jobs, progress, output)
-        blank = blank.model_copy(update={"served": result.description})
-        return [self._save(_recorded(blank, job, result)) for job in jobs]
+        saved: dict[Job, Record] = {}
+
+        def ended(job: Job, outcome: Outcome, served: dict[str, Any] | None) -> None:
+            record = blank.model_copy(update={"served": served})
+            saved[job] = self._save(outcomes.recorded(record, job, outcome))
+
+        result = self.load(identity, jobs, progress, output, subject.fingerprint, ended)
+        for job in jobs:
+            if job not in saved:
+                ended(job, result.of(job), result.description)
+        self._tell_exchanged(identity, subject)
+        return [saved[job] for job in jobs]
+
+    def _tell_exchanged(self, identity: models.Identity, subject: Subject) -> None:
+        """Say so when a checkpoint is not any more what was measured; its records stay right."""
+        try:
+            now = checkpoint.read(identity.path).fingerprint
+        except UserError:
+            now = ""
+        if now != subject.fingerprint:
+            cli.say(
+                f"{identity.path.name} was exchanged while it was measured: the records are of the "
+                f"weights that were loaded (fingerprint {subject.fingerprint})",
+                "yellow",
+            )
 
     def load(
-        self, identity: models.Identity, jobs: list[Job], progress: Progress, output: Path = Path()
+        self,
+        identity: models.Identity,
+        jobs: list[Job],
+        progress: Progress,
+        output: Path = Path(),
+        fingerprint: str | None = None,
+        ended: session.Ended = lambda job, outcome, served: None,
     ) -> session.Result:
-        """Run jobs on a fresh load, without records; see `Session` for `output`."""
+        """Run jobs on a fresh load, without records.
+
+        See `Session` for `output` and `fingerprint`, and `session.run` for `ended`.
+        """
         self.prepare(jobs)
         log = LOGS / f"{identity.model}-{identity.scheme}-{self.id}.log"
         load = Session(
@@ -96,10 +138,11 @@ class Run:
             jobs=jobs,
             output=output,
             allow_fallback=self.allow_fallback,
+            fingerprint=fingerprint,
         )
-        result = session.run(load, log, progress)
+        result = session.run(load, log, progress, ended=ended)
         if result.reason:
-            result.reason = f"{result.reason} (log: {log})"
+            result.reason = f"{result.reason} (log: {log if log.exists() else server.log_file})"
         return result
 
     def give_up(
@@ -170,66 +213,8 @@ class Run:
         )
 
     def _save(self, record: Record) -> Record:
-        records.save(record, self.folder(record.kind))
+        outcomes.keep(record, self.folder(record.kind))
         return record
-
-
-def _recorded(blank: Record, job: Job, result: session.Result) -> Record:
-    """A job's record of what its session found.
-
-    What else the machine did is said of speed only: quality does not depend on it.
-    """
-    if job in result.raw:
-        record = completed(blank, job, raw=result.raw[job])
-    else:
-        reason = result.failed.get(job) or result.reason or "was not reached"
-        record = completed(blank, job, status="failed", reason=reason)
-    timed = record.kind == "performance"
-    return record.model_copy(update={"contention": result.contention.get(job) if timed else None})
-
-
-def completed(
-    blank: Record,
-    job: Job,
-    status: Status = "ok",
-    reason: str | None = None,
-    raw: dict[str, Any] | None = None,
-) -> Record:
-    """A job's record, its figures made of the raw values; it fails where none can be made."""
-    measure = plugins.load("measures", job.measure)
-    figures: dict[str, Figure] = {}
-    try:
-        if raw is not None:
-            figures = figures_of(job.measure, raw)
-    except (ArithmeticError, ValueError) as problem:  # the raw values are kept all the same
-        status, reason = "failed", f"no figures could be made: {problem}"
-    return blank.model_copy(
-        update={
-            "kind": measure.kind,
-            "measure": job.measure,
-            "status": status,
-            "reason": reason,
-            "settings": asdict(job.settings),
-            "figures": figures,
-            "raw": raw,
-            "ended": records.now().isoformat(),
-        }
-    )
-
-
-def subject_of(identity: models.Identity) -> Subject:
-    """What a record says about a checkpoint. Raises `UserError` for an unreadable folder."""
-    files = checkpoint.read(identity.path)
-    return Subject(
-        model=identity.model,
-        scheme=identity.scheme,
-        path=models.folder_name(identity.path),
-        fingerprint=files.fingerprint,
-        bytes=files.nbytes,
-        format=files.format,
-        revision=models.hub(identity.path).get("commit"),
-        manifest=identity.manifest,
-    )
 
 
 def _plain(data: dict[str, Any]) -> Any:

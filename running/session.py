@@ -9,7 +9,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ from core import plugins
 from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Loaded
-from running import child, contention, page_cache, preload
+from guarding import templates
+from running import child, contention, page_cache, preload, server
 from running.memory import Watch
 
+ENDED = "ended:"  # begins the line of a log that says which measure ended, and when (Unix time)
 TIMEOUT_S = 3600.0  # without a sign of life
+RENDER_S = 60.0  # for one chat: a template is a program, and another chat may lead it elsewhere
 # The fork server must not touch CUDA, which importing llmcompressor and Triton would do without the
 # second; with the first a GPU has the same number here, in NVML and in the engine.
 FORKED = {
@@ -31,12 +34,17 @@ FORKED = {
 }
 
 
+# torch makes this folder when it is imported, in the folder for temporary files unless told
+INDUCTOR, CACHE = "TORCHINDUCTOR_CACHE_DIR", Path("build/torchinductor")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """One load: which checkpoint on which engine, and the jobs to run on it, in order.
 
     What measures leave beside their records goes to the folder `output`. Kernels that compute in
-    another format than the scheme's are a failure unless `allow_fallback`.
+    another format than the scheme's are a failure unless `allow_fallback`. Where `fingerprint` is
+    set, the files that were loaded must have it.
     """
 
     path: Path
@@ -45,29 +53,49 @@ class Session:
     jobs: list[Job]
     output: Path = Path()
     allow_fallback: bool = False
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one job: its raw values, or why there are none.
+
+    `contention` is what else the machine did meanwhile; in the first job's the load is included.
+    """
+
+    raw: dict[str, Any] | None = None
+    reason: str | None = None
+    contention: dict[str, float] | None = None
 
 
 @dataclass(kw_only=True)
 class Result:
-    """What a session found: raw values per finished job, and why it ended early if it did.
-
-    `contention` is what else the machine did during each job; the first has the load in it.
-    """
+    """What a session found: an outcome for every job it reached, and why it ended early if so."""
 
     description: dict[str, Any] | None = None
-    raw: dict[Job, dict[str, Any]] = field(default_factory=dict)
-    failed: dict[Job, str] = field(default_factory=dict)
-    contention: dict[Job, dict[str, float]] = field(default_factory=dict)
+    outcomes: dict[Job, Outcome] = field(default_factory=dict)
     reason: str | None = None
+
+    def of(self, job: Job) -> Outcome:
+        """What came of a job; of one that was not reached, why."""
+        missed = Outcome(reason=self.reason or "was not reached")
+        return self.outcomes.get(job, missed)
+
+
+Ended = Callable[[Job, Outcome, dict[str, Any] | None], None]  # with what is served
 
 
 def prepare(engine: str, measures: list[str], logs: Path, libraries: tuple[str, ...] = ()) -> None:
     """Start the fork server for an engine, measures and other `libraries`, once per process."""
     chosen = plugins.load("engines", engine)
     modules = [m for name in measures for m in plugins.load("measures", name).modules]
-    child.start_server(
+    server.start(
         tuple(dict.fromkeys((*chosen.modules, *modules, *libraries))),
-        {**FORKED, **chosen.environment()},
+        {
+            **FORKED,
+            INDUCTOR: os.environ.get(INDUCTOR, str(CACHE.resolve())),
+            **chosen.environment(),
+        },
         logs / "fork_server.log",
     )
 
@@ -77,9 +105,12 @@ def run(
     log: Path,
     progress: Callable[[str], None] = lambda step: None,
     timeout_s: float = TIMEOUT_S,
+    ended: Ended = lambda job, outcome, served: None,
 ) -> Result:
     """Load a checkpoint and run its jobs in a clean child, which is killed after `timeout_s`
     seconds without a sign of life. Failures are in the result, never raised.
+
+    `ended` is called as soon as a job has ended; the next one waits for it.
     """
     result = Result()
 
@@ -89,24 +120,24 @@ def run(
             progress(payload)
         elif kind == "loaded":
             result.description = payload
-        elif kind == "raw":
-            result.raw[session.jobs[payload[0]]] = payload[1]
-        elif kind == "job_failed":
-            result.failed[session.jobs[payload[0]]] = payload[1]
-        elif kind == "contention":
-            result.contention[session.jobs[payload[0]]] = payload[1]
+        elif kind == "ended":
+            job, outcome = session.jobs[payload[0]], payload[1]
+            result.outcomes[job] = outcome
+            ended(job, outcome, result.description)
 
     result.reason = child.run(serve, (session,), log, timeout_s, on_event)
     return result
 
 
 def serve(emit: child.Emit, session: Session) -> None:
-    """The child's side. Emits ("step"|"loaded"|"raw"|"job_failed"|"contention", payload)."""
+    """The child's side. Emits ("step" | "loaded" | "tick" | "ended", payload)."""
     if preload.cuda_initialized():
         raise RuntimeError("a CUDA context was made before this process was forked")
     files = checkpoint.read(session.path)
     cached = page_cache.resident_share(files.files)
     engine_class = plugins.load("engines", session.engine)
+    if not engine_class.simulated:
+        templates.check(session.path)
     gpus = probe().gpus[: session.options.tensor_parallel_size]
     command = multiprocessing.parent_process()
     others = contention.Watch(command.pid if command and command.pid else os.getpid(), gpus)
@@ -117,6 +148,7 @@ def serve(emit: child.Emit, session: Session) -> None:
         with engine_class(session.path, session.options) as engine:
             engine_s = time.monotonic() - started
             memory["loaded"] = watch.mark()
+            _check_same(session)
             description = engine.describe()
             emit(("loaded", asdict(description)))
             check_method(files, description, engine_class)
@@ -132,24 +164,52 @@ def serve(emit: child.Emit, session: Session) -> None:
             def tick() -> None:
                 emit(("tick", None))
 
+            _bound_rendering(engine)
             loaded = Loaded(engine, description, timing, files.nbytes, tick, memory, session.output)
             for number, job in enumerate(session.jobs):
                 emit(("step", job.measure))
-                _run_job(emit, number, job, loaded)
+                outcome = _run_job(job, loaded)
                 memory[f"{number}:{job.measure}"] = watch.mark()
                 if not engine_class.simulated:  # nothing spoils a made-up clock
-                    emit(("contention", (number, others.mark())))
+                    outcome = replace(outcome, contention=others.mark())
+                emit(("ended", (number, outcome)))
+                print(f"{ENDED} {job.measure} {time.time():.3f}", flush=True)  # in the log
 
 
-def _run_job(emit: child.Emit, number: int, job: Job, loaded: Loaded) -> None:
-    """Run one measure; its failure is reported and the next one still runs."""
+def _run_job(job: Job, loaded: Loaded) -> Outcome:
+    """Run one measure; its failure is an outcome and the next one still runs.
+
+    So is a `sys.exit` in a user's metric or task.
+    """
     try:
-        raw = plugins.load("measures", job.measure).run(loaded, job.settings)
-    except Exception as problem:
+        return Outcome(raw=plugins.load("measures", job.measure).run(loaded, job.settings))
+    except (Exception, SystemExit) as problem:
         traceback.print_exc()  # into the session's log
-        emit(("job_failed", (number, child.sentence(problem))))
-    else:
-        emit(("raw", (number, raw)))
+        return Outcome(reason=child.sentence(problem))
+
+
+def _bound_rendering(engine: Engine) -> None:
+    """Have this process killed when the template takes longer than `RENDER_S` over one chat.
+
+    For every measure: none need think of it.
+    """
+    render = engine.render_chat
+
+    def bounded(messages: list[dict[str, str]], answer: bool = True) -> str | None:
+        child.limit("the chat template", RENDER_S)
+        try:
+            return render(messages, answer)
+        finally:
+            child.limit()
+
+    engine.render_chat = bounded  # type: ignore[method-assign]
+
+
+def _check_same(session: Session) -> None:
+    """Raise `WrongCheckpoint` when other files were loaded than the records will name."""
+    loaded = checkpoint.read(session.path).fingerprint
+    if session.fingerprint and loaded != session.fingerprint:
+        raise WrongCheckpoint("the checkpoint was exchanged while it was being loaded")
 
 
 def check_method(files: checkpoint.Checkpoint, served: Description, engine: type[Engine]) -> None:

@@ -13,5 +13,5 @@ FP8_SERVING = Serving(native=(8, 9), fallback=(7, 5), cpu="yes")
 FP8_STATIC_SERVING = Serving(native=(8, 9), fallback=(7, 5), cpu="no")
 # vLLM has no INT8 matrix kernel from Blackwell (10.0) on.
 INT8_SERVING = Serving(native=(7, 5), below=(10, 0), cpu="yes")
-INT4_SERVING = Serving(native=(7, 5), cpu="yes")
+INT4_SERVING = Serving(native=(7, 5), cpu="AVX-512")
 INT8_WEIGHT_ONLY_SERVING = Serving(native=(7, 5), cpu="no")

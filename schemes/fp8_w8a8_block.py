@@ -14,6 +14,6 @@ SCHEME = Scheme(
     calibration=False,
     storage=Storage(format="float-quantized", weight_bits=8, group=(128, 128)),
     # On 8.9 vLLM 0.32 puts Marlin before its Triton kernel; 0.26 computes in FP8 there.
-    serving=Serving(native=(9, 0), fallback=(7, 5), cpu="amx"),
+    serving=Serving(native=(9, 0), fallback=(7, 5), cpu="AMX"),
     recipe=partial(_llmcompressor.rtn, "FP8_BLOCK"),
 )

@@ -51,13 +51,15 @@ def one_load(model: str, sizes: list[int], new_tokens: int) -> dict[str, Any]:
     options = Options(enforce_eager=True, max_model_len=1024)
     run = Run(engine="vllm", options=options, results=nowhere, eval_results=nowhere)
     result = run.load(models.identify(model), jobs, lambda step: None)
-    if result.reason or result.failed:
-        raise RuntimeError(result.reason or str(result.failed))
     times = {}
     for job in jobs:
         users = job.settings.batch_size if job.measure == "batch" else 1
-        times[f"{users} users"] = figures_of(job.measure, result.raw[job])["e2e_latency_s"].values
-    spoiled = next(filter(None, map(contended, result.contention.values())), None)
+        outcome = result.of(job)
+        if outcome.raw is None:
+            raise RuntimeError(outcome.reason)
+        times[f"{users} users"] = figures_of(job.measure, outcome.raw)["e2e_latency_s"].values
+    others = (outcome.contention for outcome in result.outcomes.values())
+    spoiled = next(filter(None, map(contended, others)), None)
     return {"times": times, "spoiled": spoiled}
 
 

@@ -90,7 +90,7 @@ class PlanOptions:
         """The same for the demo model: two schemes and a load that any machine can take."""
         return replace(
             self,
-            schemes="BASE,INT4-W4A16-RTN",
+            schemes="BASE,FP8-W8A8",
             workloads="32:8",
             batch_sizes="2,4",
             repeats=2,

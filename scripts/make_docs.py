@@ -26,8 +26,8 @@ file in `schemes/`; every name works with `-` or `_`, in any case.
 
 *bits/weight* is what a 4096 x 4096 layer takes on disk, scales and zero points included. *GPU* is
 the lowest NVIDIA compute capability that computes natively in vLLM 0.32 (in brackets: the lowest
-that runs it by fallback, weight-only); *CPU* says whether vLLM's CPU backend has a kernel. All
-schemes leave `lm_head` as it is.
+that runs it by fallback, weight-only); *CPU* says whether vLLM's CPU backend has a kernel, and for
+which processors. All schemes leave `lm_head` as it is.
 
 | scheme | what | method | text | stored as | bits/weight | GPU | CPU |
 |---|---|---|---|---|---|---|---|

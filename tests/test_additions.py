@@ -17,8 +17,8 @@ from core.plugins import ROOT
 from tests import models
 
 ROOMS = (
-    "checkpoints", "comparing", "compressing", "core", "corpora", "demo", "engines", "hub",
-    "inspection", "measures", "quality", "reporting", "running", "schemes", "scripts",
+    "checkpoints", "comparing", "compressing", "core", "corpora", "demo", "engines", "guarding",
+    "hub", "inspection", "measures", "quality", "reporting", "running", "schemes", "scripts",
 )  # fmt: skip
 
 MEASURE = '''"""Spelling: how many letters an answer has, as a stand-in for any quality of texts."""

@@ -28,6 +28,7 @@ LAYERS = (
     ("running",),
     ("schemes", "corpora", "engines", "measures", "hub"),
     ("quality",),
+    ("guarding",),
     ("checkpoints",),
     ("comparing",),
     ("core",),

@@ -43,7 +43,7 @@ def lines(repetitions: int, seed: int) -> Iterator[str]:
             found = _run(Path(folder), seed + number)
             for text, different, winner in _loads(found):
                 wrong += different > 0
-                decided += winner not in ("none", "BASE")
+                decided += winner not in ("none", "-", "BASE")
                 yield f"| {number + 1} | {text} | {winner} |"
     yield f"loads with a false difference: {wrong}; decided winners that are not BASE: {decided}"
 

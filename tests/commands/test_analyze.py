@@ -100,7 +100,7 @@ TARGETS = [
     ("INT8-W8A8", "sm_100", 1, "no kernel"),
     ("FP8-W8A8", "sm_80", 0, "fallback"),
     ("int4_w4afp8", "sm_90a", 0, "native"),
-    ("INT4-W4A16", "cpu", 0, "native"),
+    ("INT8-W8A8", "cpu", 0, "native"),
     ("INT8-W8A16", "cpu", 1, "no kernel"),
 ]
 

@@ -1,6 +1,7 @@
 """`benchmark.py` through the fake engine: records, failures as records, bad input."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,10 @@ def test_a_hang_is_killed(base: Path, tmp_path: Path, monkeypatch) -> None:
     assert result.reason is not None and "no progress" in result.reason
 
 
-def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
-    import signal
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_the_command_ends_its_child_too(
+    base: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     import subprocess
     import sys
 
@@ -89,9 +92,9 @@ def test_ctrl_c_ends_the_child_too(base: Path, tmp_path: Path) -> None:
         wait_until(lambda: bool(list(logs.glob("tiny-BASE-*.log"))), running)
         family = parent.children(recursive=True)
         assert len(family) >= 2  # the fork server and its child
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         try:
-            assert running.wait(30) == 130
+            assert running.wait(30) == 128 + number
         finally:
             running.kill()
     _, alive = psutil.wait_procs(family, timeout=10)

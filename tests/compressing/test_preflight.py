@@ -242,7 +242,7 @@ def test_the_plan_as_data_counts_layers_by_kind(tmp_path: Path) -> None:
 def test_serving_is_told(base: Path) -> None:
     here = replace(machine.probe(), gpus=(), cpu_flags=frozenset())
     assert make(base, "INT8-W8A16", here=here).serving.kind == "none"
-    assert make(base, "INT4-W4A16", here=here).serving.kind == "native"
+    assert make(base, "INT8-W8A8", here=here).serving.kind == "native"
 
 
 @pytest.mark.parametrize("head", ["embed_out", "output", "language_model.lm_head"])

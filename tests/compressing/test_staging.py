@@ -1,15 +1,28 @@
 """A checkpoint folder is whole or absent, and an old one survives whatever happens to the new."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from compressing import staging
 from core.errors import UserError
+from core.plugins import ROOT
 
 
 def fill(folder: Path, text: str) -> None:
     (folder / "file").write_text(text)
+
+
+def made(parent: Path) -> Path:
+    """A checkpoint that is there."""
+    target = parent / "made"
+    target.mkdir(parents=True)
+    fill(target, "old")
+    (target / "config.json").write_text("{}")
+    return target
 
 
 def test_appears_when_whole(tmp_path: Path) -> None:
@@ -44,9 +57,7 @@ def test_existing_is_refused(tmp_path: Path) -> None:
 
 
 def test_force_replaces_only_once_whole(tmp_path: Path) -> None:
-    target = tmp_path / "made"
-    target.mkdir()
-    fill(target, "old")
+    target = made(tmp_path)
     with pytest.raises(ValueError), staging.whole(target, replace=True) as folder:
         fill(folder, "half")
         raise ValueError
@@ -63,3 +74,93 @@ def test_unwritable_parent(tmp_path: Path) -> None:
     target = tmp_path / "file" / "made"
     with pytest.raises(UserError, match="cannot write"), staging.whole(target, replace=False):
         pass
+
+
+MAKING = """
+import sys, time
+from pathlib import Path
+from compressing import staging
+with staging.whole(Path("made"), replace=False) as folder:
+    (folder / "file").write_text("half")
+    print("begun", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_one_process_at_a_time_and_a_killed_one_is_taken_over(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", MAKING], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"begun\n"
+        with (
+            pytest.raises(UserError, match="another process is writing"),
+            staging.whole(tmp_path / "made", replace=True),
+        ):
+            pass
+        assert (tmp_path / "made.partial" / "file").read_text() == "half"
+        other.kill()
+    assert staging.reclaimable(tmp_path / "made") == len("half")
+    with staging.whole(tmp_path / "made", replace=False) as folder:
+        assert list(folder.iterdir()) == []
+        fill(folder, "new")
+    assert "left by a process that was killed" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_what_another_process_finished_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_back = staging._put_back
+    monkeypatch.setattr(staging, "_put_back", lambda target: (made(tmp_path), put_back(target)))
+    with (
+        pytest.raises(UserError, match="exists already"),
+        staging.whole(tmp_path / "made", replace=False),
+    ):
+        pass
+    assert (tmp_path / "made" / "file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_replacement_cut_off_between_its_renames_is_undone(tmp_path: Path) -> None:
+    made(tmp_path).rename(tmp_path / "made.replaced")
+    with pytest.raises(ValueError), staging.whole(tmp_path / "made", replace=True):
+        raise ValueError
+    assert (tmp_path / "made" / "file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, there: bool) -> None:
+    disk, here = tmp_path / "bigger", tmp_path / "here"
+    disk.mkdir()
+    here.mkdir()
+    if there:
+        made(disk)
+    (here / "made").symlink_to(disk / "made")
+    with staging.whole(here / "made", replace=there) as folder:
+        fill(folder, "new")
+    assert (here / "made").is_symlink() and (disk / "made" / "file").read_text() == "new"
+    assert [path.name for path in (*here.iterdir(), *disk.iterdir())] == ["made", "made"]
+
+
+def test_force_replaces_checkpoints_alone(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    fill(tmp_path / "made", "a diary")
+    with (
+        pytest.raises(UserError, match="is no checkpoint"),
+        staging.whole(tmp_path / "made", replace=True),
+    ):
+        pass
+    assert (tmp_path / "made" / "file").read_text() == "a diary"
+
+
+def test_whoever_serves_it_can_read_it(tmp_path: Path) -> None:
+    with staging.whole(tmp_path / "made", replace=False) as folder:
+        fill(folder, "new")
+        (folder / "file").chmod(0o600)
+    mask = os.umask(0)
+    os.umask(mask)
+    assert (tmp_path / "made" / "file").stat().st_mode & 0o777 == 0o666 & ~mask

@@ -6,6 +6,8 @@ with HubStandIn() as hub:
     # HF_ENDPOINT=hub.url python download_model.py org/tiny
 """
 
+import contextlib
+import gzip
 import hashlib
 import json
 import re
@@ -18,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+MODEL = "org/Tiny-Llama"
 LARGE = (".safetensors", ".parquet", ".bin")  # kept in LFS on the real hub
 REPO = "(?P<repo>[^/]+/[^/]+)"
 API = re.compile(f"/api/(?P<type>model|dataset)s/{REPO}/(?P<what>revision|tree)/(?P<rev>.+)")
@@ -35,6 +38,7 @@ class Repo:
     status: int = 200  # of every API answer
     message: str = ""  # X-Error-Message of a refusal
     page: bytes | None = None  # answered by the API instead of JSON
+    evil: str = ""  # how the API answers instead: a method of `Answer` with that name
 
     @property
     def commit(self) -> str:
@@ -49,7 +53,8 @@ class Fault:
     times: int
     after: int
     # "drop": the connection ends early; "reset": it is reset; "stall": nothing more comes;
-    # "cut": a whole answer with fewer bytes than announced; "short": fewer bytes were announced
+    # "cut": a whole answer with fewer bytes than announced; "short": fewer bytes were announced;
+    # "endless": bytes without an end; "trickle": one byte in a while
     kind: str
 
 
@@ -152,6 +157,8 @@ class Answer(BaseHTTPRequestHandler):
             return self.refuse(404 if "Authorization" in self.headers else 401, "RepoNotFound")
         if published.status != 200:
             return self.refuse(published.status, "", published.message)
+        if published.evil:
+            return getattr(self, published.evil)()
         if published.page is not None:
             return self.send(published.page)
         if rev != "main" and rev not in self.hub.commits:
@@ -207,6 +214,8 @@ class Answer(BaseHTTPRequestHandler):
         fault = self.hub.fault(path, use_up=True) if self.command == "GET" else None
         if fault and fault.kind in ("short", "cut"):
             content, fault = content[: fault.after], None
+        if fault and fault.kind in ("endless", "trickle"):
+            return self.pour(b"x" * (1 << 20) if fault.kind == "endless" else b"x")
         start = int(range_header.removeprefix("bytes=").rstrip("-") or 0)
         headers = {"ETag": f'"{sha256(content)}"', "X-Repo-Commit": commit}
         if range_header:
@@ -215,6 +224,40 @@ class Answer(BaseHTTPRequestHandler):
         self.send(content[start:], 206 if range_header else 200, headers, max(0, until - start))
         if fault:
             self.hang_up(fault.kind)
+
+    def redirects_for_ever(self) -> None:
+        self.send(b"", 302, {"Location": self.path})
+
+    def redirects_to_a_file(self) -> None:
+        self.send(b"", 302, {"Location": "file:///etc/passwd"})
+
+    def is_packed(self) -> None:
+        """A gigabyte of blanks in a megabyte."""
+        packed = gzip.compress(b" " * (1 << 26))
+        self.send(packed * 16, 200, {"Content-Encoding": "gzip"})
+
+    def never_ends(self) -> None:
+        self.pour(b'{"siblings": [' + b" " * (1 << 20))
+
+    def has_pages_without_end(self) -> None:
+        if "/tree/" not in self.path:
+            self.hub.repos[MODEL].evil = ""
+            self.api("model", MODEL, "revision", "main")
+            self.hub.repos[MODEL].evil = "has_pages_without_end"
+            return
+        link = f'<{self.hub.url}{urlsplit(self.path).path}?cursor=again>; rel="next"'
+        self.send(b"[]", 200, {"Link": link})
+
+    def pour(self, chunk: bytes) -> None:
+        """Chunks without an end, until the other side hangs up."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("ETag", '"0"')
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.hub.closing.wait(0.05 if len(chunk) == 1 else 0):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
 
     def send(
         self,

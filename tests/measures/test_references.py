@@ -86,6 +86,8 @@ FILES: list[tuple[str, str]] = [
     ("def score(a, b): return None", r"score\(\) gives no number"),
     ("def score(a, b): return {}[a]", "KeyError: 'an answer'"),
     ("def score(a, b): return {}[b]", "KeyError: 'a reference'"),
+    ("raise SystemExit(3)", "SystemExit: 3"),
+    ("def score(a, b): exit(0)", "SystemExit: 0"),
 ]
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from core.records import Figure
+from core.stats import wilson
 from quality import informative
 from quality.comparison import Margin, quality
-from quality.significance import wilson
 from tests.quality_records import harness, record
 
 

@@ -8,8 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from core import plugins
+from core.machine import probe
 from core.records import Record, load_all
+from core.scheme import Scheme
 from tests.conftest import ROOT
+
+
+def verdict(name: str) -> str:
+    """Whether this machine serves a scheme: native, fallback or none."""
+    here = probe()
+    scheme: Scheme = plugins.load("schemes", name)
+    return scheme.verdict(here.compute_capability, here.cpu_flags).kind
+
 
 DOCUMENTS = 60  # of each task
 CALIBRATION = ("--num_calibration_samples", "16", "--max_sequence_length", "128")

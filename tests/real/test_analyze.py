@@ -11,7 +11,7 @@ from core import plugins
 from inspection import results
 from inspection.data import Inspection
 from tests.conftest import ROOT
-from tests.real.conftest import RealRun
+from tests.real.conftest import RealRun, verdict
 
 pytestmark = pytest.mark.real
 SCHEMES = [plugins.shown("schemes", n) for n in plugins.names("schemes") if n != "base"]
@@ -74,7 +74,10 @@ def test_a_ruined_layer_is_the_most_sensitive(real_run: RealRun, tmp_path: Path)
 
 
 def test_what_runs_in_the_engine(real_run: RealRun) -> None:
-    line = [sys.executable, str(ROOT / "analyze.py"), "demo-INT4-W4A16", "--engine", "vllm"]
+    name, kernel = ("INT4-W4A16", "WNA16")
+    if verdict(name) != "native":
+        name, kernel = ("INT8-W8A8", "Int8ScaledMM")
+    line = [sys.executable, str(ROOT / "analyze.py"), f"demo-{name}", "--engine", "vllm"]
     done = subprocess.run(
         [*line, "--base", "demo", "--target", "cpu", "--json", "--max_model_len", "512"],
         cwd=real_run.folder,
@@ -84,7 +87,7 @@ def test_what_runs_in_the_engine(real_run: RealRun) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (found,) = json.loads(done.stdout)
     served = found["runtime"]["served"]
-    assert any("WNA16" in kernel for kernel in served["kernels"]["qkv_proj"])
+    assert any(kernel in served_by for served_by in served["kernels"]["qkv_proj"])
     assert served["kv_cache_tokens"] > 512 and served["max_concurrency"] > 1
     assert len(found["runtime"]["answers"]) == len(found["runtime"]["base_answers"]) == 3
     assert found["runtime"]["agreement"] > 0.2

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,3 +137,19 @@ def test_a_full_disk_keeps_nothing(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert "nothing was kept" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_generation_config_that_transformers_refuses_to_write_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(models.DEMO_PATH, tmp_path / "odd")
+    refused = '{"temperature": 0.9, "top_p": 0.6}'
+    (tmp_path / "odd" / "generation_config.json").write_text(refused)
+    line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", "FP8-W8A8"]
+    done = subprocess.run(
+        [*line, "--model_id", "odd"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    made = tmp_path / "odd-FP8-W8A8"
+    for name in ("generation_config.json", "tokenizer.json", "chat_template.jinja"):
+        assert (made / name).read_bytes() == (tmp_path / "odd" / name).read_bytes()

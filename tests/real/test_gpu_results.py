@@ -23,9 +23,9 @@ def test_a_dry_run_ends_with_the_table_and_is_not_repeated(tmp_path: Path) -> No
     first = run(tmp_path)
     assert first.returncode == 0, first.stderr[-3000:]
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert {line["scheme"] for line in summary["lines"]} == {"BASE", "INT4-W4A16-RTN"}
+    assert {line["scheme"] for line in summary["lines"]} == {"BASE", "FP8-W8A8"}
     assert all(line["decode_share"] > 0 for line in summary["lines"])
-    assert summary["compressions"]["INT4-W4A16-RTN"]["wall_s"] > 0
-    assert not (tmp_path / "demo-INT4-W4A16-RTN").exists()
+    assert summary["compressions"]["FP8-W8A8"]["wall_s"] > 0
+    assert not (tmp_path / "demo-FP8-W8A8").exists()
     again = run(tmp_path)
     assert again.stderr.count("done before") == 3 and again.stdout == first.stdout

@@ -14,7 +14,7 @@ from core.records import Record, load_all
 from quality.comparison import Margin, quality
 from quality.tasks import DEMO_TASKS
 from tests.conftest import ROOT
-from tests.real.conftest import DOCUMENTS, RealRun
+from tests.real.conftest import DOCUMENTS, RealRun, verdict
 
 pytestmark = pytest.mark.real
 TASKS = set(DEMO_TASKS)
@@ -28,6 +28,7 @@ def score(folder: Path, *arguments: object) -> dict[str, Record]:
     return {r.measure: r for r in load_all(folder / "eval_results")}
 
 
+@pytest.mark.skipif(verdict("INT4-W4A16") != "native", reason="no 4-bit kernel on this machine")
 def test_divergence_tells_the_schemes_apart(real_run: RealRun) -> None:
     found = {
         scheme: real_run.quality_of(scheme)["divergence"].figures

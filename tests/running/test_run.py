@@ -1,6 +1,9 @@
 """A run: jobs become records, and records may stand for jobs again."""
 
 import json
+import os
+import shutil
+import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +11,15 @@ from typing import Any
 import pytest
 
 from checkpoints import models as places
+from core import records
 from core.measure import Job, Workload
 from core.records import Record, load_all, save
 from measures.perplexity import PerplexityOptions
 from quality.tasks import Tasks
 from running import jobs
-from running.run import Run, _recorded, completed, figures_of, subject_of
-from running.session import Result
+from running.outcomes import UNSAVED, completed, figures_of, recorded, subject_of
+from running.run import Run
+from running.session import Outcome
 from tests import models
 from tests.quality_records import record
 
@@ -49,9 +54,8 @@ def test_jobs_become_saved_records(run: Run, base: Path) -> None:
 
 def test_what_else_the_machine_did_is_told_of_speed_only(run: Run, base: Path) -> None:
     speed, read = Job("load", SMALL), Job("perplexity", SMALL)
-    seen = {speed: {"window_s": 2.0}, read: {"window_s": 3.0}}
-    result = Result(failed={speed: "why", read: "why"}, contention=seen)
-    told = [_recorded(record("load"), job, result) for job in (speed, read)]
+    outcome = Outcome(reason="why", contention={"window_s": 2.0})
+    told = [recorded(record("load"), job, outcome) for job in (speed, read)]
     assert [(r.measure, r.reason, r.contention) for r in told] == [
         ("load", "why", {"window_s": 2.0}),
         ("perplexity", "why", None),
@@ -173,3 +177,70 @@ def test_the_base_of_a_run_has_its_context(run: Run, base: Path, tmp_path: Path)
     assert served.context_length == 256 and served.fingerprint
     longest = replace(run, options=replace(run.options, max_model_len=None))
     assert longest.base(base).context_length == models.CONFIG["max_position_embeddings"]
+
+
+def test_a_record_is_saved_when_its_measure_ends(run: Run, base: Path) -> None:
+    saved: dict[str, int] = {}
+
+    def progress(step: str) -> None:
+        saved[step] = len(load_all(run.results))
+
+    run.measure(places.identify("tiny"), [Job("load", SMALL), Job("batch", SMALL)], progress)
+    assert saved == {"loading": 0, "load": 0, "batch": 1}
+
+
+def test_a_record_that_cannot_be_saved_is_kept_aside_and_the_run_goes_on(
+    run: Run, base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def progress(step: str) -> None:
+        if step == "batch":  # the folder is lost while the second measure runs
+            shutil.rmtree(run.results)
+            run.results.touch()
+
+    wanted = [Job("load", SMALL), Job("batch", SMALL), Job("memory", SMALL)]
+    records = run.measure(places.identify("tiny"), wanted, progress)
+    assert [record.status for record in records] == ["ok", "ok", "ok"]
+    assert {record.measure for record in load_all(UNSAVED)} == {"batch", "memory"}
+    said = capfd.readouterr().err
+    assert said.count("cannot save a record in") == 2 and "it was kept as build/unsaved/" in said
+
+
+def test_text_that_no_json_holds_is_saved_escaped(tmp_path: Path) -> None:
+    odd = record("load").model_copy(update={"reason": "a library said \udcff"})
+    save(odd, tmp_path)
+    assert [r.reason for r in load_all(tmp_path)] == ["a library said \\udcff"]
+
+
+def test_an_exchanged_checkpoint_is_told(
+    run: Run, base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def progress(step: str) -> None:
+        if step == "batch":
+            models.write_model(base, bos_token_id=7)
+
+    (record,) = run.measure(places.identify("tiny"), [Job("batch", SMALL)], progress)
+    assert record.status == "ok"
+    assert "was exchanged while it was measured" in capfd.readouterr().err.replace("\n", " ")
+
+
+def test_writing_is_tried_and_leaves_nothing_but_what_lives(tmp_path: Path) -> None:
+    records.try_writing(tmp_path / "new" / "results")
+    assert not (tmp_path / "new").exists()
+    home = tmp_path / "results" / "tiny-BASE"
+    home.mkdir(parents=True)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for writer in (dead.pid, os.getpid()):
+        (home / f"load-{writer}.{writer}.tmp").touch()
+    records.try_writing(home.parent)
+    assert [path.name for path in home.iterdir()] == [f"load-{os.getpid()}.{os.getpid()}.tmp"]
+
+
+def test_a_folder_that_is_lost_between_rounds_ends_no_run(
+    run: Run, base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run.measure(places.identify("tiny"), [Job("load", SMALL)], lambda step: None)
+    shutil.rmtree(run.results)
+    run.results.touch()
+    (record,) = run.measure(places.identify("tiny"), [Job("load", SMALL)], lambda step: None, 2)
+    assert record.status == "ok" and [r.round for r in load_all(UNSAVED)] == [2]

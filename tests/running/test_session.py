@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from checkpoints import models as places
-from core.engine import Options
+from core.engine import Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Workload
 from engines.fake import FakeEngine
-from running import session
+from measures import load
+from measures.answers import Questions
+from running import child, session
 from running.session import Session
 from tests import models
 
@@ -37,16 +39,34 @@ def test_a_load_is_proved_before_its_jobs_run(base: Path, monkeypatch: pytest.Mo
     steps = [payload for kind, payload in events if kind == "step"]
     assert steps == ["loading", "load", "batch", "memory"]
     kinds = [kind for kind, _ in events if kind not in ("step", "tick")]
-    assert kinds == [
-        "loaded", "raw", "contention", "job_failed", "contention", "raw", "contention",
-    ]  # fmt: skip
-    others = dict(payload for kind, payload in events if kind == "contention")
-    assert others.keys() == {0, 1, 2} and all(seen["window_s"] > 0 for seen in others.values())
-    raw = dict(payload for kind, payload in events if kind == "raw")
-    assert raw.keys() == {0, 2} and raw[0]["timing"]["engine_s"] > 0
-    assert list(raw[2]["stages"]) == ["idle", "loaded", "0:load", "1:batch"]
-    ((number, reason),) = (payload for kind, payload in events if kind == "job_failed")
-    assert number == 1 and reason.startswith("InvalidLoad: ")
+    assert kinds == ["loaded", "ended", "ended", "ended"]
+    load, batch, memory = (payload[1] for kind, payload in events if kind == "ended")
+    assert all(outcome.contention["window_s"] > 0 for outcome in (load, batch, memory))
+    assert load.raw["timing"]["engine_s"] > 0
+    assert list(memory.raw["stages"]) == ["idle", "loaded", "0:load", "1:batch"]
+    assert batch.raw is None and batch.reason.startswith("InvalidLoad: ")
+
+
+def test_files_that_were_exchanged_while_they_were_loaded_are_not_measured(base: Path) -> None:
+    other = Session(
+        path=base, engine="fake", options=Options(), jobs=[Job("load", SMALL)], fingerprint="other"
+    )
+    with pytest.raises(WrongCheckpoint, match="exchanged while it was being loaded"):
+        session.serve(lambda event: None, other)
+
+
+@pytest.mark.parametrize("problem", [SystemExit(0), ValueError("why")])
+def test_a_measure_that_ends_the_program_fails_alone(
+    base: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException
+) -> None:
+    def ends(loaded: object, settings: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(load, "MEASURE", replace(load.MEASURE, run=ends))
+    events = serve(base, Job("load", SMALL), Job("batch", SMALL))
+    first, second = (payload[1] for kind, payload in events if kind == "ended")
+    assert first.raw is None and first.reason.startswith(type(problem).__name__)
+    assert second.raw is not None
 
 
 def test_what_was_measured_before_a_crash_is_in_the_result(
@@ -59,13 +79,32 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
     steps: list[str] = []
     result = session.run(task, tmp_path / "log", steps.append)
     assert steps == ["loading", "load", "batch"] and result.reason is None
-    assert result.raw.keys() == {good} and result.failed.keys() == {bad}
-    assert result.contention == {}  # nothing spoils a made-up clock
+    assert result.of(good).raw and result.of(good).reason is None
+    assert result.of(bad).raw is None and result.of(bad).reason
+    assert result.of(good).contention is None  # nothing spoils a made-up clock
     assert result.description is not None and result.description["engine"] == "fake"
     (base / "fake.json").write_text(json.dumps({"fail": "crash"}))
     crashed = session.run(task, tmp_path / "log")
-    assert crashed.reason == "the process ended with exit code 11"
-    assert crashed.description is None and not crashed.raw
+    assert crashed.reason and crashed.reason.startswith("the process ended with exit code 11")
+    assert crashed.description is None and not crashed.outcomes
+
+
+def test_a_template_that_loops_for_one_chat_is_killed(base: Path, tmp_path: Path) -> None:
+    """In C, where no handler of Python's runs."""
+    session.prepare("fake", ["answers"], tmp_path)
+    events: list[Any] = []
+    reason = child.run(loops_in_a_template, (base,), tmp_path / "log", 600, events.append)
+    assert reason == "the chat template took more than 1 s: killed"
+    assert events[-1] == ("step", "answers")
+
+
+def loops_in_a_template(emit: child.Emit, folder: Path) -> None:
+    def render(self: FakeEngine, messages: Any, answer: bool = True) -> str:
+        return str(sum(range(10**13)))
+
+    session.RENDER_S, FakeEngine.render_chat = 1.0, render  # type: ignore[method-assign]
+    job = Job("answers", Questions())
+    session.serve(emit, Session(path=folder, engine="fake", options=Options(), jobs=[job]))
 
 
 @pytest.mark.parametrize(

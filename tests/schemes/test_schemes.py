@@ -101,8 +101,10 @@ def test_fp8_below_8_9_names_the_fallback() -> None:
     [
         ("yes", {}, "native"),
         ("no", {}, "none"),
-        ("amx", {}, "none"),
-        ("amx", {"amx_tile"}, "native"),
+        ("AMX", {}, "none"),
+        ("AMX", {"amx_tile"}, "native"),
+        ("AVX-512", {"avx2"}, "none"),
+        ("AVX-512", {"avx2", "avx512f"}, "native"),
     ],
 )
 def test_serving_on_cpu(cpu: str, flags: set[str], kind: str) -> None:

@@ -37,7 +37,7 @@ def test_a_folder_holds_one_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_jobs_of_two_loads_begin_with_one_load_and_end_with_the_memory() -> None:
     options = replace(PlanOptions().small(), workloads="32:8,8:32")
     plan = options.plan(models.DEMO)
-    assert plan.schemes == ["BASE", "INT4-W4A16-RTN"]
+    assert plan.schemes == ["BASE", "FP8-W8A8"]
     assert plan.options.max_model_len == 32 + 8 + 16 and plan.options.max_num_seqs == 256
     jobs = plan.jobs(plan.run.base(models.DEMO_PATH))
     loads = [

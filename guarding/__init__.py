@@ -1,0 +1,1 @@
+"""What strangers made, and other processes, kept within bounds."""

@@ -1,0 +1,60 @@
+"""Chat templates are programs of whoever published a model: what they may cost is bounded."""
+
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from checkpoints import checkpoint, entries
+from core.strict_json import read_bytes
+from guarding import bounded
+
+SECONDS = 10
+EXTRA_BYTES = 1 << 30
+MAX_BYTES = 1 << 20  # the longest published ones have some ten thousand characters
+PROBE = [
+    {"role": "user", "content": "What is 2 + 2?"},
+    {"role": "assistant", "content": "4."},
+    {"role": "user", "content": "And 3 + 3?"},
+]
+
+
+def check(folder: Path) -> None:
+    """Render a short chat with a model's template, under a bound on time and memory.
+
+    A template that refuses the chat is none of our business here. Raises `UserError` for one that
+    does not end, wants too much memory, or is a link that leads out of the folder.
+    """
+    for text in _templates(folder):
+        _check(text, folder.name)
+
+
+def _templates(folder: Path) -> list[str]:
+    """The templates of a model's folder, as text."""
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        return [read_bytes(entries.inside(folder, file), MAX_BYTES).decode(errors="replace")]
+    if not (folder / "tokenizer_config.json").is_file():
+        return []
+    held = checkpoint.read_part(folder, "tokenizer_config.json").get("chat_template")
+    named = held if isinstance(held, list) else [{"template": held}]
+    texts = [entry.get("template") for entry in named if isinstance(entry, dict)]
+    return [text for text in texts if isinstance(text, str)]
+
+
+@cache
+def _check(template: str, name: str) -> None:
+    what = f"the chat template of {name}"
+    bounded.within(SECONDS, EXTRA_BYTES, what, _render, template)
+
+
+def _render(template: str) -> None:
+    """In transformers' own sandbox, as it will be rendered."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    try:
+        with suppress(RecursionError):
+            render_jinja_template([PROBE], chat_template=template, add_generation_prompt=True)
+    except MemoryError:
+        raise
+    except Exception:
+        pass
