@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from core.errors import UserError
@@ -75,7 +74,8 @@ def application(command: Callable[..., Any]) -> typer.Typer:
             _check_words(sys.argv)
             return flat(*args, **options)
         except UserError as problem:
-            err.print(f"[red]error:[/red] {escape(printable(str(problem)))}", highlight=False)
+            said = Text.assemble(("error:", "red"), f" {one_line(str(problem))}")
+            err.print(said, highlight=False)
             sys.exit(BAD_INPUT)
         except SystemExit as problem:  # none of ours: commands raise typer.Exit
             code = f"sys.exit({problem.code!r})"

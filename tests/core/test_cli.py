@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from core import cli
+from core.errors import UserError
 
 SHOWN = {
     "plain": ("a b", "a b"),
@@ -37,3 +39,13 @@ def test_json_is_the_same_and_shows_nothing_odd() -> None:
     text = cli.json_text(document)
     assert text.isprintable() and json.loads(text) == document and "é" in text
     assert json.loads(cli.json_text(document, indent=1)) == document
+
+
+def test_an_error_is_one_line_of_text() -> None:
+    def command() -> None:
+        raise UserError("a\x1b[31m [red]b[/] :bug: \u202ec\ndone: all is well")
+
+    done = CliRunner().invoke(cli.application(command), [])
+    assert done.exit_code == cli.BAD_INPUT
+    said = "error: a\\x1b[31m [red]b[/] :bug: \\u202ec done: all is well\n"
+    assert done.stderr == said
