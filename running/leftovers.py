@@ -18,9 +18,18 @@ def sweep(since: float) -> None:
     entries = SHARED_MEMORY.iterdir() if SHARED_MEMORY.is_dir() else ()
     for entry in entries:
         made_by = MADE_BY.match(entry.name)
-        if made_by is None or Path("/proc", made_by[1]).exists():
+        if made_by is None or _lives(made_by[1]):
             continue
         with contextlib.suppress(OSError):  # another sweep was faster
             status = entry.lstat()
             if status.st_uid == os.getuid() and status.st_mtime >= since:
                 entry.unlink()
+
+
+def _lives(number: str) -> bool:
+    """Whether there is such a process; one that only waits to be asked about has ended."""
+    try:
+        state = Path("/proc", number, "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")

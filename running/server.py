@@ -44,6 +44,7 @@ def start(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> N
         **environment,
         preload.VARIABLE: ",".join(modules),
         preload.TEMPORARY: util.get_temp_dir(),
+        "TMPDIR": util.get_temp_dir(),  # what children leave there goes with it
         preload.COMMAND: str(os.getpid()),
         "PYTHONPATH": os.pathsep.join([str(ROOT), *_python_path()]),
         "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder

@@ -46,7 +46,7 @@ class Killed:
     lost: int
     alive: int
     unreadable: int
-    left: int
+    left: tuple[str, ...]
 
 
 def kill(folder: Path, at_s: float | None) -> Killed:
@@ -75,14 +75,14 @@ def kill(folder: Path, at_s: float | None) -> Killed:
     alive = psutil.wait_procs(family, timeout=GRACE_S)[1]
     time.sleep(GRACE_S if ended_itself else 0)
     ended, lost, unreadable = _records(folder, killed)
-    left = len(list(temporary.iterdir())) + len(set(SHARED_MEMORY.iterdir()) - shared)
+    left = (*temporary.iterdir(), *(set(SHARED_MEMORY.iterdir()) - shared))
     return Killed(
         at_s=killed - started,
         ended=ended,
         lost=lost,
         alive=len(alive),
         unreadable=unreadable,
-        left=left,
+        left=tuple(path.name for path in left),
     )
 
 
@@ -123,7 +123,9 @@ def main(
         for number in range(repetitions):
             results.append(kill(Path(top) / str(number), draw.uniform(1, whole.at_s)))
             print(f"{number + 1}: {results[-1]}", flush=True)
-    bad = [sum(getattr(r, name) for r in (whole, *results)) for name in BAD]
+    everything = (whole, *results)
+    bad = [sum(getattr(r, name) for r in everything) for name in BAD[:-1]]
+    bad.append(sum(len(r.left) for r in everything))
     print(f"{repetitions} kills, {sum(r.ended for r in results)} measures had ended")
     print(", ".join(f"{name} {count}" for name, count in zip(BAD, bad, strict=True)))
     raise typer.Exit(any(bad))
