@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.entries import inside
+from core.errors import UserError
 
-# What a model needs beside weights and config, which compressing does not change; of a model of
-# several parts, how images are prepared is among it.
+# What a model needs beside weights and config, which compressing does not change: every kind of
+# tokenizer that transformers reads; of a model of several parts, how images are prepared.
 BESIDE_WEIGHTS = (
     "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json",
-    "vocab.*", "merges.txt", "spiece.model", "*.tiktoken", "chat_template*",
-    "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
-    "LICENSE*", "USE_POLICY.md",
+    "*vocab.*", "vocab-*.json", "merges.txt", "*.model", "*.spm", "*.tiktoken", "*.tokenizer",
+    "tekken.json", "bpe.codes", "dict.txt", "emoji.json", "normalizer.json", "byte_maps.json",
+    "word_*.json", "chat_template*", "preprocessor_config.json", "processor_config.json",
+    "video_preprocessor_config.json", "audio_tokenizer_config.json", "LICENSE*", "USE_POLICY.md",
 )  # fmt: skip
 # Loading these can run code of whoever published them.
 CODE = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.h5", "*.msgpack", "*.py")
@@ -21,7 +23,10 @@ CHAT_TEMPLATES = "additional_chat_templates"
 
 
 def load(folder: Path, trust_remote_code: bool) -> Any:
-    """The model in its own dtype: a language model, or one of several parts that holds one."""
+    """The model in its own dtype: a language model, or one of several parts that holds one.
+
+    Raises `UserError` for a model of another kind.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
@@ -29,6 +34,8 @@ def load(folder: Path, trust_remote_code: bool) -> Any:
     several = type(config) in AutoModelForImageTextToText._model_mapping
     if several and type(config) not in AutoModelForCausalLM._model_mapping:
         chosen = AutoModelForImageTextToText
+    if not (config.to_dict().get("auto_map") or type(config) in chosen._model_mapping):
+        raise UserError(f"{folder}: transformers has no language model of type {config.model_type}")
     model = chosen.from_pretrained(folder, dtype="auto", trust_remote_code=trust_remote_code)
     _plain_linear(model)
     return model
@@ -46,13 +53,15 @@ def _plain_linear(model: Any) -> None:
             module.__class__ = torch.nn.Linear
 
 
-def copy_beside_weights(model: Path, checkpoint: Path) -> None:
+def copy_beside_weights(model: Path, checkpoint: Path, own_code: bool = False) -> None:
     """Copy byte for byte what compressing does not change: transformers may refuse to write it.
 
-    Raises `Damaged` for a link that leads out of the model's folder.
+    The model's own Python files are among it where it is trusted with `own_code`. Raises `Damaged`
+    for a link that leads out of the model's folder.
     """
     for file in sorted((*model.iterdir(), *(model / CHAT_TEMPLATES).glob("*.jinja"))):
-        if file.is_file() and (is_beside_weights(file.name) or file.parent != model):
+        wanted = is_beside_weights(file.name) or (own_code and file.suffix == ".py")
+        if file.is_file() and (wanted or file.parent != model):
             copy = checkpoint / file.relative_to(model)
             copy.parent.mkdir(exist_ok=True)
             shutil.copyfile(inside(model, file), copy)

@@ -16,7 +16,7 @@ from guarding import bounded, templates
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-RENDERING_S = 120  # a thousand chats take one
+RENDERING_S = 120  # and one for every hundred chats, ten times what they take
 RENDERING_BYTES = 2 << 30
 NO_TEMPLATE = (
     "{model} has no chat template, which the chats of {source} need: calibrate on text "
@@ -54,8 +54,8 @@ def calibrate(
     if any("messages" in document for document in chosen) and not tokenizer.chat_template:
         raise UserError(NO_TEMPLATE.format(model=model, source=source))
     texts = bounded.within(
-        RENDERING_S, RENDERING_BYTES, f"the chat template of {model.name}", _render_all, tokenizer,
-        chosen, source,
+        RENDERING_S + count // 100, RENDERING_BYTES, f"the chat template of {model.name}",
+        _render_all, tokenizer, chosen, source,
     )  # fmt: skip
     rows = [
         _tokenize(tokenizer, text, "messages" not in document, max_tokens)

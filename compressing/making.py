@@ -58,6 +58,7 @@ def compress(
     scheme, planned = _scheme(place), plan(place, settings)
     source = models.folder(place.model_id)
     _quiet_libraries()
+    own_code.refuse_unknown(checkpoint.read(source), settings.trust_remote_code)
     with staging.whole(place.path, force) as folder:
         text = _calibration_text(scheme, place, settings)
         tokenized = time.perf_counter()

@@ -6,6 +6,7 @@ Making one takes up to hours, so what is there is used; what was made from other
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from checkpoints import checkpoint, manifest, models
@@ -46,27 +47,39 @@ def check(places: list[models.Place], settings: Settings, named: bool) -> dict[s
     Raises `UserError` for a scheme that was asked for by name (`named`) and cannot be made; others
     that cannot be made are returned with the reason.
     """
-    impossible, predicted = {}, 0
+    impossible: dict[str, str] = {}
+    predicted: dict[Path, int] = {}
     for model_id in {place.model_id for place in places}:
         checkpoint.read(models.folder(model_id))
     for place in places:
+        staging.restore(place.path)
         if place.path.exists():
             if not place.is_base:
                 _check_reused(place, settings)
             continue
         try:
-            predicted += making.plan(place, settings).predicted_bytes
+            predicted[place.path] = making.plan(place, settings).predicted_bytes
         except UserError as problem:
             if named:
                 raise
             impossible[place.scheme] = str(problem)
-    parents = {place.path.parent for place in places if not place.is_base}
-    free = min((shutil.disk_usage(p).free for p in parents if p.is_dir()), default=predicted)
-    free += sum(staging.reclaimable(place.path) for place in places if not place.is_base)
-    if predicted > free:
-        need, have = predicted / 2**30, free / 2**30
-        raise UserError(f"the checkpoints will take {need:.1f} GiB, {have:.1f} GiB are free")
+    _must_fit(predicted)
     return impossible
+
+
+def _must_fit(predicted: dict[Path, int]) -> None:
+    """Raise `UserError` when the disks have no room for all; links may lead to different ones."""
+    disks: dict[int, list[Path]] = {}
+    for path in predicted:
+        disks.setdefault(staging.disk(path).stat().st_dev, []).append(path)
+    for paths in disks.values():
+        disk, need = staging.disk(paths[0]), sum(predicted[path] for path in paths)
+        free = shutil.disk_usage(disk).free + sum(map(staging.reclaimable, paths))
+        if need > free:
+            raise UserError(
+                f"the checkpoints will take {need / 2**30:.1f} GiB, "
+                f"{free / 2**30:.1f} GiB are free in {disk}"
+            )
 
 
 def _check_reused(place: models.Place, settings: Settings) -> None:

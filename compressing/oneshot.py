@@ -11,12 +11,12 @@ from checkpoints import loading
 from compressing.preflight import Plan
 from compressing.settings import Settings
 from core.cli import Progress
+from core.errors import UserError
 from core.scheme import Scheme
 
 if TYPE_CHECKING:
     from llmcompressor.modifiers import Modifier
 
-GENERATION = "generation_config.json"
 TokenRows = list[list[int]]
 
 
@@ -37,17 +37,13 @@ def oneshot(
     started = time.perf_counter()
     import torch
     from llmcompressor import oneshot
-    from transformers import AutoTokenizer, GenerationConfig, set_seed
+    from transformers import set_seed
 
     imported = time.perf_counter()
     set_seed(settings.seed)
-    trust = settings.trust_remote_code
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust)
-    model = loading.load(source, trust)
-    # transformers refuses to write some that it reads: the base's own file is kept instead
-    model.generation_config = GenerationConfig()
-    model.config.save_pretrained(output)
-    loading.copy_beside_weights(source, output)
+    model = loading.load(source, settings.trust_remote_code)
+    tokenizer = _write_early(model, source, output, settings.trust_remote_code)
+    _mend_saving()
     loaded = time.perf_counter()
     assert scheme.recipe is not None
     recipe = scheme.recipe(plan.ignored)
@@ -57,15 +53,34 @@ def oneshot(
     _report_layers(progress, passes=len(recipe))
     oneshot(model=model, tokenizer=tokenizer, recipe=recipe, **_calibration(rows))
     calibrated = time.perf_counter()
+    model.can_generate = lambda: False  # else its generation config is checked, and written
     model.save_pretrained(output, save_compressed=True, **scheme.save_options)
-    (output / GENERATION).unlink(missing_ok=True)
-    loading.copy_beside_weights(source, output)
     _declare_ignored(output / "config.json", plan.ignored)
     saved = time.perf_counter()
     marks = [started, imported, loaded, calibrated, saved]
     phases = ("import_s", "load_s", "calibrate_s", "save_s")
     spent = {name: b - a for name, (a, b) in zip(phases, pairwise(marks), strict=True)}
     return {"recipe": described, "phases": spent}
+
+
+def _write_early(model: Any, source: Path, output: Path, trust: bool) -> Any:
+    """Write whatever needs no calibration; returns the tokenizer, loaded from what was written.
+
+    Raises `UserError` for a config that cannot be written and a tokenizer that is not whole.
+    """
+    from transformers import AutoTokenizer
+
+    loading.copy_beside_weights(source, output, trust)
+    try:
+        model.config.save_pretrained(output)
+        return AutoTokenizer.from_pretrained(output, trust_remote_code=trust)
+    except Exception as problem:  # the libraries' errors share no other base
+        if isinstance(problem, OSError) and problem.errno is not None:
+            raise  # of the system, such as a full disk
+        why = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+        raise UserError(
+            f"config or tokenizer of {source} cannot be written as the checkpoint's ({why})"
+        ) from problem
 
 
 def _declare_ignored(config: Path, ignore: list[str]) -> None:
@@ -128,6 +143,18 @@ def _mend_pin_memory(accelerator: bool) -> None:
     from llmcompressor.pipelines.cache import IntermediatesCache
 
     IntermediatesCache.pin_memory = lambda self, *args, **options: None
+
+
+def _mend_saving() -> None:
+    """Keep llmcompressor from taking more over from the base, once all the work is done.
+
+    It merges the base's recipe.yaml into its own, and fails where that is broken; and it copies
+    Python files, which `_write_early` does where the base's code is trusted.
+    """
+    from llmcompressor.transformers.compression import compressed_tensors_utils
+
+    compressed_tensors_utils.infer_recipe_from_model_path = lambda path: None
+    compressed_tensors_utils.copy_python_files_from_model_cache = lambda model, path: None
 
 
 def _report_layers(progress: Progress, passes: int) -> None:

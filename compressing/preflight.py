@@ -214,7 +214,7 @@ def _memory(
 
 
 def _must_fit(output: Path, predicted: int, needed: int, machine: Machine) -> None:
-    existing = next(folder for folder in [output, *output.parents] if folder.is_dir())
+    existing = staging.disk(output)
     free = shutil.disk_usage(existing).free + staging.reclaimable(output)
     if predicted * 1.05 > free:
         raise UserError(

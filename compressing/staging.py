@@ -8,8 +8,9 @@ partial folder that nobody holds is of a process that was killed: the next one t
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from core.cli import say
@@ -24,9 +25,9 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
     A `target` that is a link stays one: what it leads to is replaced. Raises `UserError` when
     `target` exists and `replace` is off or it is no checkpoint, when another process is making it,
     and when the disk fills up. Whatever ends the block, the half-made folder is removed and an
-    existing `target` is untouched.
+    existing `target` is untouched; so it is when the whole folder cannot get its name.
     """
-    target = target.resolve() if target.is_symlink() else target
+    target = _real(target)
     _check(target, replace)
     partial = _partial(target)
     with ExitStack() as stack:
@@ -41,7 +42,6 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
             yield partial
             _readable(partial)
             _flush(partial)
-            _swap(partial, target)
         except BaseException as problem:
             shutil.rmtree(partial, ignore_errors=True)
             if isinstance(problem, Exception) and _disk_full(problem):
@@ -50,13 +50,36 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
                     "was written; nothing was kept, and an older checkpoint is as it was"
                 ) from problem
             raise
+        _swap(partial, target, replace)
 
 
 def reclaimable(target: Path) -> int:
     """Bytes that making `target` frees first: what a process that was killed left half made."""
-    target = target.resolve() if target.is_symlink() else target
+    target = _real(target)
     files = _partial(target).rglob("*") if _partial(target).is_dir() else ()
     return sum(file.lstat().st_size for file in files)
+
+
+def disk(target: Path) -> Path:
+    """A folder that is there on the disk which `target` will be on."""
+    return next(folder for folder in _real(target).absolute().parents if folder.is_dir())
+
+
+def restore(target: Path) -> None:
+    """Put back a checkpoint whose replacement was cut off between its two renames, if it was."""
+    target = _real(target)
+    if _replaced(target).exists() and not target.exists():
+        with locks.held(_partial(target)):
+            _put_back(target)
+            shutil.rmtree(_partial(target), ignore_errors=True)
+
+
+def _real(target: Path) -> Path:
+    """Where a link leads; else the target itself."""
+    try:
+        return target.resolve() if target.is_symlink() else target
+    except (OSError, RuntimeError) as problem:  # RuntimeError before Python 3.13
+        raise UserError(f"{target}: a link that leads to itself") from problem
 
 
 def _partial(target: Path) -> Path:
@@ -70,6 +93,8 @@ def _check(target: Path, replace: bool) -> None:
         raise UserError(f"{target} exists already; --force replaces it once the new one is whole")
     if not target.is_dir() or (any(target.iterdir()) and not (target / "config.json").exists()):
         raise UserError(f"{target} is no checkpoint (it has no config.json): --force leaves it")
+    if target.is_mount():
+        raise UserError(f"{target} is a disk of its own, which nothing can replace: name a folder")
 
 
 def _put_back(target: Path) -> None:
@@ -94,7 +119,8 @@ def _readable(folder: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     for path in (folder, *folder.rglob("*")):
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+        with suppress(OSError):  # some file systems keep no modes
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def _disk_full(problem: Exception) -> bool:
@@ -118,10 +144,18 @@ def _replaced(target: Path) -> Path:
     return target.with_name(target.name + ".replaced")
 
 
-def _swap(partial: Path, target: Path) -> None:
+def _swap(partial: Path, target: Path, replace: bool) -> None:
+    """Give the folder its name. Where that cannot be, it is kept under another: it took hours."""
     old = _replaced(target)
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    partial.rename(target)
+    try:
+        _check(target, replace)  # others know no lock, and much time has passed
+        shutil.rmtree(old, ignore_errors=True)
+        if target.exists():
+            target.rename(old)
+        partial.rename(target)
+    except (OSError, UserError) as problem:
+        _put_back(target)
+        kept = target.with_name(f"{target.name}.{time.time_ns()}")
+        partial.rename(kept)
+        raise UserError(f"{problem}; the new checkpoint is whole, it was kept as {kept}") from None
     shutil.rmtree(old, ignore_errors=True)

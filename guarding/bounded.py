@@ -1,11 +1,15 @@
 """Work on what strangers wrote, in a process that may take only so long and so much memory.
 
-The kernel ends it at the bound, whatever it is doing: a loop, or one sum of a billion digits.
+The kernel ends it at the bound, and when this process ends, whatever it is doing: a loop, or one
+sum of a billion digits.
 """
 
+import ctypes
 import multiprocessing
 import os
 import resource
+import signal
+import sys
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -13,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class OutOfBounds(UserError):
@@ -30,7 +36,8 @@ def within(
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_enter, args=(sender, seconds, extra_bytes, task, arguments))
+    bounds = (seconds, extra_bytes)
+    child = context.Process(target=_enter, args=(os.getpid(), sender, *bounds, task, arguments))
     with warnings.catch_warnings():  # of forking beside threads: none of them runs in the fork
         warnings.simplefilter("ignore", DeprecationWarning)
         child.start()
@@ -38,7 +45,11 @@ def within(
     try:
         kind, answer = receiver.recv() if receiver.poll(2 * seconds) else ("late", None)
     except EOFError:
+        child.join()
+        code = -(child.exitcode or 0)
         kind, answer = "late", None
+        if code not in (signal.SIGXCPU, signal.SIGKILL):
+            kind, answer = "failed", f"it ended the process ({_signal(code)})"
     finally:
         child.kill()
         child.join()
@@ -51,13 +62,27 @@ def within(
     raise UserError(f"{what}: {answer}")
 
 
+def _signal(code: int) -> str:
+    return signal.Signals(code).name if code > 0 else f"exit code {-code}"
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this process when its parent ends: it holds what that one has locked."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def _enter(
+    parent: int,
     sender: Connection,
     seconds: int,
     extra_bytes: int,
     task: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
+    _end_with(parent)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + extra_bytes
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

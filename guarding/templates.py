@@ -3,14 +3,17 @@
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from checkpoints import checkpoint, entries
+from checkpoints.loading import CHAT_TEMPLATES
 from core.strict_json import read_bytes
 from guarding import bounded
 
 SECONDS = 10
 EXTRA_BYTES = 1 << 30
 MAX_BYTES = 1 << 20  # the longest published ones have some ten thousand characters
+HOLDERS = ("tokenizer_config.json", "chat_template.json", "processor_config.json")
 PROBE = [
     {"role": "user", "content": "What is 2 + 2?"},
     {"role": "assistant", "content": "4."},
@@ -29,15 +32,18 @@ def check(folder: Path) -> None:
 
 
 def _templates(folder: Path) -> list[str]:
-    """The templates of a model's folder, as text."""
-    file = folder / "chat_template.jinja"
-    if file.is_file():
-        return [read_bytes(entries.inside(folder, file), MAX_BYTES).decode(errors="replace")]
-    if not (folder / "tokenizer_config.json").is_file():
-        return []
-    held = checkpoint.read_part(folder, "tokenizer_config.json").get("chat_template")
-    named = held if isinstance(held, list) else [{"template": held}]
-    texts = [entry.get("template") for entry in named if isinstance(entry, dict)]
+    """The templates of a model's folder, as text: which one is used is up to the library."""
+    files = (folder / "chat_template.jinja", *(folder / CHAT_TEMPLATES).glob("*.jinja"))
+    texts: list[Any] = [
+        read_bytes(entries.inside(folder, file), MAX_BYTES).decode(errors="replace")
+        for file in files
+        if file.is_file()
+    ]
+    for name in HOLDERS:
+        if (folder / name).is_file():
+            held = checkpoint.read_part(folder, name).get("chat_template")
+            named = held if isinstance(held, list) else [{"template": held}]
+            texts += [entry.get("template") for entry in named if isinstance(entry, dict)]
     return [text for text in texts if isinstance(text, str)]
 
 

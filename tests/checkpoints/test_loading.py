@@ -1,5 +1,7 @@
 """What a checkpoint takes over from its base as it is."""
 
+import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,24 @@ def test_a_link_that_leads_out_is_not_followed(base: Path, made: Path) -> None:
     with pytest.raises(Damaged, match="leads out of the checkpoint"):
         loading.copy_beside_weights(base, made)
     assert list(made.iterdir()) == []
+
+
+def test_every_kind_of_tokenizer_is_copied() -> None:
+    """The names that transformers' tokenizers say their vocabularies have."""
+    package = importlib.util.find_spec("transformers")
+    assert package is not None and package.origin is not None
+    names: set[str] = set()
+    for file in Path(package.origin).parent.glob("models/*/tokenization_*.py"):
+        for table in re.findall(r"^VOCAB_FILES_NAMES = \{(.*?)\}", file.read_text(), re.S | re.M):
+            names |= {name for _, name in re.findall(r"""(["'])([\w.-]+\.\w+)\1""", table)}
+    assert {"tokenizer.json", "sentencepiece.bpe.model", "vocab.txt"} <= names
+    assert [name for name in sorted(names) if not loading.is_beside_weights(name)] == []
+    assert loading.is_beside_weights("tekken.json")
+
+
+def test_own_code_is_copied_where_it_is_trusted(base: Path, made: Path) -> None:
+    (base / "modeling_own.py").write_text("1")
+    loading.copy_beside_weights(base, made)
+    assert list(made.iterdir()) == []
+    loading.copy_beside_weights(base, made, own_code=True)
+    assert [file.name for file in made.iterdir()] == ["modeling_own.py"]

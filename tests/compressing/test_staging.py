@@ -164,3 +164,84 @@ def test_whoever_serves_it_can_read_it(tmp_path: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "made" / "file").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_what_others_put_there_meanwhile_stays_and_nothing_made_is_lost(
+    tmp_path: Path, replace: bool
+) -> None:
+    target = tmp_path / "made"
+    with (
+        pytest.raises(UserError, match="it was kept as"),
+        staging.whole(target, replace) as folder,
+    ):
+        fill(folder, "new")
+        target.mkdir()
+        fill(target, "a diary")
+    assert (target / "file").read_text() == "a diary"
+    (kept,) = tmp_path.glob("made.*")
+    assert (kept / "file").read_text() == "new" and not kept.name.endswith(".partial")
+
+
+def test_a_rename_that_fails_loses_neither_the_old_nor_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, rename = made(tmp_path), Path.rename
+
+    def refuse(source: Path, wanted: Path) -> Path:
+        if source.name == "made.partial" and wanted.name == "made":
+            raise PermissionError(1, "Operation not permitted", str(source))
+        return rename(source, wanted)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with (
+        pytest.raises(UserError, match=r"not permitted.* it was kept as"),
+        staging.whole(target, replace=True) as folder,
+    ):
+        fill(folder, "new")
+    assert (target / "file").read_text() == "old"
+    (kept,) = tmp_path.glob("made.*")
+    assert (kept / "file").read_text() == "new"
+
+
+def test_a_link_to_itself_and_a_disk_of_its_own_are_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with (
+        pytest.raises(UserError, match="leads to itself"),
+        staging.whole(tmp_path / "loop", replace=True),
+    ):
+        pass
+    target = made(tmp_path)
+    monkeypatch.setattr(Path, "is_mount", lambda self: self == target)
+    with pytest.raises(UserError, match="a disk of its own"), staging.whole(target, replace=True):
+        pass
+    assert (target / "file").read_text() == "old"
+
+
+def test_a_file_system_without_modes_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with staging.whole(tmp_path / "made", replace=False) as folder:
+        fill(folder, "new")
+    assert (tmp_path / "made" / "file").read_text() == "new"
+
+
+def test_a_cut_off_replacement_is_restored_on_its_own(tmp_path: Path) -> None:
+    made(tmp_path).rename(tmp_path / "made.replaced")
+    staging.restore(tmp_path / "made")
+    staging.restore(tmp_path / "another")
+    assert (tmp_path / "made" / "file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_the_disk_is_the_one_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "bigger").mkdir()
+    (tmp_path / "made").symlink_to(tmp_path / "bigger" / "deeper" / "made")
+    assert staging.disk(tmp_path / "made") == tmp_path / "bigger"
+    assert staging.disk(tmp_path / "not" / "there") == tmp_path

@@ -1,11 +1,17 @@
 """A bounded task answers, says why it cannot, or is ended by the kernel."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.errors import UserError
+from core.plugins import ROOT
 from guarding.bounded import OutOfBounds, within
 
 
@@ -48,3 +54,48 @@ def test_what_wants_too_much_memory_does_not_get_it() -> None:
 def test_what_it_raises_is_said() -> None:
     with pytest.raises(UserError, match=r"^the template: ValueError: not this$"):
         within(5, 1 << 28, "the template", refuses)
+
+
+def test_a_crash_is_no_lack_of_time() -> None:
+    with pytest.raises(UserError, match=r"^the template: it ended the process \(SIGUSR1\)$"):
+        within(5, 1 << 28, "the template", lambda: os.kill(os.getpid(), signal.SIGUSR1))
+
+
+LOOPING = """
+import os
+from pathlib import Path
+from compressing import staging
+from guarding.bounded import within
+
+def loops():
+    print(os.getpid(), flush=True)
+    while True:
+        pass
+
+with staging.whole(Path("made"), replace=False):
+    within(60, 1 << 28, "the template", loops)
+"""
+
+
+def test_it_ends_with_its_parent_and_holds_no_lock_on(tmp_path: Path) -> None:
+    from compressing import staging
+
+    with subprocess.Popen(
+        [sys.executable, "-c", LOOPING],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        looping = int(parent.stdout.readline())
+        parent.kill()
+    for _ in range(50):
+        if not Path(f"/proc/{looping}").exists():
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(looping, signal.SIGKILL)
+        pytest.fail("the task outlived its parent by five seconds")
+    with staging.whole(tmp_path / "made", replace=False):
+        pass

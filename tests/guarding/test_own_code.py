@@ -20,3 +20,11 @@ def test_only_what_transformers_does_not_know_is_refused(tmp_path: Path) -> None
     own_code.refuse(unknown, trust_remote_code=True)
     with pytest.raises(UserError, match=r"needs Python code of its own .* knows no 'their_own'"):
         own_code.refuse(unknown, trust_remote_code=False)
+
+
+def test_what_transformers_does_not_know_at_all_is_refused_too(tmp_path: Path) -> None:
+    unknown = checkpoint.read(models.write_model(tmp_path / "unknown", model_type="their_own"))
+    own_code.refuse(unknown, trust_remote_code=False)  # an engine may know it
+    with pytest.raises(UserError, match="knows no model of type 'their_own'"):
+        own_code.refuse_unknown(unknown, trust_remote_code=False)
+    own_code.refuse_unknown(checkpoint.read(models.write_model(tmp_path / "known")), False)

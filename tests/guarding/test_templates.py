@@ -48,3 +48,16 @@ def test_a_link_that_leads_out_is_not_followed(base: Path) -> None:
     (base / "chat_template.jinja").symlink_to("/etc/passwd")
     with pytest.raises(Damaged, match="leads out"):
         templates.check(base)
+
+
+@pytest.mark.parametrize(
+    "name", ["chat_template.json", "processor_config.json", "additional_chat_templates/rag.jinja"]
+)
+def test_templates_are_looked_for_wherever_libraries_find_them(base: Path, name: str) -> None:
+    (base / "chat_template.jinja").write_text(HARMLESS[0])
+    template = next(iter(HOSTILE))
+    (base / name).parent.mkdir(exist_ok=True)
+    held = json.dumps({"chat_template": template}) if name.endswith("json") else template
+    (base / name).write_text(held)
+    with pytest.raises(UserError, match="did not end within 2 s"):
+        templates.check(base)

@@ -153,3 +153,41 @@ def test_a_generation_config_that_transformers_refuses_to_write_loses_nothing(
     made = tmp_path / "odd-FP8-W8A8"
     for name in ("generation_config.json", "tokenizer.json", "chat_template.jinja"):
         assert (made / name).read_bytes() == (tmp_path / "odd" / name).read_bytes()
+
+
+def test_files_of_the_base_that_are_broken_lose_no_work(tmp_path: Path) -> None:
+    """A recipe is llmcompressor's, and not wanted; without its tokenizer a model is refused."""
+    shutil.copytree(models.DEMO_PATH, tmp_path / "odd")
+    (tmp_path / "odd" / "recipe.yaml").write_text("a: [not closed")
+    (tmp_path / "odd" / "theirs.py").write_text("raise SystemExit")
+    line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", "FP8-W8A8"]
+    done = subprocess.run(
+        [*line, "--model_id", "odd"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "odd-FP8-W8A8" / "recipe.yaml").is_file()
+    assert not (tmp_path / "odd-FP8-W8A8" / "theirs.py").exists()
+    (tmp_path / "odd" / "tokenizer.json").write_text("{")
+    done = subprocess.run(
+        [*line, "--model_id", "odd", "--force"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "tokenizer of odd cannot" in done.stderr, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["odd", "odd-FP8-W8A8"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [("their_own", "knows no model of type 'their_own'"), ("clip", "no language model of type")],
+)
+def test_what_transformers_cannot_load_is_told_in_a_sentence(
+    tmp_path: Path, kind: str, sentence: str
+) -> None:
+    shutil.copytree(models.DEMO_PATH, tmp_path / "odd")
+    config = json.loads((tmp_path / "odd" / "config.json").read_text())
+    (tmp_path / "odd" / "config.json").write_text(json.dumps({**config, "model_type": kind}))
+    line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", "FP8-W8A8"]
+    done = subprocess.run(
+        [*line, "--model_id", "odd"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and sentence in done.stderr, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["odd"]

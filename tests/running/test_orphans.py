@@ -26,9 +26,8 @@ print(child.run(task, (), Path("log"), 600, tell))
 
 
 @pytest.mark.parametrize("task", ["loops", "holds_the_interpreter", "has_a_worker"])
-def test_no_child_outlives_its_command(tmp_path: Path, task: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")}
-    (tmp_path / "tmp").mkdir()
+def test_no_child_outlives_its_command(tmp_path: Path, temporary: Path, task: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     line = [sys.executable, "-c", COMMAND, task]
     with subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as command:
         assert command.stdout is not None
@@ -37,7 +36,7 @@ def test_no_child_outlives_its_command(tmp_path: Path, task: str) -> None:
         assert child_process in tree and len(tree) >= 3  # the server, the tracker and the child
         command.kill()
         assert psutil.wait_procs([child_process, *tree], timeout=5)[1] == []
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list(temporary.iterdir()) == []
 
 
 IMPORTS = """
@@ -71,7 +70,7 @@ def test_what_dead_processes_left_in_shared_memory_is_removed(
     shared.mkdir()
     monkeypatch.setattr(leftovers, "SHARED_MEMORY", shared)
     dead = subprocess.Popen(["true"])
-    dead.wait()
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)  # and nobody asks about it
     names = [
         f"__KMP_REGISTERED_LIB_{dead.pid}_0", f"sem.loky-{dead.pid}-abc",
         f"__KMP_REGISTERED_LIB_{os.getpid()}_0", f"psm_{dead.pid}",
