@@ -34,7 +34,6 @@ FILE_WIDTH = 140  # columns for tables that go to a file or a pipe
 JOINERS = "\u200c\u200d"  # in words of Persian and Hindi, and in emoji
 
 
-
 class _Result(Console):
     """Standard output: where its reader has gone (`| head`), the command ends without a word."""
 

@@ -22,10 +22,32 @@ import typer
 ROOT = Path(__file__).resolve().parent.parent
 
 ATTACKS = {
-    "checkpoints that lie, link out or never end": ("tests/inspection/test_hostile.py",),
+    "checkpoints that lie, link out or never end": (
+        "tests/inspection/test_hostile.py", "tests/checkpoints/test_entries.py",
+    ),
     "mutated checkpoints": ("tests/inspection/test_fuzz.py",),
-    "mutated records, every format of the report": ("tests/reporting/test_record_fuzz.py",),
-}
+    "names and texts in records, manifests and answers": (
+        "tests/core/test_names.py", "tests/core/test_cli.py", "tests/checkpoints/test_names.py",
+        "tests/reporting/test_hostile_text.py",
+    ),
+    "mutated records": ("tests/reporting/test_record_fuzz.py",),
+    "chat templates and a model's own code": ("tests/guarding",),
+    "an evil hub": ("tests/hub",),
+    "modules in the current folder, bytes that are no text": (
+        "tests/commands/test_hostile_folder.py",
+    ),
+    "tasks and metrics that end the program": ("tests/commands/test_task_code.py",),
+    "signals, kills, lost terminals, orphans": (
+        "tests/commands/test_ending.py", "tests/running/test_orphans.py",
+        "tests/running/test_child.py",
+    ),
+    "lost folders, exchanged checkpoints, records that cannot be saved": (
+        "tests/running/test_run.py", "tests/running/test_session.py",
+    ),
+    "two processes at once, cut off replacements, full disks": (
+        "tests/compressing/test_staging.py", "tests/checkpoints/test_loading.py",
+    ),
+}  # fmt: skip
 
 
 def attack(tests: tuple[str, ...], fuzz: int) -> tuple[int, int, list[str]]:
@@ -55,6 +77,11 @@ def main(
     """Run every attack and print how many of its cases held."""
     print("| attack | cases | held |\n|---|--:|--:|", flush=True)
     failed: list[str] = []
+    if kills:
+        line = [sys.executable, "scripts/kills.py", "--repetitions", str(kills)]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+        print(f"| kills of a real pipeline ({done.stdout.splitlines()[-1]}) | {kills} | |")
+        failed += ["kills"] if done.returncode else []
     for title, tests in ATTACKS.items():
         cases, held, broken = attack(tests, fuzz)
         fuzzed = f" ({fuzz:,} mutations each)" if "mutated" in title else ""
