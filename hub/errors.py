@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import UserError
+from hub.names import shown
 
 CARRY = "download on a machine that has it and copy the folder here (docs/offline.md)"
 LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
@@ -28,23 +29,6 @@ def user_errors(repo_id: str) -> Iterator[None]:
         if sentence is None:
             raise
         raise UserError(sentence) from problem
-
-
-@contextmanager
-def malformed() -> Iterator[None]:
-    """Turn what goes wrong while a hub's answer is read into a `UserError`: it was no hub's."""
-    from huggingface_hub import constants
-
-    try:
-        yield
-    except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as problem:
-        if _unreachable(problem) or explain(problem, ""):
-            raise
-        first_line = (str(problem).splitlines() or ["no message"])[0][:200]
-        raise UserError(
-            f"{constants.ENDPOINT} does not answer as a model hub does "
-            f"({type(problem).__name__}: {first_line}): check HF_ENDPOINT and proxies."
-        ) from problem
 
 
 def explain(problem: BaseException, repo_id: str) -> str | None:
@@ -107,24 +91,33 @@ def _unreachable(problem: BaseException) -> str | None:
     import httpx
     from huggingface_hub import constants, errors
 
-    hub = constants.ENDPOINT
+    hub, what = constants.ENDPOINT, shown(str(problem))
     if isinstance(problem, errors.OfflineModeIsEnabled):
         return f"HF_HUB_OFFLINE is set: unset it if there is a network, or {CARRY}."
     if isinstance(problem, httpx.RemoteProtocolError | httpx.ReadError):
         return (
-            f"The connection to {hub} keeps breaking off ({problem}): run this again, "
+            f"The connection to {hub} keeps breaking off ({what}): run this again, "
             "the files that are whole were kept."
         )
     if isinstance(problem, httpx.TransportError | ConnectionError | TimeoutError):
-        return f"Cannot reach {hub} ({problem}): check the network, or {CARRY}."
+        return f"Cannot reach {hub} ({what}): check the network, or {CARRY}."
     if isinstance(problem, httpx.TooManyRedirects):
-        return f"{hub} only sends us on from one address to the next: check HF_ENDPOINT."
-    if isinstance(problem, httpx.DecodingError):
-        return f"{hub} does not answer as a model hub does ({problem}): check HF_ENDPOINT."
+        return str(no_hub("it redirects without an end"))
     not_a_hub = (errors.FileMetadataError, errors.LocalEntryNotFoundError, httpx.InvalidURL)
-    if isinstance(problem, (*not_a_hub, json.JSONDecodeError)):
-        return f"{hub} does not answer as a model hub does: check HF_ENDPOINT and proxies."
+    if isinstance(problem, (*not_a_hub, httpx.RequestError, json.JSONDecodeError)):
+        return str(no_hub())
     return None
+
+
+def no_hub(what: str = "") -> UserError:
+    """The other side answers with what no hub sends; `what`: the part of it that shows so."""
+    from huggingface_hub import constants
+
+    found = f" ({what})" if what else ""
+    return UserError(
+        f"{constants.ENDPOINT} does not answer as a model hub does{found}: check HF_ENDPOINT and "
+        "proxies."
+    )
 
 
 def _disk(problem: BaseException) -> str | None:
@@ -132,9 +125,12 @@ def _disk(problem: BaseException) -> str | None:
         return None
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk filled up: free some space and run this again; whole files were kept."
-    if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-        return f"Cannot write {problem.filename}: choose another place with --output_dir."
+    if problem.errno is not None and problem.filename is not None:
+        return (
+            f"Cannot write {shown(str(problem.filename))} ({problem.strerror}): "
+            "choose another place with --output_dir."
+        )
     if problem.errno is None:  # huggingface_hub's "Consistency check failed"
         first_line, *_ = str(problem).split("\n")
-        return f"A file did not arrive whole ({first_line}): run this again."
+        return f"A file did not arrive whole ({shown(first_line)}): run this again."
     return None

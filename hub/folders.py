@@ -9,7 +9,9 @@ a finished folder holds (repository, commit, files with sizes and checksums).
 """
 
 import json
+import os
 import shutil
+import stat
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -18,34 +20,41 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.models import DOWNLOAD
+from core import strict_json
 from core.cli import say
 from core.errors import UserError
-from core.strict_json import read_json
 from guarding import locks
 from hub.errors import user_errors
-from hub.listing import Listing, RemoteFile
+from hub.listing import SHA1, Listing, RemoteFile
+from hub.names import UNFINISHED, shown
 from hub.transfer import transfer
 
-UNFINISHED = "unfinished.json"  # says whose files a `.partial` folder holds
 SPARE = 1.05  # free space asked for, over the bytes to fetch
 
 
 def check_folder(folder: Path, repo_id: str) -> None:
     """Raises `UserError` unless `folder` is absent, empty or an earlier download of `repo_id`."""
-    folder = folder.resolve()
-    for place, record_names in ((folder, [DOWNLOAD]), (_partial(folder), [UNFINISHED, DOWNLOAD])):
-        if not place.exists() or _is_empty(place):
-            continue
-        record = next((r for name in record_names if (r := _read(place / name))), None)
-        if record is None:
-            raise UserError(
-                f"{place} exists and was not written by this command: "
-                "move it away or choose another --output_dir."
-            )
-        if record["repo_id"] != repo_id:
-            raise UserError(
-                f"{place} holds {record['repo_id']}, not {repo_id}: choose another --output_dir."
-            )
+    with user_errors(repo_id):
+        folder = folder.resolve()
+        for place, names in ((folder, [DOWNLOAD]), (_partial(folder), [UNFINISHED, DOWNLOAD])):
+            if place.is_symlink():
+                raise UserError(f"{place} is a link: delete it or choose another --output_dir.")
+            if place.exists() and not _is_empty(place):
+                _check_owner(place, names, repo_id)
+
+
+def _check_owner(place: Path, record_names: list[str], repo_id: str) -> None:
+    """Raises `UserError` unless one of the records in a folder says that it holds `repo_id`."""
+    record = next((r for name in record_names if (r := _read(place / name))), None)
+    if record is None:
+        raise UserError(
+            f"{place} exists and was not written by this command: "
+            "move it away or choose another --output_dir."
+        )
+    if record["repo_id"] != repo_id:
+        raise UserError(
+            f"{place} holds {shown(record['repo_id'])}, not {repo_id}: choose another --output_dir."
+        )
 
 
 def check_space(plan: Iterable[tuple[Listing, Path]]) -> None:
@@ -87,6 +96,7 @@ def fetch(listing: Listing, folder: Path) -> None:
     folder = folder.resolve()
     partial = _partial(folder)
     with user_errors(listing.repo_id), locks.held(partial):
+        _delete_links(partial)
         (partial / UNFINISHED).write_text(json.dumps({"repo_id": listing.repo_id}))
         (partial / DOWNLOAD).unlink(missing_ok=True)  # of a run killed before the last step
         for leftover in (partial / ".cache").rglob("*.incomplete"):
@@ -110,15 +120,18 @@ def _is_empty(place: Path) -> bool:
 def _read(path: Path) -> dict[str, Any] | None:
     """The record in a file; None when there is no file or it holds something else."""
     try:
-        record = read_json(path)
-    except UserError:
+        record = strict_json.read_json(path)
+    except strict_json.Damaged:
         return None
-    files = record.get("files", [])
-    listed = isinstance(files, list) and all(
-        isinstance(file, dict) and isinstance(file.get("path"), str) and "sha256" in file
-        for file in files
-    )
-    return record if listed and isinstance(record.get("repo_id"), str) else None
+    return record if isinstance(record.get("repo_id"), str) else None
+
+
+def _delete_links(partial: Path) -> None:
+    """Delete what is neither a file nor a folder: writing to a link would write elsewhere."""
+    for parent, folders, files in os.walk(partial):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            if not stat.S_ISREG(mode := path.lstat().st_mode) and not stat.S_ISDIR(mode):
+                path.unlink()
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -137,14 +150,16 @@ def _missing_bytes(listing: Listing, folder: Path) -> int:
 
 def _unchanged(listing: Listing, folder: Path) -> list[RemoteFile]:
     """Large files of `listing` that an earlier download in `folder` holds already."""
-    record = _read(folder / DOWNLOAD) or {}
-    checksums = {file["path"]: file["sha256"] for file in record.get("files", [])}
+    recorded = (_read(folder / DOWNLOAD) or {}).get("files")
+    entries = [e for e in recorded if isinstance(e, dict)] if isinstance(recorded, list) else []
+    checksums = {str(entry.get("path")): entry.get("sha256") for entry in entries}
     return [
         file
         for file in listing.files
         if file.sha256
         and checksums.get(file.path) == file.sha256
         and _has_size(folder / file.path, file.size)
+        and not (folder / file.path).is_symlink()
     ]
 
 
@@ -183,8 +198,8 @@ def _write_record(listing: Listing, partial: Path) -> None:
 def _put_in_place(partial: Path, folder: Path) -> None:
     """Give the finished folder its name; what had the name before keeps its bytes beside it."""
     if folder.exists() and not _is_empty(folder):
-        earlier = _read(folder / DOWNLOAD) or {}
-        aside = _free_name(folder, str(earlier.get("commit", "earlier"))[:8])
+        commit = str((_read(folder / DOWNLOAD) or {}).get("commit"))
+        aside = _free_name(folder, commit[:8] if SHA1.fullmatch(commit) else "earlier")
         folder.rename(aside)
         say(f"the earlier download was kept as {aside.name}: delete it when you need the space")
     partial.replace(folder)

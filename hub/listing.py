@@ -6,25 +6,34 @@ listing = list_repository("org/name", "model", "main", choose=lambda paths: path
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from core import strict_json
 from core.errors import UserError
-from core.names import FILE_BYTES
-from hub.client import bounded_client
-from hub.errors import malformed, user_errors
+from hub.errors import no_hub, user_errors
+from hub.names import check_names, shown
 
-MOST_FILES = 100_000
-MOST_BYTES = 1 << 50  # of a file
-OWN = ("download.json", "unfinished.json", ".cache")  # names that a download itself uses
+LISTING_BYTES = 64 << 20  # of JSON: 200,000 files take 50 MB
+LISTING_S = 600.0  # by when it has to be there
+MOST_FILES = 10_000  # chosen of one repository
+MOST_BYTES = 1 << 60  # of one file
+SHA1 = re.compile("[0-9a-f]{40}")
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file as the hub announces it: `size` in bytes, `sha256` of large (LFS) files alone."""
+    """One file as the hub announces it: `size` in bytes, `sha256` of large (LFS) files alone.
+
+    Of the others there is `blob_id`, the SHA-1 that git names their content by.
+    """
 
     path: str
     size: int
     sha256: str | None
+    blob_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,11 +51,6 @@ class Listing:
         """The size of all files."""
         return sum(file.size for file in self.files)
 
-    @property
-    def largest(self) -> int:
-        """The size of the largest file."""
-        return max((file.size for file in self.files), default=0)
-
 
 def check_name(repo_id: str) -> None:
     """Raises `UserError` when `repo_id` cannot be a repository's name (a path, an address)."""
@@ -61,53 +65,82 @@ def list_repository(
 ) -> Listing:
     """Ask the hub for the commit of `revision` and its files; `choose` picks among their paths.
 
-    Raises `UserError`: missing, private or gated repository, unknown revision, no network, an
-    answer that is no hub's or names files that may not be written.
+    Raises `UserError`: missing, private or gated repository, unknown revision, no network, or an
+    answer that is not a listing of files that can be written and checked.
     """
-    from huggingface_hub import HfApi, constants
+    with user_errors(repo_id):
+        text = _ask(repo_id, repo_type, revision)
+    try:
+        answer = strict_json.parse_object(text, Path("the listing"), "")
+    except strict_json.Damaged as problem:
+        raise no_hub(shown(str(problem))) from problem
+    commit = answer.get("sha")
+    if not isinstance(commit, str) or not SHA1.fullmatch(commit):
+        raise no_hub(f"the commit is {_value(commit)}")
+    siblings = _siblings(answer)
+    chosen = set(choose([sibling["rfilename"] for sibling in siblings]))
+    if len(chosen) > MOST_FILES:
+        raise UserError(
+            f"{repo_id} has {len(chosen):,} files to fetch, at most {MOST_FILES:,} are: "
+            "choose another repository."
+        )
+    wanted = [sibling for sibling in siblings if sibling["rfilename"] in chosen]
+    check_names(sibling["rfilename"] for sibling in wanted)
+    return Listing(repo_id, repo_type, revision, commit, tuple(map(_remote_file, wanted)))
 
-    with user_errors(repo_id), malformed(), bounded_client():
-        # Without a timeout huggingface_hub waits for this answer for ever.
-        info: Any = HfApi().repo_info(
-            repo_id,
-            repo_type=repo_type,
-            revision=revision,
-            files_metadata=True,
+
+def _ask(repo_id: str, repo_type: str, revision: str) -> bytes:
+    """The hub's answer about a repository.
+
+    `HfApi.repo_info` parses whatever it is sent, and trips over what it did not expect.
+    """
+    from huggingface_hub import constants, get_session, hf_raise_for_status
+    from huggingface_hub.utils import build_hf_headers
+
+    from hub.client import allowed
+
+    url = f"{constants.ENDPOINT}/api/{repo_type}s/{repo_id}/revision/{quote(revision, safe='')}"
+    with allowed(f"the listing of {repo_id}", LISTING_BYTES, LISTING_S):
+        response = get_session().get(
+            url,
+            params={"blobs": True},
+            headers=build_hf_headers(),
             timeout=constants.HF_HUB_ETAG_TIMEOUT,
         )
-        files = [_remote_file(sibling) for sibling in info.siblings]
-        if not re.fullmatch("[0-9a-f]{40}", info.sha):
-            raise ValueError(f"a commit called {info.sha[:50]!r}")
-    if len(files) > MOST_FILES:
-        raise UserError(f"{repo_id} has {len(files):,} files, at most {MOST_FILES:,} are looked at")
-    chosen = set(choose([file.path for file in files]))
-    wanted = tuple(file for file in files if file.path in chosen)
-    for file in wanted:
-        if why := unsafe(file.path):
-            raise UserError(
-                f"{repo_id} names a file {file.path[:100]!r}: {why}; nothing is fetched"
-            )
-    return Listing(repo_id, repo_type, revision, info.sha, wanted)
+        hf_raise_for_status(response)
+    return bytes(response.content)
 
 
-def _remote_file(sibling: Any) -> RemoteFile:
-    """A file as listed. Raises `ValueError` for what no hub says."""
-    path, size = sibling.rfilename, sibling.size or 0
-    sha256 = sibling.lfs.sha256 if sibling.lfs else None
-    if not isinstance(path, str) or not isinstance(size, int) or not 0 <= size < MOST_BYTES:
-        raise ValueError(f"a file {path!r:.60} of {size!r:.60} bytes")
-    if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise ValueError(f"a checksum {sha256!r:.80}")
-    return RemoteFile(path, size, sha256)
+def _siblings(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The files as the hub lists them: `rfilename`, `size`, `blobId`, `lfs`."""
+    siblings = answer.get("siblings")
+    if not isinstance(siblings, list):
+        raise no_hub(f"the list of files is {_value(siblings)}")
+    for sibling in siblings:
+        if not isinstance(sibling, dict) or not isinstance(sibling.get("rfilename"), str):
+            raise no_hub(f"a file is {_value(sibling)}")
+    return siblings
 
 
-def unsafe(path: str) -> str | None:
-    """Why a path of a listing may not be written below a folder; None when it may."""
-    parts = path.split("/")
-    if not path.isprintable() or "\\" in path:
-        return "it holds characters that no path should"
-    if any(part in ("", ".", "..") for part in parts):
-        return "it leads elsewhere"
-    if any(len(part.encode()) > FILE_BYTES for part in parts):
-        return f"it is longer than {FILE_BYTES} bytes"
-    return "downloads use that name themselves" if parts[0] in OWN else None
+def _remote_file(sibling: dict[str, Any]) -> RemoteFile:
+    """A file with what it can be checked by. Raises `UserError` when that is not there."""
+    path, size = sibling["rfilename"], sibling.get("size")
+    if type(size) is not int or not 0 <= size < MOST_BYTES:
+        raise no_hub(f"the size of {shown(path)} is {_value(size)}")
+    if (lfs := sibling.get("lfs")) is None:
+        return RemoteFile(path, size, None, _checksum(path, sibling.get("blobId"), SHA1))
+    checksum = lfs.get("sha256") if isinstance(lfs, dict) else lfs
+    return RemoteFile(path, size, _checksum(path, checksum, SHA256))
+
+
+def _checksum(path: str, checksum: Any, kind: re.Pattern[str]) -> str:
+    if not isinstance(checksum, str) or not kind.fullmatch(checksum):
+        raise no_hub(f"the checksum of {shown(path)} is {_value(checksum)}")
+    return checksum
+
+
+def _value(value: Any) -> str:
+    """A value of a wrong kind, as JSON has it."""
+    if isinstance(value, dict | list):
+        return "a list" if isinstance(value, list) else "an object"
+    return "missing" if value is None else shown(repr(value))

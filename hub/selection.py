@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from checkpoints.loading import BESIDE_WEIGHTS, CODE
 from core.errors import UserError
+from hub.names import enumeration, shown
 
 DEFAULT_MODEL = "meta-llama/Meta-Llama-3-8B-Instruct"
 FOLDERS = {DEFAULT_MODEL: "llama3_8b"}
@@ -59,7 +60,7 @@ def choose_model_files(paths: list[str]) -> list[str]:
     weights = [p for p in top if p.endswith(".safetensors")]
     if not weights:
         pickles = [p for p in paths if _matches(p, NEVER)]
-        only = f" only pickles ({', '.join(pickles[:3])})," if pickles else ""
+        only = f" only pickles ({enumeration(map(shown, pickles))})," if pickles else ""
         raise UserError(
             f"This repository has no safetensors weights,{only} and this command never fetches "
             "files that can run code when loaded: choose a repository with safetensors."
@@ -74,8 +75,8 @@ def choose_data_files(patterns: tuple[str, ...], paths: list[str]) -> list[str]:
     matching = [p for p in paths if _matches(p, patterns) and not _matches(p, NEVER)]
     if not matching:
         raise UserError(
-            f"No file matches {' or '.join(patterns)} among {', '.join(paths[:6])}: the data set "
-            "is now published in another layout; update DATA_SETS in hub/selection.py."
+            f"No file matches {' or '.join(patterns)} among {enumeration(map(shown, paths))}: the "
+            "data set is now published in another layout; update DATA_SETS in hub/selection.py."
         )
     return matching + [p for p in paths if _matches(p, DATA_SET_CARD)]
 

@@ -1,24 +1,26 @@
 """Fetch the files of a listing into a folder and check them.
 
-`huggingface_hub` does the transfer: parallel, resumed after a dropped connection or a time-out,
-whole files skipped by the next run. Here is what it leaves to its caller.
+`huggingface_hub` does the transfer: resumed after a dropped connection or a time-out, whole files
+skipped by the next run. Here is what it leaves to its caller; `hub.client` bounds what it is sent.
 
     transfer(listing, Path("name.partial"))
 """
 
-import glob
 import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.cli import INTERRUPTED, say
 from core.errors import UserError
-from hub.client import bounded_client
 from hub.defects import find_defects
-from hub.listing import Listing
+from hub.listing import Listing, RemoteFile
+from hub.names import enumeration, shown
+
+WORKERS = 8  # files fetched at once
 
 
 def transfer(listing: Listing, folder: Path) -> None:
@@ -27,13 +29,13 @@ def transfer(listing: Listing, folder: Path) -> None:
     Raises `UserError` for a file that is damaged again (it is deleted), and what huggingface_hub
     raises.
     """
-    _download(listing, folder, [file.path for file in listing.files])
+    _download(listing, folder, listing.files)
     say(f"checking {listing.repo_id} against the published checksums", "dim")
     damaged = _delete_damaged(listing, folder)
     if not damaged:
         return
     say(f"fetching again: {_enumeration(damaged)}", "yellow")
-    _download(listing, folder, damaged, force=True)
+    _download(listing, folder, [f for f in listing.files if f.path in damaged], force=True)
     damaged = _delete_damaged(listing, folder)
     if damaged:
         raise UserError(
@@ -42,31 +44,54 @@ def transfer(listing: Listing, folder: Path) -> None:
         )
 
 
-def _download(listing: Listing, folder: Path, paths: Iterable[str], force: bool = False) -> None:
-    """Let huggingface_hub fetch `paths`; what it does not retry itself is tried once more.
+def _download(
+    listing: Listing, folder: Path, files: Iterable[RemoteFile], force: bool = False
+) -> None:
+    """Let huggingface_hub fetch `files`; the first that cannot be had ends it.
+
+    `snapshot_download` would fetch what a second listing (`/tree/`) names: as many pages of names
+    as the hub likes, none of them checked.
+    """
+    with _ctrl_c_at_once(), ThreadPoolExecutor(WORKERS) as pool:
+        running = [pool.submit(_fetch, listing, folder, file, force) for file in files]
+        try:
+            for file in as_completed(running):
+                file.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _fetch(listing: Listing, folder: Path, file: RemoteFile, force: bool) -> None:
+    """Fetch one file; what huggingface_hub does not retry itself is tried once more.
 
     Without `force` it copies a file that the user's cache of the hub holds, unchecked.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import hf_hub_download
 
-    patterns = [glob.escape(path) for path in paths]
+    from hub.client import allowed
+
     for attempts_left in (1, 0):
         try:
-            with _ctrl_c_at_once(), bounded_client(listing.largest):
-                snapshot_download(
+            with allowed(file.path, file.size):
+                hf_hub_download(
                     listing.repo_id,
+                    file.path,
                     repo_type=listing.repo_type,
                     revision=listing.commit,
                     local_dir=folder,
-                    allow_patterns=patterns,
                     force_download=force,
                 )
             return
+        except ValueError as problem:  # a number in a header that is none, for one
+            raise UserError(f"{file.path} cannot be fetched: {_first_line(problem)}") from problem
         except Exception as problem:
             if not attempts_left or not _is_left_to_the_caller(problem):
                 raise
-            first_line, *_ = str(problem).split("\n")
-            say(f"{first_line}: trying once more", "yellow")
+            say(f"{_first_line(problem)}: trying once more", "yellow")
+
+
+def _first_line(problem: Exception) -> str:
+    return shown(str(problem).partition("\n")[0])
 
 
 def _is_left_to_the_caller(problem: Exception) -> bool:
@@ -111,4 +136,4 @@ def _delete_damaged(listing: Listing, folder: Path) -> dict[str, str]:
 
 
 def _enumeration(defects: dict[str, str]) -> str:
-    return ", ".join(f"{path} ({defect})" for path, defect in sorted(defects.items()))
+    return enumeration(f"{shown(path)} ({defect})" for path, defect in sorted(defects.items()))

@@ -1,4 +1,4 @@
-"""A small model hub on loopback: the requests that huggingface_hub makes, and faults on demand.
+"""A small model hub on loopback: the requests that a download makes, and faults on demand.
 
 with HubStandIn() as hub:
     hub.add("org/tiny", {"config.json": b"{}"})
@@ -6,44 +6,25 @@ with HubStandIn() as hub:
     # HF_ENDPOINT=hub.url python download_model.py org/tiny
 """
 
-import contextlib
-import gzip
-import hashlib
 import json
 import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-MODEL = "org/Tiny-Llama"
+from tests.hub.published import Repo, git_sha1, sha256
+
 LARGE = (".safetensors", ".parquet", ".bin")  # kept in LFS on the real hub
 REPO = "(?P<repo>[^/]+/[^/]+)"
-API = re.compile(f"/api/(?P<type>model|dataset)s/{REPO}/(?P<what>revision|tree)/(?P<rev>.+)")
+API = re.compile(f"/api/(?P<type>model|dataset)s/{REPO}/revision/(?P<rev>.+)")
 RESOLVE = re.compile(f"/(?:datasets/)?{REPO}/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
 CDN = re.compile("/cdn/(?P<commit>[^/]+)/(?P<path>.+)")
-
-
-@dataclass
-class Repo:
-    """One repository at one commit of its only branch, `main`."""
-
-    files: dict[str, bytes]
-    type: str = "model"
-    gated: bool = False
-    status: int = 200  # of every API answer
-    message: str = ""  # X-Error-Message of a refusal
-    page: bytes | None = None  # answered by the API instead of JSON
-    evil: str = ""  # how the API answers instead: a method of `Answer` with that name
-
-    @property
-    def commit(self) -> str:
-        listed = sorted((path, sha256(content)) for path, content in self.files.items())
-        return hashlib.sha1(repr(listed).encode()).hexdigest()
 
 
 @dataclass
@@ -53,13 +34,8 @@ class Fault:
     times: int
     after: int
     # "drop": the connection ends early; "reset": it is reset; "stall": nothing more comes;
-    # "cut": a whole answer with fewer bytes than announced; "short": fewer bytes were announced;
-    # "endless": bytes without an end; "trickle": one byte in a while
+    # "cut": a whole answer with fewer bytes than announced; "short": fewer bytes were announced
     kind: str
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass
@@ -70,7 +46,10 @@ class HubStandIn:
     commits: dict[str, Repo] = field(default_factory=dict)  # all there ever were
     next_files: dict[str, dict[str, bytes]] = field(default_factory=dict)  # once it was listed
     announced: dict[str, int | None] = field(default_factory=dict)  # untrue sizes in listings
-    not_in_tree: set[str] = field(default_factory=set)  # paths that /tree/ leaves out
+    rewrite: "Callable[[dict[str, Any]], Any] | None" = None  # what is listed instead
+    headers: dict[str, str] = field(default_factory=dict)  # of every answer
+    evil: "dict[str, Evil]" = field(default_factory=dict)  # answers to "API", "HEAD", "GET" instead
+    scheme: str = "http"
     silent: bool = False  # the API takes requests and does not answer
     faults: dict[str, Fault] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)  # "GET path", "GET path bytes=100-"
@@ -82,6 +61,7 @@ class HubStandIn:
         handler = type("Bound", (Answer,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -92,7 +72,7 @@ class HubStandIn:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server.server_address[1]}"
 
     @property
     def cdn(self) -> str:
@@ -137,7 +117,11 @@ class Answer(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        if match := API.fullmatch(path):
+        evil = self.hub.evil.get("API" if path.startswith("/api/") else self.command)
+        if evil:
+            with suppress(ConnectionError):  # of a client that has enough of it
+                evil(self)
+        elif match := API.fullmatch(path):
             self.api(**match.groupdict())
         elif match := RESOLVE.fullmatch(path):
             self.resolve(**match.groupdict())
@@ -146,7 +130,7 @@ class Answer(BaseHTTPRequestHandler):
         else:
             self.refuse(404, "NotFound")
 
-    def api(self, type: str, repo: str, what: str, rev: str) -> None:
+    def api(self, type: str, repo: str, rev: str) -> None:
         if self.hub.silent:
             # a client without a time-out sees the connection close, and does not wait for ever
             self.close_connection = True
@@ -157,35 +141,27 @@ class Answer(BaseHTTPRequestHandler):
             return self.refuse(404 if "Authorization" in self.headers else 401, "RepoNotFound")
         if published.status != 200:
             return self.refuse(published.status, "", published.message)
-        if published.evil:
-            return getattr(self, published.evil)()
         if published.page is not None:
             return self.send(published.page)
         if rev != "main" and rev not in self.hub.commits:
             return self.refuse(404, "RevisionNotFound")
         published = self.hub.commits.get(rev, published)
-        entries = list(self.entries(published))
-        if what == "tree":
-            tree = [tree for _, tree in entries if tree["path"] not in self.hub.not_in_tree]
-            return self.send(json.dumps(tree).encode())
         if repo in self.hub.next_files:
             self.hub.add(repo, self.hub.next_files.pop(repo))
-        siblings = [sibling for sibling, _ in entries]
+        siblings = list(self.siblings(published))
         info = {"id": repo, "sha": published.commit, "private": False, "siblings": siblings}
-        return self.send(json.dumps(info | {"tags": [], "downloads": 0, "likes": 0}).encode())
+        listed = self.hub.rewrite(info) if self.hub.rewrite else info
+        return self.send(json.dumps(listed).encode())
 
-    def entries(self, published: Repo) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Each file as `?blobs=true` lists it and as `/tree/` lists it."""
+    def siblings(self, published: Repo) -> Iterator[dict[str, Any]]:
+        """Each file as `?blobs=true` lists it."""
         for path, content in published.files.items():
             size = self.hub.announced.get(path, len(content))
-            blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-            sibling: dict[str, Any] = {"rfilename": path, "size": size, "blobId": blob}
-            tree: dict[str, Any] = {"type": "file", "path": path, "size": size, "oid": blob}
+            sibling: dict[str, Any] = {"rfilename": path, "size": size}
+            sibling["blobId"] = git_sha1(content)
             if path.endswith(LARGE):
-                lfs = {"size": size, "pointerSize": 130}
-                sibling["lfs"] = lfs | {"sha256": sha256(content)}
-                tree["lfs"] = lfs | {"oid": sha256(content)}
-            yield sibling, tree
+                sibling["lfs"] = {"size": size, "pointerSize": 130, "sha256": sha256(content)}
+            yield sibling
 
     def resolve(self, repo: str, rev: str, path: str) -> None:
         published = self.hub.commits.get(rev, self.hub.repos[repo])
@@ -214,8 +190,6 @@ class Answer(BaseHTTPRequestHandler):
         fault = self.hub.fault(path, use_up=True) if self.command == "GET" else None
         if fault and fault.kind in ("short", "cut"):
             content, fault = content[: fault.after], None
-        if fault and fault.kind in ("endless", "trickle"):
-            return self.pour(b"x" * (1 << 20) if fault.kind == "endless" else b"x")
         start = int(range_header.removeprefix("bytes=").rstrip("-") or 0)
         headers = {"ETag": f'"{sha256(content)}"', "X-Repo-Commit": commit}
         if range_header:
@@ -224,40 +198,6 @@ class Answer(BaseHTTPRequestHandler):
         self.send(content[start:], 206 if range_header else 200, headers, max(0, until - start))
         if fault:
             self.hang_up(fault.kind)
-
-    def redirects_for_ever(self) -> None:
-        self.send(b"", 302, {"Location": self.path})
-
-    def redirects_to_a_file(self) -> None:
-        self.send(b"", 302, {"Location": "file:///etc/passwd"})
-
-    def is_packed(self) -> None:
-        """A gigabyte of blanks in a megabyte."""
-        packed = gzip.compress(b" " * (1 << 26))
-        self.send(packed * 16, 200, {"Content-Encoding": "gzip"})
-
-    def never_ends(self) -> None:
-        self.pour(b'{"siblings": [' + b" " * (1 << 20))
-
-    def has_pages_without_end(self) -> None:
-        if "/tree/" not in self.path:
-            self.hub.repos[MODEL].evil = ""
-            self.api("model", MODEL, "revision", "main")
-            self.hub.repos[MODEL].evil = "has_pages_without_end"
-            return
-        link = f'<{self.hub.url}{urlsplit(self.path).path}?cursor=again>; rel="next"'
-        self.send(b"[]", 200, {"Link": link})
-
-    def pour(self, chunk: bytes) -> None:
-        """Chunks without an end, until the other side hangs up."""
-        self.close_connection = True
-        self.send_response(200)
-        self.send_header("Transfer-Encoding", "chunked")
-        self.send_header("ETag", '"0"')
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            while not self.hub.closing.wait(0.05 if len(chunk) == 1 else 0):
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
 
     def send(
         self,
@@ -268,7 +208,11 @@ class Answer(BaseHTTPRequestHandler):
     ) -> None:
         """Announce the whole body and send its first `until` bytes."""
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+        for name, value in {
+            "Content-Length": str(len(body)),
+            **self.hub.headers,
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -289,3 +233,6 @@ class Answer(BaseHTTPRequestHandler):
     def refuse(self, status: int, code: str, message: str = "") -> None:
         headers = {"X-Error-Code": code, "X-Error-Message": message or f"stand-in: {code}"}
         self.send(b"{}", status, headers)
+
+
+Evil = Callable[[Answer], None]  # writes an answer of its own

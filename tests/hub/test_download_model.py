@@ -14,7 +14,8 @@ from hub.selection import DEFAULT_MODEL
 from tests.conftest import Run
 from tests.hub.conftest import Download
 from tests.hub.hub_case import MODEL, SMALL, UNWANTED, WANTED, contents, record, safetensors
-from tests.hub.hub_stand_in import HubStandIn, sha256
+from tests.hub.hub_stand_in import HubStandIn
+from tests.hub.published import git_sha1, sha256
 
 
 def test_takes_safetensors_and_tokenizer_and_nothing_that_runs(
@@ -54,6 +55,7 @@ def test_the_record_says_what_the_folder_holds(hub: HubStandIn, download: Downlo
             "path": path,
             "size": len(content),
             "sha256": sha256(content) if path.endswith(".safetensors") else None,
+            "blob_id": None if path.endswith(".safetensors") else git_sha1(content),
         }
         for path, content in WANTED.items()
     ]

@@ -40,7 +40,10 @@ def test_model_files(published: list[str], chosen: list[str] | None) -> None:
     ("published", "says"),
     [
         ([], "has no safetensors weights, and this command never"),
-        (["a.bin", "b.pt", "c.h5", "d.pkl"], r"only pickles \(a.bin, b.pt, c.h5\), and"),
+        (
+            ["a.bin", "b.pt", "c.h5", "d.pkl"],
+            r"only pickles \(a.bin, b.pt, c.h5, and 1 more\), and",
+        ),
         (["original/model.safetensors"], "has no safetensors weights, and"),
     ],
 )
