@@ -62,6 +62,25 @@ ANSWERS: dict[str, tuple[Evil, str]] = {
         evil.raw(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n", times=10**6),
         "keeps breaking off",
     ),
+    "a length of 5,000 digits": (
+        evil.raw(evil.head(content_length="9" * 5000)),
+        "keeps breaking off",
+    ),
+    "a negative length": (evil.raw(evil.head(content_length="-1")), "keeps breaking off"),
+    "two lengths": (
+        evil.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}"),
+        "keeps breaking off",
+    ),
+    "another protocol": (
+        evil.raw(evil.head(101, upgrade="x", connection="upgrade")),
+        "keeps breaking off",
+    ),
+    "a status that is none": (evil.raw(evil.head(999)), "trouble of its own (999)"),
+    "a cookie": (evil.send(b"[]", set_cookie="\x1b=\x80; Domain=" + "x" * 5000), "not an object"),
+    "text in another coding": (
+        evil.send(b"\xff\xfe" + '{"sha": "x"}'.encode("utf-16-le"), content_type="a; charset=x"),
+        "(the commit is 'x')",
+    ),
     "a length that is none": (evil.raw(evil.head(content_length="x")), "keeps breaking off"),
     "a chunk that is none": (
         evil.raw(evil.head(transfer_encoding="chunked"), b"zz\r\n"),

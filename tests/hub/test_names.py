@@ -50,12 +50,11 @@ def test_names_that_are_not_written(name: str, says: str) -> None:
     assert len(sentence) < 300 and sentence.isprintable()
 
 
-@pytest.mark.parametrize(
-    ("name", "says"), [case for case in NAMES if case[0].endswith("parquet")], ids=str
-)
+@pytest.mark.parametrize("case", [0, 3, 7, 11, 14, 16, 19, 21])
 def test_nothing_of_such_a_repository_is_fetched(
-    hub: HubStandIn, download: Download, name: str, says: str
+    hub: HubStandIn, download: Download, case: int
 ) -> None:
+    name, says = NAMES[case]
     hub.add("Rowan/hellaswag", {name: b"evil", "good.parquet": b""}, type="dataset")
     with in_time():
         done = download("--datasets")
