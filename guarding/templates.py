@@ -1,6 +1,5 @@
 """Chat templates are programs of whoever published a model: what they may cost is bounded."""
 
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,9 +57,8 @@ def _render(template: str) -> None:
     from transformers.utils.chat_template_utils import render_jinja_template
 
     try:
-        with suppress(RecursionError):
-            render_jinja_template([PROBE], chat_template=template, add_generation_prompt=True)
+        render_jinja_template([PROBE], chat_template=template, add_generation_prompt=True)
     except MemoryError:
         raise
-    except Exception:
-        pass
+    except Exception as refusal:  # the chat may not suit it: who renders a real one will be told
+        print(f"the chat template refuses the probe: {refusal!r:.200}")

@@ -1,12 +1,11 @@
 """Attacks this project as a hostile folder, hub, record or kill would, and counts what held.
 
     python scripts/attack.py                      # every case, some minutes
-    python scripts/attack.py --fuzz 10000 --kills 20
+    python scripts/attack.py --fuzz 10000
 
 A row of the table it prints is one kind of attack: how many cases, how many held. The cases are
-the tests named in `ATTACKS`; `--fuzz` is the number of mutated checkpoints and record sets,
-`--kills` how often a real pipeline is killed at a random moment. Ends with exit code 1 when one did
-not hold.
+the tests named in `ATTACKS`; `--fuzz` is the number of mutated checkpoints and record sets. Ends
+with exit code 1 when one did not hold. `scripts/kills.py` kills a real pipeline.
 """
 
 import os
@@ -72,16 +71,10 @@ def attack(tests: tuple[str, ...], fuzz: int) -> tuple[int, int, list[str]]:
 
 def main(
     fuzz: Annotated[int, typer.Option("--fuzz", help="mutated checkpoints, record sets")] = 250,
-    kills: Annotated[int, typer.Option("--kills", help="kills of a real pipeline")] = 0,
 ) -> None:
     """Run every attack and print how many of its cases held."""
     print("| attack | cases | held |\n|---|--:|--:|", flush=True)
     failed: list[str] = []
-    if kills:
-        line = [sys.executable, "scripts/kills.py", "--repetitions", str(kills)]
-        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
-        print(f"| kills of a real pipeline ({done.stdout.splitlines()[-1]}) | {kills} | |")
-        failed += ["kills"] if done.returncode else []
     for title, tests in ATTACKS.items():
         cases, held, broken = attack(tests, fuzz)
         fuzzed = f" ({fuzz:,} mutations each)" if "mutated" in title else ""
