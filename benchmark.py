@@ -53,7 +53,7 @@ def main(
         planned = ramp.settled(run, checkpoint, planned, step)
         records = turns.measure_one(run, checkpoint, planned, step)
     results.show_performance(records, results_dir, json_)
-    if any(record.status != "ok" for record in records):
+    if run.unsaved or any(record.status != "ok" for record in records):
         raise typer.Exit(cli.FAILED)
 
 

@@ -81,7 +81,7 @@ def main(
         records = grid.execute(run, places, settings, planned, impossible, step, undecided)
     name, folders = models.model_name(model_id), [results_dir, eval_results_dir]
     results.show_run(records, name, folders, margin, json_)
-    if any(record.status == "failed" for record in records):
+    if run.unsaved or any(record.status == "failed" for record in records):
         raise typer.Exit(cli.FAILED)
 
 

@@ -57,7 +57,7 @@ def main(
         scored = turns.score_all(run, pairs, planned, step)
     compared = results.show_quality(scored, margins, results_dir, json_)
     failed = any(record.status == "failed" for each in scored for record in each.checkpoint)
-    if failed or any(quality.unpaired for quality in compared):
+    if run.unsaved or failed or any(quality.unpaired for quality in compared):
         raise typer.Exit(cli.FAILED)
 
 

@@ -4,12 +4,10 @@ The kernel ends it at the bound, and when this process ends, whatever it is doin
 sum of a billion digits.
 """
 
-import ctypes
 import multiprocessing
 import os
 import resource
 import signal
-import sys
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -17,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-
-PR_SET_PDEATHSIG = 1  # prctl(2)
+from guarding.parent_death import signal_when_parent_ends
 
 
 class OutOfBounds(UserError):
@@ -68,8 +65,7 @@ def _signal(code: int) -> str:
 
 def _end_with(parent: int) -> None:
     """Have the kernel end this process when its parent ends: it holds what that one has locked."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal_when_parent_ends(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 
 from checkpoints.models import DOWNLOAD
+from core.cli import one_line
 from core.errors import UserError
 
 UNFINISHED = "unfinished.json"  # says whose files a `.partial` folder holds
@@ -31,8 +32,8 @@ def check_names(paths: Iterable[str]) -> None:
 
 
 def shown(name: str) -> str:
-    """A stranger's name on one line of a message: no control characters, not endless."""
-    text = name if name.isprintable() else ascii(name)[1:-1]
+    """A stranger's name on one line of a message: nothing that acts on a terminal, not endless."""
+    text = one_line(name)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 

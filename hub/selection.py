@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from checkpoints.loading import BESIDE_WEIGHTS, CODE
+from checkpoints.loading import BESIDE_WEIGHTS, CHAT_TEMPLATES, CODE
 from core.errors import UserError
 from hub.names import enumeration, shown
 
@@ -21,6 +21,7 @@ MODEL_FILES = (
     *BESIDE_WEIGHTS,
     "README.md",
 )
+TEMPLATES = (f"{CHAT_TEMPLATES}/*.jinja",)
 NEVER = CODE
 
 
@@ -52,11 +53,16 @@ def folder_name(model: str) -> str:
 
 
 def choose_model_files(paths: list[str]) -> list[str]:
-    """Weights, tokenizer and configuration at the top of a repository.
+    """Weights, tokenizer and configuration at the top of a repository, and all chat templates.
 
     Raises `UserError` when it has no safetensors.
     """
-    top = [p for p in paths if "/" not in p and _matches(p, MODEL_FILES) and not _matches(p, NEVER)]
+    top = [
+        path
+        for path in paths
+        if _matches(path, MODEL_FILES if "/" not in path else TEMPLATES)
+        and not _matches(path, NEVER)
+    ]
     weights = [p for p in top if p.endswith(".safetensors")]
     if not weights:
         pickles = [p for p in paths if _matches(p, NEVER)]

@@ -16,16 +16,21 @@ UNSAVED = Path("build/unsaved")  # records that their folder could not take
 Status = Literal["ok", "failed", "unsupported"]
 
 
-def keep(record: Record, results: Path) -> None:
-    """Save a record; one that its folder cannot take is kept aside, so that the run goes on."""
+def keep(record: Record, results: Path) -> bool:
+    """Save a record; one that its folder cannot take is kept aside, so that the run goes on.
+
+    Returns whether its folder took it.
+    """
     try:
         records.save(record, results)
+        return True
     except UserError as problem:
         try:
             kept = records.save(record, UNSAVED)
             cli.say(f"{problem}: it was kept as {kept}", "red")
         except UserError as again:
             cli.say(f"{problem}, and {again}: it is lost", "red")
+        return False
 
 
 def recorded(blank: Record, job: Job, outcome: Outcome) -> Record:

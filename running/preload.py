@@ -10,7 +10,6 @@ the command is gone, so that it has the kernel tell it.
 
 import atexit
 import contextlib
-import ctypes
 import importlib
 import os
 import shutil
@@ -19,12 +18,12 @@ import sys
 import time
 from collections.abc import Iterator
 
+from guarding.parent_death import signal_when_parent_ends
 from running import leftovers
 
 VARIABLE = "PRELOAD_MODULES"
 TEMPORARY = "FORK_SERVER_FOLDER"
 COMMAND = "FORK_SERVER_COMMAND"  # number of the process that the server is for
-PR_SET_PDEATHSIG = 1  # prctl(2): a signal to this process when the one that started it ends
 
 
 def _import_all() -> float:
@@ -64,11 +63,10 @@ def _ending_with_the_command() -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGTERM, end)
-    prctl = ctypes.CDLL(None).prctl
-    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal_when_parent_ends(signal.SIGTERM)
     end()  # it may have ended already
     yield
-    prctl(PR_SET_PDEATHSIG, 0)
+    signal_when_parent_ends(0)
     signal.signal(signal.SIGTERM, before)
 
 

@@ -39,6 +39,7 @@ class Run:
     rounds: int = 1
     max_rounds: int = 1
     id: str = field(default_factory=records.new_run_id)
+    unsaved: list[Record] = field(default_factory=list)  # what their folders could not take
 
     @property
     def looks(self) -> int:
@@ -213,7 +214,8 @@ class Run:
         )
 
     def _save(self, record: Record) -> Record:
-        outcomes.keep(record, self.folder(record.kind))
+        if not outcomes.keep(record, self.folder(record.kind)):
+            self.unsaved.append(record)
         return record
 
 

@@ -130,7 +130,7 @@ def test_names_that_differ_in_case_are_two_files(hub: HubStandIn, download: Down
 
 def test_names_are_shown_on_one_short_line() -> None:
     assert shown("a/ü.bin") == "a/ü.bin"
-    assert shown("a\n\x1b[2J") == "a\\n\\x1b[2J"
+    assert shown("a\n\x1b[2J") == "a \\x1b[2J"
     assert shown("x" * 101) == "x" * 100 + "…"
     assert enumeration(["a"]) == "a"
     assert enumeration("abcdefgh") == "a, b, c, and 5 more"

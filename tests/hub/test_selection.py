@@ -29,6 +29,8 @@ def test_folder_names(model: str, folder: str) -> None:
         (["model.safetensors", "original/model.safetensors"], ["model.safetensors"]),
         (["model.safetensors", "consolidated.safetensors"], ["model.safetensors"]),
         (["consolidated.safetensors", "tokenizer.json"], None),
+        (["a.safetensors", "additional_chat_templates/rag.jinja"], None),
+        (["a.safetensors", "additional_chat_templates/run.py"], ["a.safetensors"]),
         (["consolidated.00.safetensors", "consolidated.01.safetensors"], None),
     ],
 )

@@ -201,6 +201,7 @@ def test_a_record_that_cannot_be_saved_is_kept_aside_and_the_run_goes_on(
     records = run.measure(places.identify("tiny"), wanted, progress)
     assert [record.status for record in records] == ["ok", "ok", "ok"]
     assert {record.measure for record in load_all(UNSAVED)} == {"batch", "memory"}
+    assert [record.measure for record in run.unsaved] == ["batch", "memory"]
     said = capfd.readouterr().err
     assert said.count("cannot save a record in") == 2 and "it was kept as build/unsaved/" in said
 
