@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,15 +45,13 @@ class Killed:
     at_s: float
     ended: int
     lost: int
-    alive: int
+    alive: tuple[str, ...]
     unreadable: int
     left: tuple[str, ...]
 
 
 def kill(folder: Path, at_s: float | None) -> Killed:
     """Run the pipeline in a folder and kill it after so many seconds (None: let it end)."""
-    import psutil
-
     temporary = folder / "tmp"
     temporary.mkdir(parents=True)
     shared = set(SHARED_MEMORY.iterdir())
@@ -72,18 +71,43 @@ def kill(folder: Path, at_s: float | None) -> Killed:
         family = [] if ended_itself else psutil.Process(running.pid).children(recursive=True)
         running.send_signal(signal.SIGKILL)
         killed = time.time()
-    alive = psutil.wait_procs(family, timeout=GRACE_S)[1]
+    left_running = psutil.wait_procs(family, timeout=GRACE_S)[1]
+    alive = tuple(_told(process) for process in left_running if _works(process))
     time.sleep(GRACE_S if ended_itself else 0)
     ended, lost, unreadable = _records(folder, killed)
-    left = (*temporary.iterdir(), *(set(SHARED_MEMORY.iterdir()) - shared))
+    new = sorted(set(SHARED_MEMORY.iterdir()) - shared)
+    left = (*temporary.iterdir(), *(entry for entry in new if not _of_others(entry.name)))
     return Killed(
         at_s=killed - started,
         ended=ended,
         lost=lost,
-        alive=len(alive),
+        alive=alive,
         unreadable=unreadable,
         left=tuple(path.name for path in left),
     )
+
+
+def _works(process: psutil.Process) -> bool:
+    """Whether a process is one still: of one that has ended, init may not have taken notice yet."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _told(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} {process.status()} {' '.join(process.cmdline())[-60:]}"
+    except psutil.NoSuchProcess:
+        return str(process.pid)
+
+
+def _of_others(name: str) -> bool:
+    """Whether shared memory is of a process that lives: nobody's leftover, or `alive` tells it."""
+    from running.leftovers import MADE_BY
+
+    made_by = MADE_BY.match(name)
+    return made_by is not None and psutil.pid_exists(int(made_by[1]))
 
 
 def _records(folder: Path, killed: float) -> tuple[int, int, int]:
@@ -124,11 +148,14 @@ def main(
             results.append(kill(Path(top) / str(number), draw.uniform(1, whole.at_s)))
             print(f"{number + 1}: {results[-1]}", flush=True)
     everything = (whole, *results)
-    bad = [sum(getattr(r, name) for r in everything) for name in BAD[:-1]]
-    bad.append(sum(len(r.left) for r in everything))
+    bad = [sum(_count(getattr(r, name)) for r in everything) for name in BAD]
     print(f"{repetitions} kills, {sum(r.ended for r in results)} measures had ended")
     print(", ".join(f"{name} {count}" for name, count in zip(BAD, bad, strict=True)))
     raise typer.Exit(any(bad))
+
+
+def _count(found: int | tuple[str, ...]) -> int:
+    return found if isinstance(found, int) else len(found)
 
 
 BAD = ("lost", "alive", "unreadable", "left")
