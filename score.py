@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from checkpoints import checkpoint, models
+from checkpoints import bases, checkpoint
 from core import cli, plugins
 from core.engine import Options
 from core.errors import UserError
@@ -46,7 +46,7 @@ def main(
         eval_results=results_dir,
     )
     margins = parse_margins(margin)
-    pairs = [models.pair(name, base) for name in dict.fromkeys(model)]
+    pairs = [bases.pair(name, base) for name in dict.fromkeys(model)]
     plugins.load("engines", engine).check_options(options)
     _check_bases(pairs)
     planned = jobs.plan(questions, run.base(pairs[0].base.path))
@@ -61,7 +61,7 @@ def main(
         raise typer.Exit(cli.FAILED)
 
 
-def _check_bases(pairs: list[models.Pair]) -> None:
+def _check_bases(pairs: list[bases.Pair]) -> None:
     """Raise `UserError` for bases that the same questions do not fit."""
     lengths = {checkpoint.read(pair.base.path).context_length for pair in pairs}
     if len(lengths) > 1:

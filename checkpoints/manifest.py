@@ -4,9 +4,9 @@ It becomes a part of every record of the checkpoint, and its names parts of path
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from checkpoints import checkpoint
 from core import strict_json
@@ -14,15 +14,26 @@ from core.names import checked_name
 from core.strict_json import Damaged
 
 NAME = "compression.json"
+MOST_BYTES = 4096  # of a path
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
+def _place(value: str) -> str:
+    if not value.isprintable() or len(value.encode()) > MOST_BYTES:
+        raise ValueError("it is no path")
+    return value
+
+
 class _Base(_Part):
+    """`path` is the name of its folder, `places` where that was (see `checkpoints.bases`)."""
+
     fingerprint: str | None = None
     repo_id: str | None = None
+    path: str | None = None
+    places: list[Annotated[str, AfterValidator(_place)]] | None = None
 
 
 class Manifest(_Part):

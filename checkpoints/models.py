@@ -18,7 +18,6 @@ from core.plugins import ROOT
 DEMO = "demo"
 DEMO_PATH = ROOT / "demo" / "model"
 MANIFEST = manifest.NAME
-ALIKE = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")  # in both of a pair
 RANDOM_WEIGHTS = "random_weights.json"  # scripts/make_model.py leaves it in what it makes
 DOWNLOAD = "download.json"  # download_model.py leaves it in what it fetches
 NO_QUALITY = "random weights: no quality figure"
@@ -154,56 +153,6 @@ def identify(path_or_model: str) -> Identity:
         manifest=random_mark(path),
         ours=base,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A checkpoint and its base, which may be itself."""
-
-    checkpoint: Identity
-    base: Identity
-
-    @property
-    def is_base(self) -> bool:
-        """Whether the checkpoint is its own base."""
-        return self.checkpoint.path == self.base.path
-
-
-def pair(model: str, base: str | None) -> Pair:
-    """Find a checkpoint's base: as named, or the model that it says it was made from.
-
-    Raises `UserError` when there is none or it is another model's.
-    """
-    compressed = identify(model)
-    if compressed.scheme == "BASE" and base is None:
-        return Pair(checkpoint=compressed, base=compressed)
-    original = identify(base or _made_from(compressed))
-    if original.scheme != "BASE":
-        raise UserError(
-            f"{original.path.name} is compressed ({original.scheme}) and cannot be a base"
-        )
-    made_from = (compressed.manifest.get("base") or {}).get("fingerprint")
-    files, base_files = checkpoint.read(compressed.path), checkpoint.read(original.path)
-    if made_from and made_from != base_files.fingerprint:
-        raise UserError(
-            f"{compressed.path.name} was made from other weights than {original.path.name} has"
-        )
-    for key in ALIKE:
-        if files.config.get(key) != base_files.config.get(key):
-            raise UserError(
-                f"{original.path.name} is not the base of {compressed.path.name}: {key} is "
-                f"{base_files.config.get(key)} and {files.config.get(key)}"
-            )
-    return Pair(checkpoint=compressed, base=original)
-
-
-def _made_from(identity: Identity) -> str:
-    if not identity.ours:
-        raise UserError(
-            f"{identity.path.name} does not say what it was made from: name it with --base"
-        )
-    beside = identity.path.parent / identity.model
-    return str(beside) if identity.model != DEMO and beside.is_dir() else identity.model
 
 
 def hub(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checkpoints import completeness, consistency, layouts, scale_values
+from checkpoints import consistency, layouts, scale_values
 from checkpoints.checkpoint import Checkpoint
 from checkpoints.consistency import HEADS, Finding
 from checkpoints.declared import Declaration, Group
@@ -51,7 +51,7 @@ def examine(layers: Layers, base: dict[str, tuple[int, int]] | None = None) -> l
     sizes = base or {}
     findings = [
         *consistency.index(layers.checkpoint),
-        *completeness.complete(layers.checkpoint, layers.modules),
+        *consistency.complete(layers.checkpoint, layers.modules),
         *_undeclared(layers),
         *_targets(layers),
         *(f for module in layers.modules.values() for f in _module(layers, module, sizes)),

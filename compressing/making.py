@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from checkpoints import checkpoint, models
+from checkpoints import bases, checkpoint, models
 from compressing import calibration, preflight, staging, verify
 from compressing.calibration import Calibration
 from compressing.preflight import Plan
@@ -133,7 +133,12 @@ def _manifest(
         "schema_version": 1,
         "model": place.model,
         "scheme": place.scheme,
-        "base": {"path": base.path.name, "fingerprint": base.fingerprint, **models.hub(base.path)},
+        "base": {
+            "path": base.path.name,
+            bases.PLACES: bases.places(base.path, place.path),
+            "fingerprint": base.fingerprint,
+            **models.hub(base.path),
+        },
         "settings": asdict(settings),
         "calibration": calibrated,
         "bits_per_weight": planned.bits_per_weight,

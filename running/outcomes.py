@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from checkpoints import checkpoint, models
+from checkpoints import bases, checkpoint, models
 from comparing.figures import figures_of
 from core import cli, plugins, records
 from core.errors import UserError
@@ -76,8 +76,14 @@ def completed(
 
 
 def subject_of(identity: models.Identity) -> Subject:
-    """What a record says about a checkpoint. Raises `UserError` for an unreadable folder."""
+    """What a record says about a checkpoint. Raises `UserError` for an unreadable folder.
+
+    Where its base is on this machine is left out: records are given to others.
+    """
     files = checkpoint.read(identity.path)
+    kept, base = dict(identity.manifest), identity.manifest.get("base")
+    if base:
+        kept["base"] = {key: value for key, value in base.items() if key != bases.PLACES}
     return Subject(
         model=identity.model,
         scheme=identity.scheme,
@@ -86,5 +92,5 @@ def subject_of(identity: models.Identity) -> Subject:
         bytes=files.nbytes,
         format=files.format,
         revision=models.hub(identity.path).get("commit"),
-        manifest=identity.manifest,
+        manifest=kept,
     )

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from checkpoints import models
+from checkpoints import bases, models
 from comparing.contention import contended
 from comparing.context import kind_of
 from core import cli
@@ -142,7 +142,7 @@ def _measure(
 
 
 def score_all(
-    run: Run, pairs: list[models.Pair], jobs: list[Job], progress: Progress
+    run: Run, pairs: list[bases.Pair], jobs: list[Job], progress: Progress
 ) -> list[Scored]:
     """Score checkpoints, each on one load, its base before it; the base is in the result too.
 
@@ -161,7 +161,7 @@ def score_all(
     return scored
 
 
-def _score_base(run: Run, pair: models.Pair, jobs: list[Job], progress: Progress) -> list[Record]:
+def _score_base(run: Run, pair: bases.Pair, jobs: list[Job], progress: Progress) -> list[Record]:
     earlier = {} if pair.is_base else run.earlier(pair.base, jobs)
     left = [job for job in jobs if job not in earlier]
     return [*earlier.values(), *(_score(run, pair.base, left, progress) if left else [])]

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.completeness import SHARING
-from checkpoints.consistency import Finding
+from checkpoints.consistency import SHARING, Finding
 from tests import models
 from tests.checkpoints.test_truth import findings
 

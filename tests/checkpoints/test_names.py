@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from checkpoints import manifest, models
+from checkpoints import bases, manifest, models
 from core import records
 from core.errors import UserError
 from running.run import subject_of
@@ -79,7 +79,7 @@ def test_identify_refuses(world: Path, name: str) -> None:
 
 def test_a_base_need_not_be_named(world: Path) -> None:
     change(world / "c", {"base": None, "settings": None})
-    assert models.pair(str(world / "c"), str(world / "tiny")).base.scheme == "BASE"
+    assert bases.pair(str(world / "c"), str(world / "tiny")).base.scheme == "BASE"
 
 
 @pytest.mark.parametrize("declared", ["../../up", "\x1b[31m", "x" * 5000, "a\nb"])

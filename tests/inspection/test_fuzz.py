@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checkpoints import checkpoint, models, truth
+from checkpoints import bases, checkpoint, models, truth
 from compressing import missing
 from compressing.settings import Settings
 from core import cli, records
@@ -102,11 +102,11 @@ def identify(folder: Path) -> None:
 
 
 def pair(folder: Path) -> None:
-    assert models.pair(str(folder), None).checkpoint.path == folder
+    assert bases.pair(str(folder), None).checkpoint.path == folder
 
 
 def pair_with(folder: Path) -> None:
-    assert models.pair(str(folder), str(folder.with_name("base"))).base.scheme == "BASE"
+    assert bases.pair(str(folder), str(folder.with_name("base"))).base.scheme == "BASE"
 
 
 def templated(folder: Path) -> None:
