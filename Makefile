@@ -25,7 +25,7 @@ fuzz: setup
 mutants: setup
 	$(RUN) scripts/mutants.py
 
-# every test a machine with an NVIDIA GPU can run besides; without one they skip
+# every test a machine with an NVIDIA GPU can run in addition; without one they skip
 test-gpu: setup
 	$(RUN) -m pytest -m gpu tests/gpu
 

@@ -35,7 +35,7 @@ def main(
     ] = False,
     datasets_dir: Annotated[
         Path | None,
-        typer.Option("--datasets_dir", help="Their folder; datasets_cache beside the model's."),
+        typer.Option("--datasets_dir", help="Their folder; datasets_cache next to the model's."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

@@ -3,7 +3,7 @@
 #   bash run_benchmark_lm-eval.sh                     # llama3_8b and its compressed checkpoints
 #   MODEL_ID=demo bash run_benchmark_lm-eval.sh --limit 100
 #   MODEL_ID=/models/qwen3 OUTPUT_DIR=out bash run_benchmark_lm-eval.sh
-# Checkpoints are looked for in OUTPUT_DIR, where you stand and beside the model.
+# Checkpoints are looked for in OUTPUT_DIR, where you stand and next to the model.
 # Further arguments go to score.py. The environment is set up first where it is missing.
 # Folders are relative to where you stand, and results are left there.
 set -euo pipefail

@@ -4,7 +4,7 @@
     python score.py --model demo --model demo-INT4-W4A16 --tasks demo --limit 100
 
 Each checkpoint is loaded once for everything. The base is scored first where its records are not
-there yet. Each measure leaves a record in eval_results/, beside lm-eval's own files.
+there yet. Each measure leaves a record in eval_results/, next to lm-eval's own files.
 """
 
 from pathlib import Path

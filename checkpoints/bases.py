@@ -102,7 +102,7 @@ def find(identity: Identity) -> Path:
 def candidates(identity: Identity) -> list[Path]:
     """Where a checkpoint's base may be, the likeliest first, each once.
 
-    Where it was, beside the checkpoint, in the current folder and its `models/`, and in the
+    Where it was, next to the checkpoint, in the current folder and its `models/`, and in the
     checkout; under its own name and under the one that download_model.py gives it.
     """
     made = identity.manifest.get("base") or {}

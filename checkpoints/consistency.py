@@ -98,8 +98,8 @@ def complete(checkpoint: Checkpoint, modules: dict[str, Module]) -> Iterator[Fin
     yield from _together(checkpoint, modules)
     yield from _embedding(checkpoint, prefix, modules)
     norms = [name for name in modules if "norm" in name.rpartition(".")[2]]
-    beside = prefix.rstrip(".")
-    if any(map(DECODER.match, norms)) and not any(n.rpartition(".")[0] == beside for n in norms):
+    body = prefix.rstrip(".")
+    if any(map(DECODER.match, norms)) and not any(n.rpartition(".")[0] == body for n in norms):
         yield Finding("missing", f"{prefix}norm", "no final norm is stored")
 
 
@@ -130,7 +130,7 @@ def _numbered(
 
 
 def _together(checkpoint: Checkpoint, modules: dict[str, Module]) -> Iterator[Finding]:
-    """Projections that stand beside these in other layers and not in this one."""
+    """Projections that stand next to these in other layers and not in this one."""
     text = checkpoint.config.get("text_config")
     configs = (checkpoint.config, text if isinstance(text, dict) else {})
     if any(config.get(key) for config in configs for key in SHARING):
@@ -144,12 +144,12 @@ def _together(checkpoint: Checkpoint, modules: dict[str, Module]) -> Iterator[Fi
         usual.setdefault(_place(parent), set()).update(names)
     for parent, names in places.items():
         if any(name.startswith("kv_") for name in names) or not DECODER.match(parent + "."):
-            continue  # latent attention has other projections beside q_proj
+            continue  # latent attention has other projections next to q_proj
         for group in TOGETHER:
-            beside = [name for name in group if name in names]
-            for name in group if beside else ():
+            siblings = [name for name in group if name in names]
+            for name in group if siblings else ():
                 if name not in names and name in usual[_place(parent)]:
-                    why = f"is not stored, {beside[0]} beside it is"
+                    why = f"is not stored, {siblings[0]} next to it is"
                     yield Finding("missing", f"{parent}.{name}", why)
 
 

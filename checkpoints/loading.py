@@ -8,7 +8,7 @@ from typing import Any
 from checkpoints.entries import inside
 from core.errors import UserError
 
-# What a model needs beside weights and config, which compressing does not change: every kind of
+# What a model needs apart from weights and config, which compressing does not change: every kind of
 # tokenizer that transformers reads; of a model of several parts, how images are prepared.
 BESIDE_WEIGHTS = (
     "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json",

@@ -1,6 +1,6 @@
 """Where models and checkpoints are, and which checkpoint is which scheme of which model.
 
-A model is `demo` (built in) or a folder. `compress.py` writes `{model_id}-{SCHEME}/` beside where
+A model is `demo` (built in) or a folder. `compress.py` writes `{model_id}-{SCHEME}/` next to where
 it is run, with `compression.json` in it; that file, not the folder's name, says what it is.
 """
 

@@ -219,7 +219,9 @@ def _fused(layers: Layers) -> Iterator[Finding]:
             for other in names:
                 other_group = layers.group_of(layers.modules[other])
                 if _format(group) != _format(other_group):
-                    why = f"declared {_format(other_group)}, but {first} beside it {_format(group)}"
+                    why = (
+                        f"declared {_format(other_group)}, but {first} next to it {_format(group)}"
+                    )
                     yield Finding("fused", other, f"{why}: engines fuse them into one matrix")
 
 

@@ -45,7 +45,7 @@ def merge(rounds: list[Record]) -> Record:
     """One record of the rounds that `one_a_round` gives: the last one, with figures over loads.
 
     A round that failed fails all of it: a checkpoint that answers in two loads of three is no
-    candidate. Rounds beside which the machine did something else are left out where others are
+    candidate. Rounds during which the machine did something else are left out where others are
     not. Raw values are the last round's.
     """
     last = rounds[-1]
@@ -63,7 +63,7 @@ def merge(rounds: list[Record]) -> Record:
 
 
 def quiet(rounds: Iterable[Record]) -> list[Record]:
-    """The rounds beside which the machine did nothing else."""
+    """The rounds during which the machine did nothing else."""
     return [record for record in rounds if contended(record.contention) is None]
 
 

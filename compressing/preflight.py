@@ -119,7 +119,7 @@ def _entries(base: Checkpoint, ignored: set[str]) -> list[str]:
 
 
 def _parts(base: Checkpoint) -> list[str]:
-    """Patterns of the parts beside a language model, whatever a class puts before their names."""
+    """Patterns of the parts around a language model, whatever a class puts before their names."""
     places = (name.split(".") for name in base.beside_text)
     parts = {next(p for p in place if p not in ("model", "language_model")) for place in places}
     return [rf"re:(.*\.)?{re.escape(part)}(\..*)?$" for part in sorted(parts)]

@@ -22,7 +22,7 @@ class Settings:
     max_sequence_length: Length = 2048
     calibration: CalibrationSource = None
     ignore: Annotated[
-        tuple[str, ...], option("layers to leave out besides the scheme's: a name, or re:...")
+        tuple[str, ...], option("more layers to leave out than the scheme's: a name, or re:...")
     ] = ()
     seed: Seed = 0
     trust_remote_code: TrustRemoteCode = False

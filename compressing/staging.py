@@ -1,8 +1,9 @@
 """A folder that appears under its final name only when it is whole.
 
-Work goes into `NAME.partial` beside it, which the process that fills it holds a lock on. On success
-the partial folder is renamed; an older folder of that name is moved aside first and deleted last. A
-partial folder that nobody holds is of a process that was killed: the next one takes it over.
+Work goes into `NAME.partial` next to it, which the process that fills it holds a lock on. On
+success the partial folder is renamed; an older folder of that name is moved aside first and deleted
+last. A partial folder that nobody holds is of a process that was killed: the next one takes it
+over.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this": its text is the whole message."""
+"""The one exception that means "the user can correct this": its text is the whole message."""
 
 
 class UserError(Exception):

@@ -1,6 +1,6 @@
 """The measure contract: one thing measured on a loaded engine.
 
-A measure file (`measures/batch.py`) exports one `MEASURE`. Measuring and reckoning are apart: `run`
+A measure file (`measures/batch.py`) exports one `MEASURE`. Measuring and computing are apart: `run`
 returns raw values as plain data, `figures` is a pure function of them, so that a figure invented
 later works on records made before.
 """
@@ -78,7 +78,7 @@ class Loaded:
 
     `memory` holds bytes sampled at stages of the session ("idle", "loaded", after each measure).
     A measure calls `tick` whenever it got on: without it for long it is taken for hanging. Files it
-    leaves beside its record go to `output`.
+    leaves next to its record go to `output`.
     """
 
     engine: Engine
@@ -113,7 +113,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ServedBase:
-    """What a measure's settings may depend on besides its options: the base and how it is served.
+    """What a measure's settings may depend on except its options: the base and how it is served.
 
     `path` is its folder, `fingerprint` that of its weights; `context_length` is the longest request
     in tokens, of `options` or of the model.
@@ -133,19 +133,20 @@ TaskScores = dict[str, tuple[list[float], list[float]]]  # task: the base's and 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """How reports show a measure, beside what its `Quantity`s say of each figure.
+    """How reports show a measure, in addition to what its `Quantity`s say of each figure.
 
     Measures are in the order of `place` and called `title`; measures of one title share its heading
     and charts, and quality measures without one share a table. `note` makes a line below the table
     of the machine and the figures of each scheme. Where `load` is given, this is speed at a load,
-    in words that may hold the variant ("{} users"), and `step` names the seconds of one step of the
-    model there. Of two schemes the `headline` figure is compared, which history calls
-    `headline_title` (may hold the load, "{}"). `derive` makes figures that follow from settings and
-    others. `own_columns` gives figures that no `Quantity` declares a column too.
+    in words that may hold the variant ("{} users"; `load_of_one` where that is 1), and `step` names
+    the seconds of one step of the model there. Of two schemes the `headline` figure is compared,
+    which history calls `headline_title` (may hold the load, "{}"). `derive` makes figures that
+    follow from settings and others. `own_columns` gives figures that no `Quantity` declares a
+    column too.
 
     `observe` says in sentences what figures of the base and of each compressed scheme show.
     `warnings` are what a reader must know of raw values, `cut` what was cut of each task,
-    `answers` are generated texts to show beside the base's, `available` the documents there are of
+    `answers` are generated texts to show next to the base's, `available` the documents there are of
     each task, `dataset` the public data that settings name, for which model cards carry the
     headline figure (empty: none).
     """
@@ -154,6 +155,7 @@ class Shown:
     title: str = ""
     note: Callable[[dict[str, Any], list[Values]], str] = lambda machine, figures: ""
     load: str = ""
+    load_of_one: str = ""
     step: str = ""
     headline: str = ""
     headline_title: str = ""
@@ -171,7 +173,7 @@ class Shown:
 class Measure:
     """One measure: how it is asked for and run, what it says, how it is shown and compared.
 
-    `run` takes the loaded engine and a job's settings; `figures` reckons with what it returns.
+    `run` takes the loaded engine and a job's settings; `figures` computes with what it returns.
     `quantities` are those of the figures; figures named by what was measured get theirs from
     `quantities_of`. `modules` are imported once for all checkpoints, before the first is loaded.
 

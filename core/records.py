@@ -212,7 +212,7 @@ def load(path: Path) -> Record:
 
 
 def load_all(results: Path) -> list[Record]:
-    """Every record under a results folder, oldest first (not lm-eval's files beside them)."""
+    """Every record under a results folder, oldest first (not lm-eval's files next to them)."""
     records = [load(path) for path in sorted(results.glob(f"*/{NAMES}"))]
     return sorted(records, key=lambda record: record.ended)
 

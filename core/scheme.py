@@ -106,7 +106,7 @@ class Serving:
     `fallback` is the lowest on which vLLM runs it in another way, described by `fallback_how`.
     `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs
     (vLLM 0.32's library for processors without AVX-512 has no `cpu_gemm_wna16`).
-    From 10.0 on MXFP4 and MXFP8 need FlashInfer beside vLLM, and it nvcc; without, vLLM takes
+    From 10.0 on MXFP4 and MXFP8 need FlashInfer as well as vLLM, and it nvcc; without, vLLM takes
     Marlin, which the engine's `check_served` sees.
     Source: vLLM's own choice (`CompressedTensorsConfig._get_scheme_from_parts`, the schemes'
     `get_min_capability` and the kernels' `is_supported` and `can_implement`), asked for every

@@ -4,7 +4,7 @@ Repeats within a load share its memory layout and its minute, so they give a val
 no interval. Loads give one: of their logarithms, for times and rates vary by factors. The figure is
 then the geometric mean and its interval never reaches below 0.
 
-Reports reckon with loads, so that takes scipy.special (0.20 s to import beside numpy) and not
+Reports compute with loads, so that takes scipy.special (0.20 s to import on top of numpy) and not
 scipy.stats (0.64 s); tests/core/test_stats.py holds every interval against scipy.stats.
 """
 

@@ -16,7 +16,7 @@ MAX_BYTES = 64 << 20
 MAX_NESTED = 1_000_000  # objects and lists in one document; two hundred bytes each once parsed
 MAX_VALUES = 6_000_000
 MAX_DIGITS = 308  # of an integer that a float can hold: 1.8e308 is the largest
-# Of what is kept and reckoned with: squares and ratios of such numbers are floats too.
+# Of what is kept and computed with: squares and ratios of such numbers are floats too.
 SMALLEST, LARGEST = 1e-100, 1e100
 DEEPEST = 100  # objects and lists in each other
 SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -69,7 +69,7 @@ def loads(text: str | bytes, **options: Any) -> Any:
 
 
 def usable(number: float) -> bool:
-    """Whether a number can be reckoned with: 0, or between 1e-100 and 1e100 in size."""
+    """Whether a number can be computed with: 0, or between 1e-100 and 1e100 in size."""
     return number == 0 or SMALLEST <= abs(number) <= LARGEST
 
 

@@ -4,6 +4,7 @@ Every output writes a figure with these functions, so that it looks the same whe
 """
 
 from contextlib import suppress
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
@@ -46,6 +47,17 @@ def significant(number: float) -> str:
 def percent(share: float) -> str:
     """A share of one without decimals: `43 %`."""
     return f"{100 * share:.0f} %"
+
+
+def signed(number: float, digits: int = 2) -> str:
+    """A difference with its sign, and none where it rounds to zero: `-1.00`, `+0.43`, `0.00`."""
+    text = f"{number:+.{digits}f}"
+    return text if float(text) else text[1:]
+
+
+def bits_text(number: float) -> str:
+    """Bits per weight with two decimals, halves rounded up: 4.125 is `4.13` everywhere."""
+    return str(Decimal(f"{number:.6f}").quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def scale(value: float, unit: str, shown_in: str = "") -> tuple[float, str]:
@@ -119,7 +131,7 @@ def span_text(value: float, low: float | None, high: float | None, digits: int =
 def ratio_text(ratio: Ratio) -> str:
     """`1.43x`, with the interval where there is one: `1.43x (1.31 to 1.56)`.
 
-    An end beside 1 gets a third digit, for on which side of 1 it is decides.
+    An end next to 1 gets a third digit, for on which side of 1 it is decides.
     """
     if ratio.low is None or ratio.high is None:
         return f"{ratio.value:.2f}x"

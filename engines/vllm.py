@@ -49,7 +49,7 @@ class VllmEngine(Engine):
 
     @classmethod
     def check_options(cls, options: Options) -> None:
-        """Besides the dtype's name: whether this GPU has it, and as many GPUs as are asked for."""
+        """Whether this GPU has the dtype, and as many GPUs as are asked for."""
         super().check_options(options)
         _vllm_facts.check_machine(options, probe())
 
@@ -224,7 +224,7 @@ def _completion(answer: Any, sent: float) -> Completion:
 def _kv_cache_tokens(cache: Any, seen: list[dict[str, Any]]) -> int:
     """Tokens that fit: of every block, or vLLM's own count where layers share the blocks.
 
-    Layers of several kinds (sliding windows beside full attention) take turns in the same blocks,
+    Layers of several kinds (sliding windows next to full attention) take turns in the same blocks,
     so that a token takes more than one of them.
     """
     tokens = int(cache.num_gpu_blocks * cache.block_size)

@@ -35,7 +35,7 @@ def within(
     receiver, sender = context.Pipe(duplex=False)
     bounds = (seconds, extra_bytes)
     child = context.Process(target=_enter, args=(os.getpid(), sender, *bounds, task, arguments))
-    with warnings.catch_warnings():  # of forking beside threads: none of them runs in the fork
+    with warnings.catch_warnings():  # of forking with threads: none of them runs in the fork
         warnings.simplefilter("ignore", DeprecationWarning)
         child.start()
     sender.close()

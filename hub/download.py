@@ -49,7 +49,7 @@ def download(
     """Fetch `model` and, if wanted, `DATA_SETS`; folders that are whole already stay as they are.
 
     The model goes into `folder` (`folder_name(model)` without it), each data set into
-    `<org>--<name>` in `data_folder` (`datasets_cache` beside the model's folder without it).
+    `<org>--<name>` in `data_folder` (`datasets_cache` next to the model's folder without it).
     Everything is listed and the disk checked before the first byte is fetched.
 
     Raises `UserError` when the model cannot be had; a data set that fails ends only itself.

@@ -89,7 +89,7 @@ def is_whole(folder: Path, listing: Listing) -> bool:
 def fetch(listing: Listing, folder: Path) -> None:
     """Fill `folder` with the files of `listing`, checked, and a `download.json` about them.
 
-    An older or damaged download under the same name is kept beside it, as `<folder>.<commit>`.
+    An older or damaged download under the same name is kept next to it, as `<folder>.<commit>`.
 
     Raises `UserError`: gated, network, disk, or a file that stays damaged when fetched again.
     """
@@ -196,7 +196,7 @@ def _write_record(listing: Listing, partial: Path) -> None:
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:
-    """Give the finished folder its name; what had the name before keeps its bytes beside it."""
+    """Give the finished folder its name; what had the name before keeps its bytes next to it."""
     if folder.exists() and not _is_empty(folder):
         commit = str((_read(folder / DOWNLOAD) or {}).get("commit"))
         aside = _free_name(folder, commit[:8] if SHA1.fullmatch(commit) else "earlier")

@@ -19,7 +19,7 @@ MOST_SHOWN = 100  # characters
 
 
 def check_names(paths: Iterable[str]) -> None:
-    """Raises `UserError` unless each path can be written below a folder, beside all the others."""
+    """Raises `UserError` unless each path can be written below a folder, with all the others."""
     taken: set[str] = set()
     folders: set[str] = set()
     for path in paths:

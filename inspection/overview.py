@@ -93,7 +93,7 @@ class Overview:
 
 
 def overview(layers: Layers, base_bytes: int | None = None) -> tuple[Overview, list[Finding]]:
-    """The figures, and what is wrong with the files beside the weights."""
+    """The figures, and what is wrong with the files next to the weights."""
     files, declared = layers.checkpoint, layers.declared
     configs, problems = _other_configs(files)
     tokenizer = configs["tokenizer_config.json"]
@@ -124,7 +124,7 @@ def overview(layers: Layers, base_bytes: int | None = None) -> tuple[Overview, l
 def _other_configs(
     files: Checkpoint,
 ) -> tuple[dict[str, dict[str, Any] | None], list[Finding]]:
-    """The JSON files beside the config by name, None where there is none or it is damaged."""
+    """The JSON files next to the config by name, None where there is none or it is damaged."""
     configs: dict[str, dict[str, Any] | None] = dict.fromkeys(OTHER_FILES)
     problems = []
     for name in OTHER_FILES:

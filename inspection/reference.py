@@ -35,7 +35,7 @@ class Reference:
         self.layers: dict[str, Any] = _decoder_layers(self.model, base)
         self.inputs: dict[str, list[Any]] = {name: [] for name in self.layers}
         self.outputs: dict[str, list[Any]] = {name: [] for name in self.layers}
-        self.beside: dict[str, tuple[None, ...] | None] = {}  # of layers that return tuples
+        self.rests: dict[str, tuple[None, ...] | None] = {}  # of layers that return tuples
         with self._recording():
             self.answers = self.log_probabilities()
 
@@ -85,7 +85,7 @@ class Reference:
                 self.inputs[name].append((arguments, options))
                 self.outputs[name].append(_hidden(output).clone())
                 tuple_ = isinstance(output, tuple)
-                self.beside[name] = (None,) * (len(output) - 1) if tuple_ else None
+                self.rests[name] = (None,) * (len(output) - 1) if tuple_ else None
 
             return hook
 
@@ -105,11 +105,11 @@ class Reference:
         names = list(self.layers)
         before = names[: names.index(first)]
         for name in before:
-            beside = self.beside[name]
+            rest = self.rests[name]
             answers = iter(
                 self.outputs[name]
-                if beside is None
-                else [(hidden, *beside) for hidden in self.outputs[name]]
+                if rest is None
+                else [(hidden, *rest) for hidden in self.outputs[name]]
             )
             self.layers[name].forward = lambda *_, _answers=answers, **__: next(_answers)
         try:

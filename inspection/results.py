@@ -31,7 +31,7 @@ LOG = Path("build/logs/analyze.log")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What to look at besides the files.
+    """What to look at in addition to the files.
 
     `calibration` and the options after it choose the text for sensitivity and layer outputs.
     """

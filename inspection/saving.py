@@ -1,4 +1,4 @@
-"""Inspections as records, beside a checkpoint's quality records."""
+"""Inspections as records, next to a checkpoint's quality records."""
 
 import json
 import math

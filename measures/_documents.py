@@ -53,7 +53,7 @@ def documents(name: str, samples: list[dict[str, Any]], results: dict[str, Any])
 def chance(task: Any, samples: list[dict[str, Any]], metric: str | None) -> float | None:
     """The mean score of guessing: right over all choices; 0 for an exact match; None if unknown.
 
-    A task that reckons its accuracy in its own way may give guesses any score.
+    A task that computes its accuracy in its own way may give guesses any score.
     """
     name = (metric or "").partition(",")[0]
     if task.OUTPUT_TYPE == "generate_until":

@@ -1,4 +1,4 @@
-"""What the timed measures share: sending requests, keeping every time, reckoning with them."""
+"""What the timed measures share: sending requests, keeping every time, computing figures."""
 
 import statistics
 from collections.abc import Callable, Iterable

@@ -46,6 +46,7 @@ MEASURE = Measure(
         place=2,
         title="Speed",
         load="{} users",
+        load_of_one="one user (batch 1)",
         step=_requests.STEP,
         derive=_requests.total("batch_size"),
         headline="output_tokens_per_s",

@@ -204,8 +204,8 @@ def observe(base: Values, compressed: dict[str, Values]) -> list[str]:
         return []
     near, far = min(kl, key=kl.__getitem__), max(kl, key=kl.__getitem__)
     return [
-        f"{near} stays nearest to the base's predictions (KL {significant(kl[near])} nats per "
-        f"token), {far} goes farthest ({significant(kl[far])})."
+        f"{near} predicts most like the base (KL divergence {significant(kl[near])} nats per "
+        f"token), {far} least ({significant(kl[far])})."
     ]
 
 

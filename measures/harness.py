@@ -1,6 +1,6 @@
 """lm-evaluation-harness tasks on the engine that is loaded already.
 
-Task files, prompts, filters and metrics are lm-eval's. Its own result files are left beside the
+Task files, prompts, filters and metrics are lm-eval's. Its own result files are left next to the
 record, and the record keeps the score of every document, so that checkpoints can be compared in
 pairs.
 """

@@ -15,6 +15,7 @@ from core.words import percent
 from measures import _requests
 
 PHASES = ("weights_s", "compile_s", "graph_capture_s", "rest_s")
+WHOLE = 0.995  # what is written as 100 %
 UNLIKE = 0.5  # shares in the page cache that differ by more make load times incomparable
 
 
@@ -38,12 +39,15 @@ def figures(raw: Raw) -> dict[str, Estimate]:
 def note(machine: dict[str, Any], figures: list[Values]) -> str:
     """What load times leave out, and how much was in memory before: a cold start is slower."""
     cached = [values["page_cache"] for values in figures if "page_cache" in values]
-    warm = f"; at least {percent(min(cached))} of each checkpoint was in the page cache"
-    return f"a fresh server pays the imports on top{warm if cached else ''}"
+    imports = "a fresh server pays the imports on top"
+    if not cached:
+        return imports
+    least = "all" if min(cached) > WHOLE else f"at least {percent(min(cached))}"
+    return f"{imports}; {least} of each checkpoint was in the page cache"
 
 
 def observe(base: Values, compressed: dict[str, Values]) -> list[str]:
-    """Loads from the page cache beside loads from disk."""
+    """Loads from the page cache next to loads from disk."""
     cached = [v["page_cache"] for v in (base, *compressed.values()) if "page_cache" in v]
     if not cached or max(cached) - min(cached) <= UNLIKE:
         return []

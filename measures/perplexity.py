@@ -94,7 +94,7 @@ MEASURE = Measure(
     modules=("numpy",),
     options=PerplexityOptions,
     plan=plan,
-    paired={"perplexity_ratio": Quantity(unit="x", better="lower", title="times BASE")},
+    paired={"perplexity_ratio": Quantity(unit="x", better="lower", title="perplexity / BASE")},
     compare=compare,
     asked=lambda settings: settings.get("tokens") or math.inf,
     raw_types={"nll": list[float], "tokens": list[float]},

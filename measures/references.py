@@ -213,7 +213,7 @@ MEASURE = Measure(
     plan=plan,
     paired={
         "same_answers": Quantity(
-            unit="fraction", better="higher", title="answers as BASE", shown_in="%"
+            unit="fraction", better="higher", title="same answer as BASE", shown_in="%"
         )
     },
     compare=compare,

@@ -1,4 +1,4 @@
-"""What records say of a checkpoint's quality beside its base's: pairs, corrections, one verdict.
+"""What records say of a checkpoint's quality against its base's: pairs, corrections, one verdict.
 
 Pure functions of records, so that a comparison can be made anew from what was saved, anywhere.
 """
@@ -94,8 +94,8 @@ def _judged(
     if judged:
         mean = sum(tasks[name].base for name in judged) / len(judged)
         aggregate = pooled([scores[name] for name in judged], margin.of(mean), confidence=sure)
-    beside = [found.beside(informative.DIVERGENCE, both.record) for both in shared.values()]
-    values = {n: f.value for record in beside if record for n, f in record.figures.items()}
+    others = [found.served_alike(informative.DIVERGENCE, both.record) for both in shared.values()]
+    values = {n: f.value for record in others if record for n, f in record.figures.items()}
     made = replace(
         blank,
         tasks=tasks,

@@ -91,7 +91,7 @@ def chance(raw: Raw, name: str) -> float:
 
 
 def numbered(documents: Iterable[str]) -> list[Document]:
-    """Documents told apart: the second one of a hash is another."""
+    """Documents kept distinct: the second one of a hash is another."""
     seen: Counter[str] = Counter()
     keys = []
     for document in documents:

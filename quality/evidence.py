@@ -80,7 +80,7 @@ class Evidence:
         apart = "; ".join(differences(first, second)[:4])
         return f"the base and the checkpoint were not asked alike: {apart}" if apart else ""
 
-    def beside(self, measure: str, record: Record) -> Record | None:
+    def served_alike(self, measure: str, record: Record) -> Record | None:
         """The checkpoint's newest record of another measure that was served as `record` was."""
         served = context(_unasked(record))
         alike = [

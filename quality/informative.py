@@ -1,6 +1,6 @@
 """Whether a task can show a loss at all: not where its base guesses, nor where all is easy for it.
 
-A model whose base has 0 % has nothing to lose; beside it any wreck passes.
+A model whose base has 0 % has nothing to lose; compared with it any wreck passes.
 """
 
 from dataclasses import dataclass
@@ -34,13 +34,13 @@ def at_chance(base: float, n: int, chance: float, margin: float, cut: int) -> Un
     """
     if wilson(base, n)[0] > chance and base - chance > margin:
         return None
-    beside = f", chance {_percent(chance)}" if chance else ""
+    against = f", chance {_percent(chance)}" if chance else ""
     cause = (
         f"{cut} prompts were cut, see --max_model_len"
         if cut
         else "see --apply_chat_template and --num_fewshot"
     )
-    return Uninformative(short=f"base at chance ({_percent(base)}{beside})", cause=cause)
+    return Uninformative(short=f"base at chance ({_percent(base)}{against})", cause=cause)
 
 
 def at_ceiling(base: float) -> Uninformative | None:

@@ -1,6 +1,6 @@
 """Why a verdict is what it is, in one sentence with the tasks and documents it rests on."""
 
-from core.words import join
+from core.words import join, signed
 from quality.paired import Comparison
 from quality.planning import POWER, hardly
 from quality.verdict import Quality
@@ -34,7 +34,7 @@ def _verdict(made: Quality) -> str:
 
 def _mean(aggregate: Comparison, tasks: int) -> str:
     low, high = 100 * aggregate.low, 100 * aggregate.high
-    points = f"{100 * aggregate.difference:+.2f} points [{low:+.2f}, {high:+.2f}]"
+    points = f"{signed(100 * aggregate.difference)} points [{signed(low)}, {signed(high)}]"
     of_tasks = "1 task" if tasks == 1 else f"mean of {tasks} tasks"
     return f"{of_tasks}, {aggregate.n:,} documents, {points}"
 

@@ -1,6 +1,6 @@
 """p-values: is there a difference between paired scores at all, also where many are looked at?
 
-Reports ask too, so p-values come from scipy.special (0.20 s to import beside numpy) and not from
+Reports ask too, so p-values come from scipy.special (0.20 s to import on top of numpy) and not from
 scipy.stats (0.64 s) or statsmodels (0.90 s). Tests hold them against scipy.stats.
 
 Sources: McNemar 1947; Holm 1979.

@@ -24,7 +24,7 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """A checkpoint beside its base.
+    """A checkpoint against its base.
 
     `tasks` compares each task's primary metric and `p_values` corrects for their number (Holm).
     `judged` are those that can show a loss and `aggregate` their mean; `uninformative` says why the

@@ -43,7 +43,7 @@ def run(
 ) -> str | None:
     """Run `task(emit, *arguments)` in a child, which goes on once `on_event` took what it emitted.
 
-    So what is done with a result is not done beside what the child times next. Returns None when
+    So what is done with a result is never done while the child times something. Returns None when
     the task finished, else one sentence why it did not.
     All it prints goes to `log`. It is killed, with every process it started, after `timeout_s`
     seconds without an event, and when this process is interrupted.

@@ -82,7 +82,7 @@ def _refuse_half_characters(job: Job) -> None:
     except UnicodeEncodeError as problem:
         raise UserError(
             f"{job.measure} is to use text with half a character "
-            f"({problem.object[problem.start]!a}): mend the file it is from"
+            f"({problem.object[problem.start]!a}): correct the file it is from"
         ) from problem
 
 

@@ -42,7 +42,7 @@ INDUCTOR, CACHE = "TORCHINDUCTOR_CACHE_DIR", Path("build/torchinductor")
 class Session:
     """One load: which checkpoint on which engine, and the jobs to run on it, in order.
 
-    What measures leave beside their records goes to the folder `output`. Kernels that compute in
+    What measures leave next to their records goes to the folder `output`. Kernels that compute in
     another format than the scheme's are a failure unless `allow_fallback`. Where `fingerprint` is
     set, the files that were loaded must have it.
     """

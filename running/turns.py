@@ -1,4 +1,4 @@
-"""Several checkpoints in turn: rounds of fresh loads, and scores beside their base's."""
+"""Several checkpoints in turn: rounds of fresh loads, and scores against their base's."""
 
 import random
 from collections.abc import Callable
@@ -112,7 +112,7 @@ def spoilt_by(records: list[Record]) -> str | None:
 def in_turn(places: list[models.Place], seed: int, number: int) -> list[models.Place]:
     """The places in the random order of a round, the same for a `seed` however they are listed.
 
-    The base opens the first round, since the others are scored beside what it leaves.
+    The base opens the first round, since the others are scored against what it leaves.
     """
 
     def turn(place: models.Place) -> tuple[bool, float]:

@@ -1,4 +1,4 @@
-"""How far do loads of one checkpoint differ, beside repeats within one? And what makes them?
+"""How far do loads of one checkpoint differ, compared with repeats within one? And what makes them?
 
     python scripts/bench_loads.py --loads 10
     python scripts/bench_loads.py --loads 6 --variants "as it is;KMP_BLOCKTIME=5;OMP_NUM_THREADS=1"

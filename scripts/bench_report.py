@@ -52,7 +52,7 @@ def timed(*arguments: str) -> tuple[float, int]:
 
 
 def main() -> None:
-    """Print the figures beside their budgets."""
+    """Print the figures next to their budgets."""
     start = min(timed("--help")[0] for _ in range(5))
     print(f"start (--help)          {start:6.2f} s   (budget {BUDGET_START_S} s)")
     with tempfile.TemporaryDirectory() as temporary:

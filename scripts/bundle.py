@@ -52,7 +52,7 @@ def main(
         Path,
         typer.Option(
             "--requirements",
-            help="the lock to bundle; its .in lies beside it",
+            help="the lock to bundle; its .in lies next to it",
             show_default="requirements/gpu.txt",
         ),
     ] = GPU,

@@ -1,4 +1,4 @@
-"""Performance records beside the card's limits and published ratios, as one table.
+"""Performance records compared with the card's limits and published ratios, as one table.
 
     python scripts/gpu_table.py build/gpu_results --model_id llama3_8b_random
 

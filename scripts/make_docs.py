@@ -45,6 +45,7 @@ goes to stderr; with `--json` the last line of stdout is one JSON document.
 def schemes_page() -> str:
     """docs/schemes.md."""
     from core import plugins
+    from core.words import bits_text
 
     rows = []
     for stem in plugins.names("schemes"):
@@ -61,7 +62,7 @@ def schemes_page() -> str:
             scheme.method,
             "yes" if scheme.calibration else "-",
             scheme.storage.format,
-            f"{scheme.storage.bits_per_weight():.2f}",
+            bits_text(scheme.storage.bits_per_weight()),
             gpu,
             serving.cpu,
         ]

@@ -6,7 +6,7 @@ A copy of a large tensor counts bytes read and written; a product of two square 
 2 n^3 operations, on random data (zeros run faster). Medians of ten calls, on a GPU by its own
 clock (CUDA events), so that starting a kernel from Python is not in them. FP8 adds up fast, as the
 engine's kernels do. Decoding is bound by the first, prefill by the second: `scripts/gpu_table.py`
-puts records beside them.
+compares records with them.
 """
 
 import json

@@ -46,7 +46,7 @@ QWEN_VISION = {
 MROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]}
 EXPERTS = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2}
 
-# name: transformers' model type, and what its config says besides the sizes (None: left out)
+# name: transformers' model type, and what its config says in addition to the sizes (None: left out)
 ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "Llama": ("llama", {"tie_word_embeddings": False}),
     "Llama, tied": ("llama", {"tie_word_embeddings": True}),

@@ -4,7 +4,7 @@
     python scripts/try_architectures.py build/architectures --only Gemma-2 --only Phi-3
 
 Of each architecture a tiny random model is written (scripts/tiny_models.py), compressed with every
-scheme, examined as analyze.py does and served by vLLM beside its base, all in children of one fork
+scheme, examined as analyze.py does and served by vLLM with its base, all in children of one fork
 server. Prints a Markdown table; docs/architectures.md holds the last one. What is known is kept in
 the folder's `outcomes.json`; another run goes on from there, with what failed.
 """

@@ -228,7 +228,7 @@ def files(folder: Path, draw: st.DataObject) -> None:
 
 
 def folders(folder: Path, draw: st.DataObject) -> None:
-    """The same beside the files that have a name, a folder deeper, or the whole folder a link."""
+    """The same next to the files that have a name, a folder deeper, or the whole folder a link."""
     place = draw.draw(st.sampled_from([folder, folder / "deeper", folder / "deeper" / "still"]))
     place.mkdir(parents=True, exist_ok=True)
     how = draw.draw(st.sampled_from([*FILES, "moved"]))
@@ -260,7 +260,7 @@ class Bomb:
 
 
 LINKS = {"link": "/etc/passwd", "device": "/dev/zero", "outside": "../base/config.json", "up": "..",
-         "here": ".", "etc": "/etc", "nowhere": "nowhere", "beside": "config.json",
+         "here": ".", "etc": "/etc", "nowhere": "nowhere", "near": "config.json",
          "loop": ""}  # fmt: skip
 FILES = ["gone", "folder", "pipe", "pickle", "empty", *LINKS]
 MUTATIONS = [values, values, text, text, lengths, weights, templates, files, files, folders,

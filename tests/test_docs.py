@@ -38,3 +38,15 @@ def test_room_tables_name_every_room() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     for room in (*ROOMS, "scripts"):
         assert f"`{room}/`" in page, room
+
+
+# What readers stumbled over; in its place stand "next to", "compute", "correct", "distinguish".
+STUMBLED = re.compile(r"(?i)\b(besides?|reckon\w*|mends?|mended|told apart|the noise)\b")
+READ_ALOUD = ("measures", "quality", "reporting/contents", "reporting/formats")  # reports' words
+
+
+def test_words_are_plain() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    for path in [*pages, *(file for room in READ_ALOUD for file in (ROOT / room).glob("*.py"))]:
+        found = STUMBLED.search(path.read_text())
+        assert found is None, f"{path.relative_to(ROOT)}: {found and found[0]!r}"

@@ -17,7 +17,7 @@ LIBRARIES = tuple(os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, plu
 
 
 class Watch:
-    """What was done beside reading in `folder` and writing in `output`."""
+    """What was done other than reading in `folder` and writing in `output`."""
 
     folder: str | None = None
     output: str | None = None

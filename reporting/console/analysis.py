@@ -7,7 +7,7 @@ from rich.text import Text
 
 from checkpoints.consistency import Finding
 from core import cli
-from core.words import size
+from core.words import bits_text, size
 from inspection.data import Inspection
 from inspection.overview import LayerKind, Overview
 from reporting.console import analysis_sections
@@ -80,8 +80,8 @@ def _sizes(overview: Overview) -> str:
     return (
         f"{count(overview.parameters)} weights, {size(overview.nbytes)} in "
         f"{len(overview.files)} file{'s' if len(overview.files) > 1 else ''}, "
-        f"{overview.bits_per_weight:.2f} bits a weight"
-        + (f" ({quantized:.2f} in quantized layers)" if quantized else "")
+        f"{bits_text(overview.bits_per_weight)} bits a weight"
+        + (f" ({bits_text(quantized)} in quantized layers)" if quantized else "")
         + (f", {times} smaller than {against}" if times else "")
     )
 
@@ -117,7 +117,7 @@ def _kinds(kinds: list[LayerKind], nbytes: int) -> None:
             kind.stored,
             kind.layers,
             ", ".join(shapes[:2]) + (", ..." if len(shapes) > 2 else ""),
-            f"{kind.bits:.2f}",
+            bits_text(kind.bits),
             size(kind.nbytes),
             f"{kind.nbytes / max(nbytes, 1):.0%}",
         )
@@ -166,5 +166,5 @@ def _cells(overview: Overview | None) -> list[str]:
     if overview is None:
         return ["-"] * 4
     group = overview.groups[0].partition(",")[0] if overview.groups else "dense"
-    bits = f"{overview.bits_per_weight:.2f}"
+    bits = bits_text(overview.bits_per_weight)
     return [group, bits, size(overview.nbytes), _times_smaller(overview) or "-"]

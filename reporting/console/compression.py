@@ -9,7 +9,7 @@ from rich.text import Text
 
 from compressing.preflight import Plan
 from core import cli, machine, plugins
-from core.words import percent, size
+from core.words import bits_text, percent, size
 
 
 def scheme_rows() -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def print_schemes(as_json: bool) -> None:
     for row in rows:
         bits = [f"{row['weight_bits']} bit", f"{row['activation_bits']} bit"]
         text = "yes" if row["calibration"] else "-"
-        per_weight = f"{row['bits_per_weight']:.2f}"
+        per_weight = bits_text(row["bits_per_weight"])
         served = SERVED[row["served_here"]]
         table.add_row(row["name"], *bits, row["method"], text, per_weight, served)
         if served != "yes":
@@ -84,7 +84,7 @@ def print_plan(plan: Plan, as_json: bool) -> None:
     cli.say(f"{plan.scheme}: {len(plan.layers)} layers ({kinds})")
     cli.say(f"  left out: {', '.join(plan.ignored) or 'nothing'}")
     cli.say(
-        f"  {plan.bits_per_weight:.2f} bits per weight, {size(plan.base_bytes)} -> "
+        f"  {bits_text(plan.bits_per_weight)} bits per weight, {size(plan.base_bytes)} -> "
         f"{size(plan.predicted_bytes)} ({percent(ratio)}), at least {size(plan.memory_bytes)} "
         "of memory"
     )

@@ -1,6 +1,6 @@
 """A spinner on stderr that names the step.
 
-It moves once a second: at rich's own pace, 12 times, it would wake up beside what is being timed
+It moves once a second: at rich's own pace, 12 times, it would wake up during what is being timed
 and take over 1 % of a core.
 """
 

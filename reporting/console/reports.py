@@ -158,5 +158,5 @@ def conclude(comparison: "RunComparison", name: str) -> int:
         what = f"{change.measure} {change.figure}".strip()
         cli.say(f"regression: {change.scheme} {what} {change.reason}".rstrip(), "red")
     if comparison.changes and not worse and name in ("terminal", "html"):
-        cli.say("no regression outside the noise", "green")
+        cli.say("no statistically significant regression", "green")
     return len(worse)

@@ -72,7 +72,7 @@ def show_run(
 
 
 def judged(scored: list[Scored], margins: dict[str, Margin], results: Path) -> list[Quality]:
-    """Every checkpoint beside its base, by all that `results` holds of both, as a report says it.
+    """Every checkpoint against its base, by all that `results` holds of both, as a report says it.
 
     Every other scheme of the model there is judged together with them.
     """

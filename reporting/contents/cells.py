@@ -143,7 +143,7 @@ def paired_cell(paired: Paired, quantity: Quantity) -> Cell:
 
 
 def ratio_cell(ratio: Ratio | None) -> Cell:
-    """How many times better than the base; `~` where that is within the noise."""
+    """How many times better than the base; `~` where both are indistinguishable."""
     if ratio is None:
         return EMPTY
     if not ratio.separated:

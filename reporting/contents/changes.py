@@ -52,7 +52,8 @@ def change_table(changes: list[Change], before: str, after: str) -> Table:
     ]
     notes = [
         "better by: above 1 is better, whatever the unit; intervals are at 95 % over all tested "
-        "figures, the differences between runs included; not tested: too few runs to know the noise"
+        "figures, the differences between runs included; not tested: too few runs to know how much "
+        "they differ"
     ]
     return Table("changes", "Changes", columns, rows, notes)
 

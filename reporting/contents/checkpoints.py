@@ -1,13 +1,13 @@
 """What `analyze.py --save` found inside each checkpoint: a table, a block of details, charts.
 
-The record's raw values are the result of `analyze.py --json`; parts that are missing or bent are
+The record's raw values are the result of `analyze.py --json`; missing or malformed parts are
 left out.
 """
 
 import statistics
 from typing import Any
 
-from core.words import size
+from core.words import bits_text, size
 from reporting.contents.cells import EMPTY, Cell, Column, Table
 from reporting.contents.tables import one_per_scheme
 from reporting.deciding.candidate import Candidate
@@ -49,7 +49,7 @@ def _verdict(result: dict[str, Any]) -> Cell:
 
 def _bits(result: dict[str, Any]) -> Cell:
     bits = (result.get("overview") or {}).get("bits_per_weight")
-    return EMPTY if bits is None else Cell(f"{bits:.2f}", bits)
+    return EMPTY if bits is None else Cell(bits_text(bits), bits)
 
 
 def _dtypes(result: dict[str, Any]) -> Cell:
@@ -82,7 +82,7 @@ def kind_rows(result: dict[str, Any]) -> list[list[str]]:
             str(kind["name"]),
             str(kind["stored"]),
             str(kind["layers"]),
-            f"{kind['bits_per_weight']:.2f}",
+            bits_text(kind["bits_per_weight"]),
             size(kind["nbytes"]),
         ]
         for kind in (result.get("overview") or {}).get("kinds") or []

@@ -37,7 +37,7 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a report is asked of: records, and what to make of them; nothing is reckoned before.
+    """What a report is asked of: records, and what to make of them; nothing is computed before.
 
     `margin` is the accepted loss of quality as `--margin` spells it, `budget` bytes of memory.
     """

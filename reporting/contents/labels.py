@@ -66,7 +66,7 @@ def _scaled(values: list[tuple[float, float | None, float | None]], length: floa
 
 
 def _box(place: str, x: float, y: float, width: int) -> Box:
-    """The box of a name of `width` characters beside a point, clear of its marker."""
+    """The box of a name of `width` characters next to a point, clear of its marker."""
     left = x + 1.2 if place.endswith("right") else x - 1.2 - width
     bottom = y + 0.5 if place.startswith("top") else y - 1.5
     return left, left + width, bottom, bottom + 1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from core.records import Figure
 from core.stats import CONFIDENCE
-from core.words import full_text, span_text, value_text
+from core.words import full_text, signed, span_text, value_text
 from quality.tasks import primary
 from reporting.contents.cells import (
     EMPTY,
@@ -143,7 +143,7 @@ def _cut(candidate: Candidate) -> dict[str, str]:
 
 
 def _groups(study: Study, candidate: Candidate, scored: Iterable[str]) -> dict[str, float]:
-    """The mean scores of groups of tasks: what was compared beside single tasks."""
+    """The mean scores of groups of tasks: what was compared in addition to single tasks."""
     if candidate.is_base:
         others = [c.compared.tasks for c in study.compressed if c.compared]
         means = {name: task.base for tasks in others for name, task in tasks.items()}
@@ -226,9 +226,9 @@ def _differences(candidate: Candidate) -> list[str]:
     if compared is None:
         return []
     return [
-        f"{candidate.scheme}: {task} differs from the base ({100 * comparison.difference:+.1f} "
-        f"points, McNemar p = {compared.p_values[task]:.2g} corrected for "
-        f"{len(compared.tasks)} tasks)"
+        f"{candidate.scheme}: {task} differs from the base "
+        f"({signed(100 * comparison.difference, 1)} points, McNemar p = "
+        f"{compared.p_values[task]:.2g} corrected for {len(compared.tasks)} tasks)"
         for task, comparison in compared.tasks.items()
         if compared.p_values[task] < 1 - CONFIDENCE
     ]

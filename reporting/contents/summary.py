@@ -47,7 +47,7 @@ def _columns(study: Study, key: str) -> list[Column]:
 
 
 def _with_speed_up(study: Study, key: str, name: str, cell: MakeCell) -> MakeCell:
-    """Cells with the ratio to the base in brackets: `3,515 (1.43x)`, `(~)` in the noise."""
+    """Cells with the ratio to the base in brackets: `3,515 (1.43x)`, `(~)` for no difference."""
 
     def both(candidate: Candidate) -> Cell:
         alone, ratio = cell(candidate), study.speed_up(candidate, key, name)
@@ -75,7 +75,7 @@ def _legend(study: Study, rows: list[list[Cell]]) -> list[str]:
     if not any(text.endswith(("x)", "(~)")) for text in texts):
         return []
     if max(study.rounds, default=1) == 1:
-        return ["(~): one load each does not tell schemes apart"]
+        return ["(~): one load each cannot show a difference"]
     return [
         f"over {over_what(study.rounds)}; (1.43x): speed-up over BASE; (~): indistinguishable "
         "from it"

@@ -39,7 +39,7 @@ def too_few_documents(candidate: Candidate) -> list[str]:
 def score_command(study: Study, candidate: Candidate) -> str:
     """The command that scores a candidate and its base as before, on as many documents as needed.
 
-    What was asked besides tasks is not asked again.
+    What was asked in addition to tasks is not asked again.
     """
     judged = _judged(candidate) or (_judged(study.base) if study.base else None)
     record = judged.record if judged else candidate.newest

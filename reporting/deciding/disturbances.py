@@ -13,7 +13,7 @@ from reporting.reading.results import Stored
 
 
 def disturbed(candidates: list[Candidate], loads: list[str]) -> list[str]:
-    """Rounds beside which the machine did something else, and figures made of nothing else."""
+    """Rounds during which the machine did something else, and figures made of nothing else."""
     spoilt: dict[tuple[str, str, str], list[str]] = {}
     for candidate in candidates:
         for key in loads:

@@ -53,7 +53,7 @@ def memory_needed(candidate: Candidate) -> float | None:
     """Bytes that serving one request of full length takes.
 
     The peak of the load that was measured, with the KV cache of one request in place of all of it:
-    weights, activations, graphs and what the engine needs besides are in it. Where it is not known
+    weights, activations, graphs and what else the engine needs are in it. Where it is not known
     apart from what was in use before, the weights and that cache, which are the least.
     """
     weights, cache, requests, peak, idle = (

@@ -1,4 +1,4 @@
-"""One run against another, and figures over runs: is it a regression, or the noise?
+"""One run against another, and figures over runs: is a change more than runs differ?
 
 Two runs of one checkpoint differ by themselves, and by how much only runs can tell: a change is
 tested where at least three earlier runs of the same hardware and settings were made, against what

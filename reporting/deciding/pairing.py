@@ -20,7 +20,7 @@ def compare(
 ) -> "Quality":
     """What `quality.comparison.quality` says of finished records, read with their raw values.
 
-    Records it cannot reckon with become a comparison without a verdict that says why.
+    Records it cannot compute with become a comparison without a verdict that says why.
     """
     from quality import comparison
 

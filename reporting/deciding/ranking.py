@@ -17,7 +17,7 @@ from reporting.reading import measures
 UseCase = Literal["latency", "throughput", "memory"]
 USE_CASES: tuple[UseCase, ...] = ("latency", "throughput", "memory")
 CLEARLY = 0.05  # a smaller difference is not worth more rounds
-SCORED = "was scored beside the base"
+SCORED = "was scored together with the base"
 NEARER = "is nearer to the base's predictions"
 MORE_BITS = "keeps more bits (what both lose was not measured alike)"
 SIMPLER = (
@@ -117,7 +117,7 @@ class Ranking:
 
     @property
     def apart(self) -> list[Rated]:
-        """Rivals of which no round tells anything beside `lead`."""
+        """Rivals that no round compares with `lead`."""
         return [rating for rating in self.rivals if self.advantage(rating, self.lead) is None]
 
 
@@ -156,7 +156,7 @@ Preference = tuple[bool, float, tuple[float, float], tuple[int, int, str]]
 def _preference(rating: Rated, paired_tokens: bool) -> Preference:
     """The order of tied schemes: the base, then by loss, then by simplicity.
 
-    The loss is the drop of the mean task score as far as it is outside the noise, the worst there
+    The loss is the drop of the mean task score as far as it is significant, the worst there
     is where tasks were not compared; then KL divergence where all have it (`paired_tokens`), else
     the bits left, those of weights first.
     """

@@ -92,7 +92,12 @@ def _noise(ratio: Ratio | None) -> str:
         return "; no quiet round has both"
     if ratio.high is None:
         return "; one load each has no interval"
-    return f"; it may be up to {percent(ratio.high - 1)} better"
+    return f"; it may be up to {_better(ratio.high)}"
+
+
+def _better(times: float) -> str:
+    """How much better, as percent while those are a natural thing to say: `12 % better`."""
+    return f"{percent(times - 1)} better" if times < 2 else f"{times:.1f} times better"
 
 
 def _preferred(winner: Rated, rating: Rated) -> str:
@@ -127,8 +132,8 @@ def undecided_sentence(ranking: Ranking, safest: Rated | None, sentence: str) ->
     elif rivals:
         most = max(r.high or 0 for o in ranking.rivals if (r := ranking.advantage(o, lead)))
         open_.append(
-            f"But for all that was measured {join(rivals, 'or')} may be up to {percent(most - 1)} "
-            f"better than {lead.candidate.scheme}."
+            f"But for all that was measured {join(rivals, 'or')} may be up to "
+            f"{_better(most)} than {lead.candidate.scheme}."
         )
     if not accepted(lead.candidate):
         open_.append(f"But its quality {quality_state(lead.candidate)}.")

@@ -87,7 +87,7 @@ def newer_run(stored: Iterable[Stored], used: Candidates) -> str | None:
 
 
 def _worth(group: list[Stored]) -> tuple[bool, bool, bool, int, int, str]:
-    """Sorts contexts: a real engine, a base beside others, several loads, schemes, newest."""
+    """Sorts contexts: a real engine, a base with others, several loads, schemes, newest."""
     finished = [s.record for s in group if s.record.status == "ok"]
     schemes = {record.subject.scheme for record in finished}
     rounds = min((record.round for record in finished), default=0)
@@ -188,7 +188,7 @@ def _add_measure(candidates: Candidates, stored: list[Stored]) -> list[str]:
 
 
 def _founded(group: list[Stored]) -> tuple[bool, bool, int, float, str]:
-    """Sorts contexts: a real engine, a base beside others, schemes, what was asked, newest."""
+    """Sorts contexts: a real engine, a base with others, schemes, what was asked, newest."""
     schemes = _schemes(group)
     asked = sum(_documents(s) or _asked(s) for s in group)
     pair = BASE in schemes and len(schemes) > 1

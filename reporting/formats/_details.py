@@ -220,7 +220,7 @@ def _fold(title: str, *children: Markup) -> Markup:
 
 
 def _answers(study: Study, candidate: Candidate) -> list[Markup]:
-    """The first generated texts of each measure that has any, the base's beside them."""
+    """The first generated texts of each measure that has any, the base's next to them."""
     base = study.base if not candidate.is_base else None
     drawn = []
     for key in candidate.quality:

@@ -112,7 +112,7 @@ def _panels(panels: list[Panel], title: str, caption: str) -> Any:
 
 
 def _bars(axis: Any, panel: Panel, named: bool) -> None:
-    """Horizontal bars (or dots), the first scheme on top, values written beside them."""
+    """Horizontal bars (or dots), the first scheme on top, values written next to them."""
     places = list(range(len(panel.bars), 0, -1))
     for place, bar in zip(places, panel.bars, strict=True):
         failed = bar.kind == "failed"

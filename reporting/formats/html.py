@@ -78,7 +78,7 @@ def _topic(report: Report, data: dict[str, Any], title: str) -> Markup:
 
 
 def _charts(data: dict[str, Any], title: str) -> list[Markup]:
-    """The charts of a section: its panels, single requests beside latency, insides of layers."""
+    """The charts of a section: its panels, single requests next to latency, insides of layers."""
     panels = data["panels"].get(title.lower(), [])
     drawn = [chart(slug(title), panels)] if panels else []
     if "latency" in data and title == measures.title(LATENCY):

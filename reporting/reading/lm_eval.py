@@ -1,7 +1,7 @@
 """lm-evaluation-harness's own result files as records, for scores made without this project.
 
 `lm_eval --output_path` writes `results_{time}.json` and, with `--log_samples`, one
-`samples_{task}_{time}.jsonl` per task beside it. Samples give a score per document, so checkpoints
+`samples_{task}_{time}.jsonl` per task next to it. Samples give a score per document, so checkpoints
 can be paired; without them there are only averages with their standard errors.
 Source of the layout: lm_eval/loggers/evaluation_tracker.py of lm-eval 0.4.13.
 """
@@ -179,7 +179,7 @@ def split(folder: str) -> tuple[str, str]:
 
 
 def raw(path: Path) -> dict[str, Any]:
-    """Scores per document of every task whose samples lie beside a results file.
+    """Scores per document of every task whose samples lie next to a results file.
 
     The same layout as a `harness` record's raw values; empty where samples were not logged. Raises
     `UserError` for a file that is not lm-eval's.

@@ -55,8 +55,11 @@ def ordered(keys: Iterable[str]) -> list[str]:
 
 def load(key: str) -> str:
     """The load in words (`one user`, `32 users`); empty for a measure without one."""
-    measure = of_key(key)
-    return measure.shown.load.format(split(key)[1]) if measure else ""
+    measure, (_, variant) = of_key(key), split(key)
+    if measure is None:
+        return ""
+    of_one = measure.shown.load_of_one if variant == 1 else ""
+    return of_one or measure.shown.load.format(variant)
 
 
 def title(key: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that determines a training run besides the corpus."""
+    """Everything that determines a training run in addition to the corpus."""
 
     seed: int = 0
     tokens: int = 9_000_000
@@ -55,7 +55,7 @@ class TrainingConfig:
 
 @dataclass
 class Progress:
-    """What a run has to remember across a restart, besides weights and optimizer state."""
+    """What a run has to remember across a restart, in addition to weights and optimizer state."""
 
     step: int = 0
     wall_time_s: float = 0.0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is in the bundle.tar.* beside it, with no network:
+# Installs what is in the bundle.tar.* next to it, with no network:
 #   bash install.sh .venv               # makes a virtual environment
 #   bash install.sh --target FOLDER     # a folder to put on PYTHONPATH
 # PYTHON=... names the Python to install for (python3). Parts may also lie in another folder:

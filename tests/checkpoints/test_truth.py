@@ -336,7 +336,7 @@ EXACT: dict[str, tuple[Callable[[Parts], None], Exact]] = {
         lambda parts: parts.declared.update(ignore=["lm_head", "re:.*k_proj$"]),
         [
             ("not ignored", Q.replace("q_", "k_"), "stored as packed with weight_packed"),
-            ("fused", Q.replace("q_", "k_"), "declared not quantized, but q_proj beside it W4A16"),
+            ("fused", Q.replace("q_", "k_"), "declared not quantized, but q_proj next to it W4A16"),
         ],
     ),
 }

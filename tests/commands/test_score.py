@@ -202,6 +202,6 @@ def test_tasks_of_other_kinds(command, world: Path) -> None:
     assert {name: len(a) for name, (a, _) in pairs.items()} == {"both": 24, "demo_gsm8k": 12}
     assert record.raw["tasks"]["demo_piqa"]["available"] == 500
     cut = record.raw["tasks"]["demo_gsm8k"]["prompts_cut"]
-    assert cut > 0  # of the two shots in bytes not all fit 512 tokens beside the answer
+    assert cut > 0  # of the two shots in bytes not all fit 512 tokens together with the answer
     assert f"demo_gsm8k: {cut} of 12 prompts lost their beginning" in " ".join(done.stdout.split())
     assert "word_perplexity" in done.stdout

@@ -21,7 +21,7 @@ NOTHING = ("--tasks", "none", "--text", "none")
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A user's folder beside `models/`, with checkpoints in three places."""
+    """A user's folder next to `models/`, with checkpoints in three places."""
     base = tiny.write_model(tmp_path / "models" / "tiny")
     home = tmp_path / "my work"
     for folder, scheme in (

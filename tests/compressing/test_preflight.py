@@ -138,7 +138,7 @@ def test_only_the_language_model_of_several_parts_is_compressed(tmp_path: Path) 
 
 
 def test_parts_are_known_where_the_text_has_none_of_its_own(tmp_path: Path) -> None:
-    """Published Qwen2.5-VL configs: the text's sizes lie beside `vision_config`."""
+    """Published Qwen2.5-VL configs: the text's sizes lie next to `vision_config`."""
     shapes = models.llama_shapes() | {"visual.blocks.0.attn.qkv.weight": ("BF16", (100, 100))}
     plan = make(models.write_model(tmp_path / "flat", shapes, vision_config={"depth": 1}))
     assert len(plan.layers) == 7 and any("visual" in entry for entry in plan.ignored)
@@ -183,7 +183,7 @@ def test_float32_models_have_float32_scales(tmp_path: Path) -> None:
 # inputs squared, 4 bytes each: six layers of 128 inputs, and down_proj with 256
 HESSIANS = 4 * (6 * 128**2 + 256**2)
 MEMORY = [
-    # scheme, calibration tokens, bytes beside the weights
+    # scheme, calibration tokens, bytes in addition to the weights
     ("FP8-W8A8", 1000, 0),
     ("INT8-W8A16-RTN", 1000, 0),
     ("INT4-W4A16", 0, HESSIANS),
@@ -192,14 +192,14 @@ MEMORY = [
 ]
 
 
-@pytest.mark.parametrize(("scheme", "tokens", "beside"), MEMORY)
+@pytest.mark.parametrize(("scheme", "tokens", "others"), MEMORY)
 @pytest.mark.parametrize("layers", [1, 3])
 def test_memory_is_weights_activations_and_one_layers_hessians(
-    tmp_path: Path, layers: int, scheme: str, tokens: int, beside: int
+    tmp_path: Path, layers: int, scheme: str, tokens: int, others: int
 ) -> None:
     folder = models.write_model(tmp_path / "m", models.llama_shapes(layers))
     weights = sum(tensor.nbytes for tensor in checkpoint.read(folder).tensors)
-    assert make(folder, scheme, tokens=tokens).memory_bytes == weights + beside
+    assert make(folder, scheme, tokens=tokens).memory_bytes == weights + others
 
 
 def test_too_little_memory(base: Path) -> None:
@@ -289,7 +289,7 @@ def test_parts_beside_the_text_are_named_by_patterns(tmp_path: Path) -> None:
     shapes["lm_head.weight"] = shapes.pop("model.language_lm_head.weight")
     shapes["model.vision.tower.fc1.weight"] = ("BF16", (100, 100))
     plan = make(models.write_model(tmp_path / "m", shapes, vision_config={}))
-    # the output layer is beside the text too, and left out by the same rule
+    # the output layer is outside the text too, and left out by the same rule
     assert plan.ignored == [r"re:(.*\.)?lm_head(\..*)?$", r"re:(.*\.)?vision(\..*)?$"]
 
 

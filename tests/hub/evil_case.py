@@ -54,7 +54,7 @@ def check_sentence(done: subprocess.CompletedProcess[str], says: str) -> None:
 
 
 def check_place() -> None:
-    """Nothing lies beside the unfinished folder, and no link or half file in it."""
+    """Nothing lies next to the unfinished folder, and no link or half file in it."""
     assert {path.name for path in Path().iterdir()} <= {PARTIAL.name}
     assert not list(Path().parent.rglob("evil*"))
     assert not list(PARTIAL.rglob("*.incomplete"))

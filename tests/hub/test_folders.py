@@ -165,7 +165,7 @@ def write_download(folder: Path, commit: str, sha256: str | None, size: int) -> 
 
 
 def is_enough(free: int, folder: Path, sha256: str | None, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether `free` bytes are enough for two downloads of 1000 bytes beside each other."""
+    """Whether `free` bytes are enough for two downloads of 1000 bytes next to each other."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, free))
     listing = Listing("org/x", "model", "main", "c", (RemoteFile("f", 1000, sha256),))
     try:

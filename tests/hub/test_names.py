@@ -121,7 +121,7 @@ def test_names_that_are_written(path: str) -> None:
 
 
 def test_names_that_differ_in_case_are_two_files(hub: HubStandIn, download: Download) -> None:
-    """On a disk that does not tell them apart, one fails the check of its checksum."""
+    """On a disk that does not distinguish them, one fails the check of its checksum."""
     files = WANTED | {"tokenizer.JSON": b"other", "Tokenizer.json": b"not fetched"}
     hub.add(MODEL, files)
     assert download().returncode == 0

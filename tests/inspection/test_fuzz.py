@@ -41,7 +41,7 @@ MANIFEST = {
     "phases": {"load_s": 1.0},
     "peak_memory_bytes": {"main": 1 << 30},
 }
-BESIDE = {
+OTHERS = {
     "generation_config.json": {"temperature": 0.6, "do_sample": True},
     "tokenizer_config.json": {"tokenizer_class": "X", "chat_template": "{{ messages }}"},
     "download.json": {"repo_id": "org/name", "commit": "0" * 40},
@@ -68,7 +68,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     for folder in folders:
         names = list(mutations.header(folder / "model.safetensors")[0])
         index = {"weight_map": dict.fromkeys(names, "model.safetensors")}
-        written = {"model.safetensors.index.json": index, **BESIDE}
+        written = {"model.safetensors.index.json": index, **OTHERS}
         if folder.name in ("fp8", "int4"):
             written["compression.json"] = MANIFEST | {"base": of_base}
         for name, document in written.items():

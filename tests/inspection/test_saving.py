@@ -1,4 +1,4 @@
-"""`analyze.py --save`: records that explain themselves, beside those that report.py reads."""
+"""`analyze.py --save`: records that explain themselves, next to those that report.py reads."""
 
 import json
 from pathlib import Path

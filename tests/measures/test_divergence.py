@@ -1,4 +1,4 @@
-"""Distances between distributions: worked values, and a checkpoint beside its base."""
+"""Distances between distributions: worked values, and a checkpoint against its base."""
 
 import math
 from dataclasses import replace

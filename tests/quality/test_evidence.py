@@ -111,7 +111,7 @@ def test_the_base_is_what_the_checkpoint_was_made_from() -> None:
         right = base.model_copy(update={"subject": weights})
         assert quality([right], [own]).verdict == "pass"
         assert quality([of_base(WORSE, 9), right], [own]).tasks["a"].worse == 0
-    before = mine(minute=0)  # a checkpoint beside its former self: that is no base
+    before = mine(minute=0)  # a checkpoint against its former self: that is no base
     assert quality([before], [own]).verdict == "pass"
 
 

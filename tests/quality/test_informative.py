@@ -117,7 +117,7 @@ def test_a_contradiction_withholds_the_pass() -> None:
     base, mine = both(HALF, HALF)
     found = quality(base, [*mine, divergence(0.698)])
     assert found.verdict == "undecided" and found.documents_needed is None
-    assert found.reason.startswith("passed on its tasks (mean of 2 tasks, 2,000 documents, +0.00")
+    assert found.reason.startswith("passed on its tasks (mean of 2 tasks, 2,000 documents, 0.00")
     assert found.reason.endswith("in only 69.8 % of places: a contradiction")
     assert quality(base, [*mine, divergence(0.86)]).verdict == "pass"
     elsewhere = divergence(0.698, options={"dtype": "float16"})

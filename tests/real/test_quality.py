@@ -1,4 +1,4 @@
-"""Quality for real: schemes are told apart, the base from nothing, and lm-eval agrees."""
+"""Quality for real: schemes are distinguished, the base from nothing, and lm-eval agrees."""
 
 import json
 import math

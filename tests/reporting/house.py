@@ -14,7 +14,7 @@ ROOMS = (
 
 
 def copy(folder: Path) -> Path:
-    """The copy's folder, beside which commands run."""
+    """The copy's folder, next to which commands run."""
     house = folder / "house"
     for room in ROOMS:
         shutil.copytree(ROOT / room, house / room, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""What further rounds go to: schemes that may still win, beside the base."""
+"""What further rounds go to: schemes that may still win, and the base."""
 
 from core.records import Record
 from reporting.deciding.decision import contenders

@@ -66,7 +66,7 @@ def test_what_is_like_the_base_does_not_win_by_a_tie_with_the_best(tmp_path: Pat
 
 
 def test_a_rival_that_may_be_better_keeps_it_open(tmp_path: Path) -> None:
-    """A base of 3,627 ±3,209 is no answer beside a scheme of 3,916 ±609."""
+    """A base of 3,627 ±3,209 is no answer next to a scheme of 3,916 ±609."""
     base = [*performance("BASE", 300, 10 << 20, spread=0.3), *quality("BASE")]
     noisy = [*performance("INT8-W8A8", 320, 6 << 20, spread=0.06), *quality("INT8-W8A8")]
     found = outcome(tmp_path, [*base, *noisy])

@@ -154,7 +154,7 @@ def test_a_quality_in_words(compared: Quality | None, words: str) -> None:
 
 
 def measured(weights: float, **bytes_of: float) -> Candidate:
-    """A scheme whose memory record has these figures beside its weights, all in MiB."""
+    """A scheme whose memory record has these figures in addition to its weights, all in MiB."""
     sizes = {"kv_cache_bytes": 1024.0, "max_concurrency": 512 / MIB, **bytes_of}
     figures = {
         name: figure([value * MIB], "bytes", "lower")

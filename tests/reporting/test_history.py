@@ -1,4 +1,4 @@
-"""Run against run: what is outside the noise is called, and nothing else."""
+"""Run against run: what is statistically significant is called, and nothing else."""
 
 import json
 import math
@@ -115,7 +115,7 @@ def test_runs_alike_raise_no_alarm(deviation: float) -> None:
 
 
 def test_earlier_runs_tell_the_noise() -> None:
-    """What is far outside 1 % is within the noise where runs have always differed so much."""
+    """What is far outside 1 % is no regression where runs have always differed so much."""
     old, new = (figure([v], "tokens/s", "higher") for v in (300, 240))
     assert history.timed(old, new, [], 5) == ("not tested", None)
     quiet = [figure([v], "tokens/s", "higher") for v in (300, 303, 297, 301)]

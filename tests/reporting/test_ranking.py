@@ -131,7 +131,7 @@ WINNERS: list[tuple[list[Rated], str, set[str]]] = [
         "BASE",
         {"BASE", INT8},
     ),
-    # told apart from the best by nobody, but not from the base either
+    # indistinguishable from the best, but from the base too
     (
         [
             rated("BASE", around(1.0, 0.03)),
@@ -181,7 +181,7 @@ NEARER, BITS = "is nearer to the base's predictions", "keeps more bits"
 FINER: list[tuple[Rated, Rated, str]] = [
     (rated("BASE", [1.0]), rated(INT8, [1.0]), "is the uncompressed model"),
     (rated(INT8, [1.0], fallen=0), rated(INT4, [1.0], fallen=0.1), "loses less on the tasks"),
-    (rated(INT4, [1.0], fallen=0.1), rated(INT8, [1.0]), "was scored beside the base"),
+    (rated(INT4, [1.0], fallen=0.1), rated(INT8, [1.0]), "was scored together with the base"),
     (rated(INT4, [1.0], kl=0.1), rated(INT8, [1.0], kl=0.2), NEARER),
     (rated(INT8, [1.0]), rated(INT4, [1.0]), BITS),
     (rated(INT8, [1.0], kl=0.1), rated(INT4, [1.0]), BITS),

@@ -71,7 +71,7 @@ def samples() -> list[dict[str, Any]]:
 
 
 def records(fingerprint: str) -> list[Record]:
-    """Three runs of a base and of a scheme, on a machine with a GPU, and what was found besides.
+    """Three runs of a base and of a scheme, on a machine with a GPU, and what else was found.
 
     The scheme's checkpoint has the fingerprint.
     """

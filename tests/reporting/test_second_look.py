@@ -195,7 +195,7 @@ def test_a_scheme_of_another_base_is_left_out(tmp_path: Path) -> None:
 
 
 def test_answers_on_other_data_do_not_stand_in_one_column(tmp_path: Path) -> None:
-    """After prompts of one's own ROUGE-L read 0.108 beside 0.604."""
+    """After prompts of one's own ROUGE-L read 0.108 next to 0.604."""
     records = [*quality("BASE"), *quality("INT8-W8A8")]
     (own,) = (r for r in quality("INT4-W4A16", **on(9)) if r.measure == "references")
     demo, mine = (
@@ -243,7 +243,7 @@ def test_a_base_that_cannot_do_the_task_lets_nothing_pass(tmp_path: Path, accura
 
 
 def test_predictions_far_from_the_base_contradict_a_pass(tmp_path: Path) -> None:
-    """69.8 % top-1 agreement beside "its quality passed"."""
+    """69.8 % top-1 agreement next to "its quality passed"."""
     records = [*performance("BASE", 300, 10 << 20), *performance("INT4-W4A16", 600, 4 << 20)]
     records += [*quality("BASE"), *quality("INT4-W4A16", 0.7, kl=0.302)]
     found = outcome(reported(tmp_path, records), "memory")

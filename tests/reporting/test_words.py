@@ -56,6 +56,18 @@ def test_headings_name_the_unit_once(title: str, unit: str, shown_in: str, text:
     assert words.heading(title, unit, shown_in) == text
 
 
-def test_an_interval_that_ends_beside_one_gets_a_third_digit() -> None:
+def test_an_interval_that_ends_next_to_one_gets_a_third_digit() -> None:
     assert words.ratio_text(Ratio(value=1.3, low=1.004, high=1.69)) == "1.300x (1.004 to 1.690)"
     assert words.ratio_text(Ratio(value=1.3, low=1.2, high=1.4)) == "1.30x (1.20 to 1.40)"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(-1.0, "-1.00"), (0.434, "+0.43"), (-0.001, "0.00"), (0.0, "0.00")]
+)
+def test_a_difference_of_nothing_has_no_sign(number: float, text: str) -> None:
+    assert words.signed(number) == text
+
+
+@pytest.mark.parametrize(("bits", "text"), [(4.125, "4.13"), (4.1249, "4.12"), (8.0, "8.00")])
+def test_bits_are_rounded_in_one_way(bits: float, text: str) -> None:
+    assert words.bits_text(bits) == text

@@ -185,7 +185,7 @@ def test_a_temporary_folder_with_too_long_a_name_is_refused(
 
 
 def test_a_child_goes_on_when_what_it_emitted_was_taken_in(tmp_path: Path) -> None:
-    """So that saving a record is not beside what is timed next."""
+    """So that a record is not saved while something is timed."""
     taken = tmp_path / "taken"
 
     def take(event: str) -> None:

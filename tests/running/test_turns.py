@@ -1,4 +1,4 @@
-"""Checkpoints in turn: rounds of fresh loads, and scores beside their base's."""
+"""Checkpoints in turn: rounds of fresh loads, and scores against their base's."""
 
 import json
 from dataclasses import replace

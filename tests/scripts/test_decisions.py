@@ -9,7 +9,7 @@ MANY = 300
 ONE = [
     ([Task(250, 1.0, 0.01)], "all flips are losses"),
     ([Task(250, 0.98, 0.03, 0.02)], "losses and gains"),
-    # where the base has all right the same outcomes come again, and are reckoned once
+    # where the base has all right the same outcomes come again, and are computed once
     ([Task(100, 1.0, 0.04), *[Task(100, 1.0, 0.0)] * 3], "four tasks, all lost in one"),
     ([Task(50, 1.0, 0.04), *[Task(1000, 1.0, 0.0)] * 3], "all lost in the small one"),
 ]

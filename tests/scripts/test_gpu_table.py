@@ -1,4 +1,4 @@
-"""The table of one GPU's numbers: shares of the roofline, ratios beside published ones, text."""
+"""The table of one GPU's numbers: shares of the roofline, ratios next to published ones, text."""
 
 import pytest
 
