@@ -4,9 +4,11 @@ llmcompressor saves an uncompressed model without a word when a target's name is
 may store 4-bit weights one byte each. Both are found here, by name.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from checkpoints import checkpoint, truth
+from checkpoints.declared import Group
 from core.errors import UserError
 from core.scheme import Scheme
 
@@ -38,7 +40,45 @@ def verify(
     findings += [f"{layer}: compressed although it should not be" for layer in extra]
     if scheme.kv_cache_bits and (stored.declared is None or stored.declared.kv_cache is None):
         findings.append("no KV-cache scales are declared although the scheme calibrates them")
+    findings += _numbers(stored, scheme)
     return findings or _bits(stored, layers, scheme, dtype_bits)
+
+
+def _numbers(stored: truth.Layers, scheme: Scheme) -> Iterator[str]:
+    """Where the declared number formats are not those the scheme's file states.
+
+    The sizes on disk do not show all of it: zero points of groups of 128 are 0.03 bits a weight.
+    """
+    promised = _promised(scheme)
+    for group in stored.declared.groups if stored.declared else ():
+        for what, declared in _declared(group).items():
+            if declared != promised[what]:
+                yield f"{what}: the checkpoint declares {declared}, the scheme {promised[what]}"
+
+
+def _promised(scheme: Scheme) -> dict[str, str]:
+    activations = scheme.activations
+    kind = activations and f"{activations.kind}{activations.bits}"
+    return {
+        "weight bits": str(scheme.weight_bits),
+        "scales": scheme.storage.shared,
+        "zero points": "yes" if scheme.storage.zero_point_bits else "no",
+        "activations": kind or "16-bit",
+        "activation scales": "static" if activations and activations.static else "dynamic",
+    }
+
+
+def _declared(group: Group) -> dict[str, str]:
+    """The same of a checkpoint. Scales of groups of activations are never stored (NVFP4's)."""
+    weights, activations = group.weights, group.activations
+    static = activations and not activations.dynamic and activations.group is None
+    return {
+        "weight bits": str(weights.bits),
+        "scales": weights.shared,
+        "zero points": "no" if weights.symmetric else "yes",
+        "activations": f"{activations.kind}{activations.bits}" if activations else "16-bit",
+        "activation scales": "static" if static else "dynamic",
+    }
 
 
 def _bits(

@@ -79,6 +79,13 @@ class Storage:
         return self.bits(rows, columns) / (rows * columns)
 
     @property
+    def shared(self) -> str:
+        """What shares one scale, in words: `group 128`, `channel`, `block 128x128`."""
+        if isinstance(self.group, tuple):
+            return "block {}x{}".format(*self.group)
+        return f"group {self.group}" if isinstance(self.group, int) else self.group
+
+    @property
     def divisor(self) -> int:
         """What the number of input columns must be a multiple of (1: anything goes)."""
         if isinstance(self.group, tuple):
@@ -165,17 +172,15 @@ class Scheme:
 
     `recipe(ignore)` builds llmcompressor's modifiers; None means the model stays as it is (the
     base). `methods` are its steps in order, none for the base. `activations` is None where they
-    stay at 16 bits. `preset` is compressed-tensors' name of the number format. `calibration` says
-    that text is needed. `folds_scales` marks methods that move scales into neighbouring layers, so
-    that weights cannot be compared one by one with the base's. `kv_cache_bits` is set where the
-    checkpoint stores calibrated KV-cache scales.
+    stay at 16 bits. `calibration` says that text is needed. `folds_scales` marks methods that move
+    scales into neighbouring layers, so that weights cannot be compared one by one with the base's.
+    `kv_cache_bits` is set where the checkpoint stores calibrated KV-cache scales.
     """
 
     summary: str
     weight_bits: int
     activations: Activations | None
     methods: tuple[Method, ...]
-    preset: str | None
     calibration: bool
     storage: Storage
     serving: Serving

@@ -8,7 +8,6 @@ SCHEME = Scheme(
     weight_bits=16,
     activations=None,
     methods=(),
-    preset=None,
     calibration=False,
     storage=_storage.DENSE,
     serving=Serving(native=(7, 5), cpu="yes"),

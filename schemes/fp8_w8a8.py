@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=8,
     activations=Activations(bits=8, kind="float"),
     methods=(Method.RTN,),
-    preset="FP8_DYNAMIC",
     calibration=False,
     storage=_storage.FP8_CHANNEL,
     serving=_storage.FP8_SERVING,

@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=8,
     activations=Activations(bits=8, kind="float"),
     methods=(Method.RTN,),
-    preset="FP8_BLOCK",
     calibration=False,
     storage=Storage(format="float-quantized", weight_bits=8, group=(128, 128)),
     # On 8.9 vLLM 0.32 puts Marlin before its Triton kernel; 0.26 computes in FP8 there.

@@ -11,7 +11,6 @@ SCHEME = Scheme(
     weight_bits=8,
     activations=Activations(bits=8, kind="float"),
     methods=(Method.RTN,),
-    preset="FP8_DYNAMIC",
     calibration=True,
     storage=_storage.FP8_CHANNEL,
     # on a CPU vLLM 0.32 keeps an FP8 KV cache with AVX-512 or AMX only

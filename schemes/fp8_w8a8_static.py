@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=8,
     activations=Activations(bits=8, kind="float", static=True),
     methods=(Method.RTN,),
-    preset="FP8",
     calibration=True,
     storage=Storage(format="float-quantized", weight_bits=8, group="tensor", fixed_bits=16),
     serving=_storage.FP8_STATIC_SERVING,

@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=4,
     activations=None,
     methods=(Method.AWQ,),
-    preset="W4A16_ASYM",
     calibration=True,
     storage=Storage(
         format="pack-quantized", weight_bits=4, group=128, zero_point_bits=4, fixed_bits=128

@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=4,
     activations=None,
     methods=(Method.RTN,),
-    preset="W4A16",
     calibration=False,
     storage=_storage.INT4_GROUP,
     serving=_storage.INT4_SERVING,

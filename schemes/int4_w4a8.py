@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=4,
     activations=Activations(bits=8, kind="int"),
     methods=(Method.GPTQ,),
-    preset="W4A8",
     calibration=True,
     storage=_storage.INT4_GROUP,
     # CompressedTensorsWNA8Int of vLLM 0.32 takes the kernels of weight-only INT4; 0.26 on 9.0 takes

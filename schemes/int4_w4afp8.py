@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=4,
     activations=Activations(bits=8, kind="float"),
     methods=(Method.GPTQ,),
-    preset="W4AFP8",
     calibration=True,
     storage=_storage.INT4_GROUP,
     serving=Serving(only=(9, 0), cpu="no"),

@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=8,
     activations=None,
     methods=(Method.GPTQ,),
-    preset="W8A16",
     calibration=True,
     storage=_storage.INT8_GROUP,
     serving=_storage.INT8_WEIGHT_ONLY_SERVING,

@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=8,
     activations=Activations(bits=8, kind="int"),
     methods=(Method.SMOOTHQUANT, Method.GPTQ),
-    preset="W8A8",
     calibration=True,
     storage=_storage.INT8_CHANNEL,
     serving=_storage.INT8_SERVING,

@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=8,
     activations=Activations(bits=8, kind="int"),
     methods=(Method.RTN,),
-    preset="W8A8",
     calibration=False,
     storage=_storage.INT8_CHANNEL,
     serving=_storage.INT8_SERVING,

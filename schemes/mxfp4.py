@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=4,
     activations=Activations(bits=4, kind="float"),
     methods=(Method.RTN,),
-    preset="MXFP4",
     calibration=False,
     storage=Storage(format="mxfp4-pack-quantized", weight_bits=4, group=32, scale_bits=8),
     serving=Serving(native=(10, 0), fallback=(8, 0), cpu="no"),

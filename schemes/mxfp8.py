@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=8,
     activations=Activations(bits=8, kind="float"),
     methods=(Method.RTN,),
-    preset="MXFP8",
     calibration=False,
     storage=Storage(format="mxfp8-quantized", weight_bits=8, group=32, scale_bits=8),
     serving=Serving(native=(10, 0), fallback=(7, 5), cpu="no"),

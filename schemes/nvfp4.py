@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=4,
     activations=Activations(bits=4, kind="float"),
     methods=(Method.RTN,),
-    preset="NVFP4",
     calibration=True,
     storage=Storage(
         format="nvfp4-pack-quantized", weight_bits=4, group=16, scale_bits=8, fixed_bits=64

@@ -10,7 +10,6 @@ SCHEME = Scheme(
     weight_bits=4,
     activations=None,
     methods=(Method.RTN,),
-    preset="NVFP4A16",
     calibration=False,
     storage=Storage(
         format="nvfp4-pack-quantized", weight_bits=4, group=16, scale_bits=8, fixed_bits=32

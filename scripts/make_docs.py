@@ -8,6 +8,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.scheme import Storage
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -24,10 +28,12 @@ SCHEMES_HEAD = """# Schemes
 `python compress.py --list` prints this table with what your machine can serve. A scheme is one
 file in `schemes/`; every name works with `-` or `_`, in any case.
 
-*bits/weight* is what a 4096 x 4096 layer takes on disk, scales and zero points included. *GPU* is
-the lowest NVIDIA compute capability that computes natively in vLLM 0.32 (in brackets: the lowest
-that runs it by fallback, weight-only); *CPU* says whether vLLM's CPU backend has a kernel, and for
-which processors. All schemes leave `lm_head` as it is.
+*Stored as* is compressed-tensors' format and what shares one scale: a group of input columns, an
+output row (*channel*), a block or the whole tensor. *bits/weight* is what a 4096 x 4096 layer
+takes on disk, scales and zero points included. *GPU* is the lowest NVIDIA compute capability that
+computes natively in vLLM 0.32 (in brackets: the lowest that runs it by fallback, weight-only);
+*CPU* says whether vLLM's CPU backend has a kernel, and for which processors. All schemes leave
+`lm_head` as it is. To add one: [CONTRIBUTING](../CONTRIBUTING.md#to-add-a-scheme).
 
 | scheme | what | method | text | stored as | bits/weight | GPU | CPU |
 |---|---|---|---|---|---|---|---|
@@ -61,13 +67,18 @@ def schemes_page() -> str:
             scheme.summary,
             scheme.method,
             "yes" if scheme.calibration else "-",
-            scheme.storage.format,
+            _stored(scheme.storage),
             bits_text(scheme.storage.bits_per_weight()),
             gpu,
             serving.cpu,
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return SCHEMES_HEAD + "\n".join(rows) + "\n"
+
+
+def _stored(storage: "Storage") -> str:
+    """`pack-quantized, group 128`."""
+    return storage.format if storage.format == "dense" else f"{storage.format}, {storage.shared}"
 
 
 def commands_page() -> str:

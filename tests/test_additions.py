@@ -105,40 +105,49 @@ FORMAT = Format(summary="plain lines", suffixes=(".plain",), write=write)
 '''
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tree with one new file each of an engine, a measure, a format and a scheme."""
-    tree = tmp_path_factory.mktemp("tree")
+def scheme_of_contributing() -> str:
+    """The file with which CONTRIBUTING.md shows how to add a scheme."""
+    return (ROOT / "CONTRIBUTING.md").read_text().split("```python\n")[1].split("```")[0]
+
+
+def copy_of_the_tree(tree: Path) -> Path:
+    """Every room and command, in the folder `tree`."""
     for room in ROOMS:
         shutil.copytree(ROOT / room, tree / room, ignore=shutil.ignore_patterns("__pycache__"))
     for command in ROOT.glob("*.py"):
         shutil.copy(command, tree)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree with one new file each of an engine, a measure, a format and a scheme."""
+    tree = copy_of_the_tree(tmp_path_factory.mktemp("tree"))
     fake = (ROOT / "engines" / "fake.py").read_text()
     (tree / "engines" / "echo.py").write_text(fake.replace('"fake"', '"echo"'))
     (tree / "measures" / "spelling.py").write_text(MEASURE)
     (tree / "reporting" / "formats" / "plain.py").write_text(FORMAT)
-    scheme = (ROOT / "schemes" / "int4_w4a16_rtn.py").read_text()
-    (tree / "schemes" / "int4_w4a16_mine.py").write_text(scheme)
+    (tree / "schemes" / "int4_w4a16_g64.py").write_text(scheme_of_contributing())
     models.write_compressed(
-        tree / "tiny-INT4-W4A16-MINE", models.write_model(tree / "tiny"), "INT4-W4A16-MINE"
+        tree / "tiny-INT4-W4A16-G64", models.write_model(tree / "tiny"), "INT4-W4A16-G64"
     )
     return tree
 
 
-def run(tree: Path, *words: object) -> str:
-    """What a command prints in the copied tree."""
+def run(tree: Path, *words: object, exit_code: int = 0) -> str:
+    """What a command prints in the copied tree: its answer, or why it ended with `exit_code`."""
     done = subprocess.run(
         [sys.executable, *map(str, words)], cwd=tree, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == exit_code, done.stderr
+    return done.stderr if exit_code else done.stdout
 
 
 @pytest.fixture(scope="module")
 def scored(tree: Path) -> str:
     """What the whole job prints with the new engine, scheme and measure, run twice."""
     words = (
-        "pipeline.py", "--model_id", "tiny", "--schemes", "INT4-W4A16-MINE", "--engine", "echo",
+        "pipeline.py", "--model_id", "tiny", "--schemes", "INT4-W4A16-G64", "--engine", "echo",
         "--tasks", "none", "--text", "none", "--prompt_tokens", 8, "--max_new_tokens", 8,
         "--batch_sizes", 2, "--spelling_prompts", 3,
     )  # fmt: skip
@@ -147,17 +156,20 @@ def scored(tree: Path) -> str:
 
 
 def test_commands_know_the_scheme_and_the_measures_options(tree: Path) -> None:
-    assert "INT4-W4A16-MINE" in run(tree, "compress.py", "--list")
+    assert "INT4-W4A16-G64" in run(tree, "compress.py", "--list")
     for command in ("score.py", "pipeline.py"):
         assert "--spelling_prompts" in run(tree, command, "--help")
-    plan = ("--compression_type", "int4_w4a16_mine", "--model_id", "tiny", "--dry_run", "--json")
-    planned = json.loads(run(tree, "compress.py", *plan, "--output_dir", "new").splitlines()[-1])
-    assert planned["scheme"] == "INT4-W4A16-MINE"
+    plan = (
+        "--compression_type", "int4_w4a16_g64", "--model_id", "demo", "--dry_run", "--json",
+    )  # fmt: skip
+    planned = json.loads(run(tree, "compress.py", *plan).splitlines()[-1])
+    assert planned["scheme"] == "INT4-W4A16-G64"
+    assert planned["bits_per_weight"] == pytest.approx(4 + 16 / 64, abs=0.01)
 
 
 def test_tables_show_the_measure_of_the_engine_and_scheme(tree: Path, scored: str) -> None:
-    assert "letters spelled" in scored and "INT4-W4A16-MINE" in scored
-    saved = list((tree / "eval_results" / "tiny-INT4-W4A16-MINE").glob("spelling-*.json"))
+    assert "letters spelled" in scored and "INT4-W4A16-G64" in scored
+    saved = list((tree / "eval_results" / "tiny-INT4-W4A16-G64").glob("spelling-*.json"))
     record = json.loads(saved[0].read_text())
     assert record["engine"] == "echo" and record["settings"] == {"prompts": 3}
     assert record["figures"]["letters"]["value"] == 0.5
@@ -174,11 +186,11 @@ def test_page_data_and_history_show_the_measure(tree: Path, scored: str) -> None
     assert "letters spelled" in run(tree, "report.py", "--history")
     assert "spelling" in run(tree, "report.py", "--format", "csv")
     schemes = json.loads(run(tree, "report.py", "--json").splitlines()[-1])["schemes"]
-    assert schemes["INT4-W4A16-MINE"]["measures"]["spelling"]["figures"]["letters"]["value"] == 0.5
+    assert schemes["INT4-W4A16-G64"]["measures"]["spelling"]["figures"]["letters"]["value"] == 0.5
 
 
 def test_report_knows_the_format(tree: Path, scored: str) -> None:
-    assert run(tree, "report.py", "--format", "plain").strip() == "PLAIN BASE INT4-W4A16-MINE"
+    assert run(tree, "report.py", "--format", "plain").strip() == "PLAIN BASE INT4-W4A16-G64"
     run(tree, "report.py", "--output_file", "all.plain")
     assert (tree / "all.plain").read_text().startswith("PLAIN BASE")
     assert "plain" in run(tree, "report.py", "--help")
@@ -189,4 +201,5 @@ def test_generated_docs_know_scheme_and_options(tree: Path) -> None:
         "from scripts import make_docs; print(make_docs.schemes_page(), make_docs.commands_page())"
     )
     printed = run(tree, "-c", pages)
-    assert "`INT4-W4A16-MINE`" in printed and "--spelling_prompts" in printed
+    assert "`INT4-W4A16-G64`" in printed and "pack-quantized, group 64" in printed
+    assert "--spelling_prompts" in printed

@@ -28,6 +28,7 @@ def scheme_rows() -> list[dict[str, Any]]:
                 "method": scheme.method,
                 "calibration": scheme.calibration,
                 "format": scheme.storage.format,
+                "scales": scheme.storage.shared,
                 "bits_per_weight": round(scheme.storage.bits_per_weight(), 3),
                 "served_here": verdict.kind,
                 "reason": verdict.reason,

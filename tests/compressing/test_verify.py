@@ -78,6 +78,39 @@ def test_scales_of_the_kv_cache_must_be_declared(tmp_path: Path, layers) -> None
     assert verify(write(tmp_path / "with", kv_cache_scheme=dynamic), scheme, layers) == []
 
 
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"group_size": 64}, "scales: the checkpoint declares group 64, the scheme group 128"),
+        ({"symmetric": False}, "zero points: the checkpoint declares yes, the scheme no"),
+        ({"num_bits": 8}, "weight bits: the checkpoint declares 8, the scheme 4"),
+    ],
+)
+def test_the_number_format_is_the_one_the_schemes_file_states(
+    tmp_path: Path, layers, changed: dict[str, object], why: str
+) -> None:
+    group = copy.deepcopy(models.INT4_GROUP)
+    group["weights"] |= changed
+    assert why in verify(write(tmp_path / "c", config_groups={"group_0": group}), INT4, layers)
+
+
+@pytest.mark.parametrize(
+    ("activations", "found"),
+    [
+        ({"num_bits": 8, "type": "int", "dynamic": True}, ["activations: int8, 16-bit"]),
+        ({"num_bits": 8, "type": "float", "dynamic": False},
+         ["activations: float8, 16-bit", "activation scales: static, dynamic"]),
+    ],
+)  # fmt: skip
+def test_activations_are_those_the_schemes_file_states(
+    tmp_path: Path, layers, activations: dict[str, object], found: list[str]
+) -> None:
+    group = {**models.INT4_GROUP, "input_activations": activations}
+    findings = verify(write(tmp_path / "c", config_groups={"group_0": group}), INT4, layers)
+    told = [f.replace("the checkpoint declares ", "").replace("the scheme ", "") for f in findings]
+    assert [f for f in told if f.startswith("activation")] == found
+
+
 @pytest.mark.parametrize(("weight_bits", "expected"), [(4.0, 4.125), (4.02, 4.145), (4.2, 4.325)])
 def test_bits_per_weight_are_those_of_the_layout(
     tmp_path: Path, layers, weight_bits: float, expected: float

@@ -53,25 +53,6 @@ def test_manifest_says_how(real_run: RealRun, name: str) -> None:
         assert manifest["calibration"]["samples"] == 16
 
 
-@pytest.mark.parametrize("name", SCHEMES)
-def test_data_agree_with_compressed_tensors(name: str) -> None:
-    from compressed_tensors.quantization import preset_name_to_scheme
-
-    scheme = plugins.load("schemes", name)
-    preset = preset_name_to_scheme(scheme.preset, ["Linear"])
-    assert preset.weights.num_bits == scheme.weight_bits
-    activations = preset.input_activations.num_bits if preset.input_activations else 16
-    assert activations == scheme.activation_bits
-    group = scheme.storage.group
-    if isinstance(group, int):
-        assert preset.weights.group_size == group
-    elif isinstance(group, tuple):
-        assert tuple(preset.weights.block_structure) == group
-    else:
-        assert preset.weights.strategy == group
-    assert bool(scheme.storage.zero_point_bits) == (not preset.weights.symmetric)
-
-
 def digest(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
