@@ -45,7 +45,7 @@ def main(
     name = plugins.shown("schemes", plugins.find("schemes", compression_type))
     (place,) = models.places(model_id, [name], output_dir)
     planned = making.plan(place, settings)
-    compression.print_plan(planned, json_ and dry_run)
+    compression.print_plan(planned, dry_run, json_)
     if dry_run:
         return None
     try:

@@ -13,15 +13,17 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperCommand
 
 from core.errors import UserError
 from core.options import flattened
 from core.plugins import ROOT
+from core.words import wrapped
 
 Progress = Callable[[str, int, int], None]  # of a step, how much of it is done, of how much
 UNDER_ITS_NAME = " under its final name"
@@ -30,7 +32,8 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 ENDED_BY = (signal.SIGTERM, signal.SIGHUP)  # as Ctrl-C, unless they are ignored (nohup)
 
-FILE_WIDTH = 140  # columns for tables that go to a file or a pipe
+TEXT_WIDTH = 48  # columns that --help leaves what it says of options, where there are 80
+NARROWEST = 20  # columns that lines are broken at
 JOINERS = "\u200c\u200d"  # in words of Persian and Hindi, and in emoji
 
 
@@ -56,7 +59,7 @@ class _Messages(Console):
         self.quiet = True
 
 
-out = _Result(soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
+out = _Result(soft_wrap=True)
 err = _Messages(stderr=True, soft_wrap=True)
 
 
@@ -92,8 +95,17 @@ def application(command: Callable[..., Any]) -> typer.Typer:
             raise RuntimeError("something ended that was to be read from") from problem
 
     app = _Program(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(context_settings={"token_normalize_func": _underscores})(guarded)
+    app.command(cls=_Command, context_settings={"token_normalize_func": _underscores})(guarded)
     return app
+
+
+class _Command(TyperCommand):
+    """A command whose help leaves the texts room where the terminal is narrow."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        options = max(16, min(30, formatter.width - TEXT_WIDTH))
+        formatter.write_dl = functools.partial(formatter.write_dl, col_max=options)
+        super().format_help(ctx, formatter)
 
 
 class _Program(typer.Typer):
@@ -171,9 +183,37 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", " ").replace("\t", " ")
 
 
-def say(message: str, style: Literal["", "dim", "bold", "red", "green", "yellow"] = "") -> None:
-    """One line of progress on stderr."""
-    err.print(Text(one_line(message), style=style), highlight=False)
+def width(console: Console) -> int | None:
+    """Columns that lines are broken at: the terminal's, or what COLUMNS says.
+
+    None in a file or a pipe without COLUMNS: lines are as long as they are.
+    """
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal():
+        return max(NARROWEST, int(given))
+    return max(NARROWEST, console.width) if console.is_terminal else None
+
+
+def show(text: str, style: str = "") -> None:
+    """A line of the result on stdout, broken between words where it is wider than the terminal."""
+    _print(out, text, style)
+
+
+def show_command(text: str, style: str = "") -> None:
+    """A line with a command to copy: the terminal breaks it, where copying does not notice."""
+    out.print(Text(one_line(text), style=style), highlight=False)
+
+
+def say(message: str, style: str = "") -> None:
+    """One line of progress on stderr, broken between words as `show` does."""
+    _print(err, message, style)
+
+
+def _print(console: Console, text: str, style: str) -> None:
+    columns = width(console)
+    line = one_line(text)
+    for part in [line] if columns is None else wrapped(line, columns):
+        console.print(Text(part, style=style), highlight=False)
 
 
 def print_json(document: Any) -> None:

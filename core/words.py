@@ -1,8 +1,9 @@
-"""Numbers as people read them: sizes, times, rates, ratios, intervals, lists.
+"""Numbers as people read them: sizes, times, rates, ratios, intervals, lists; lines broken to fit.
 
 Every output writes a figure with these functions, so that it looks the same wherever it stands.
 """
 
+import re
 from contextlib import suppress
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 KIB = 1024
 SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 CONVERSIONS = {("s", "ms"): 1000.0, ("share", "%"): 100.0, ("fraction", "%"): 100.0}
+LIST_ITEM = re.compile(r"\s*(?:[-!>] )?")
+# Words of a line: what is in backticks is to be copied, and units stay with their numbers.
+WORDS = re.compile(r"(?:`[^`]*`|\d (?:%|[KMGT]?i?B\b|m?s\b|dB\b)|\S)+")
 UNNAMED = ("", "1", "x", "share", "fraction")  # units that are not written behind a number
 
 
@@ -166,3 +170,28 @@ def parse_size(text: str) -> int:
         if 0 < value < 1 << 60:
             return int(value)
     raise UserError(f"--memory_budget wants a size like 24GiB, not {text!r}")
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A line as lines of at most `width` columns, broken between words.
+
+    Lines after the first hang below the text of an item, and by two below an indented line. A word
+    that is wider than that stays whole, and so does what is in backticks.
+    """
+    from rich.cells import cell_len
+
+    if cell_len(text) <= width:
+        return [text]
+    begins = LIST_ITEM.match(text)
+    first = begins.group() if begins else ""
+    hang = " " * (len(first) + 2 * (first != "" and first.isspace()))
+    lines, bare = [first], True
+    for word in WORDS.findall(text, len(first)):
+        if bare:
+            lines[-1] += word
+        elif cell_len(lines[-1]) + 1 + cell_len(word) > width:
+            lines.append(hang + word)
+        else:
+            lines[-1] += f" {word}"
+        bare = False
+    return lines

@@ -44,7 +44,9 @@ COMMANDS_HEAD = """# Commands
 
 Options are spelled with underscores as below; dashes work too. Exit codes: 0 done, 1 something
 failed while the rest went on, 2 bad input, 3 a regression (`report.py`), 130 interrupted. Progress
-goes to stderr; with `--json` the last line of stdout is one JSON document.
+goes to stderr; with `--json` the last line of stdout is one JSON document. A terminal that is
+narrower than a table gets its columns in blocks, the important ones first; files and pipes get
+tables and lines as wide as they are, unless `COLUMNS` says a width.
 """
 
 

@@ -18,6 +18,7 @@ from tests import models
 ROOT = Path(__file__).resolve().parent.parent
 # A test run in the background ignores Ctrl-C, and what it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ.pop("COLUMNS", None)  # xdist's: lines of results in files are not broken without it
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

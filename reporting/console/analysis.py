@@ -11,7 +11,7 @@ from core.words import bits_text, size
 from inspection.data import Inspection
 from inspection.overview import LayerKind, Overview
 from reporting.console import analysis_sections
-from reporting.console.analysis_lines import line, row, table
+from reporting.console.lines import line, table
 from reporting.console.quantities import count
 
 MOST_REASONS = 12  # of findings
@@ -52,9 +52,7 @@ def summary(inspection: Inspection) -> str:
 def headline(inspection: Inspection) -> None:
     """Name and summary, in red where something was found."""
     colour = "red" if inspection.findings else "green"
-    name, said = (cli.one_line(text) for text in (inspection.name, summary(inspection)))
-    line = Text.assemble((name, "bold"), "  ", (said, f"bold {colour}"))
-    cli.out.print(line, highlight=False)
+    line(f"{inspection.name}  {summary(inspection)}", f"bold {colour}")
 
 
 def _overview(overview: Overview) -> None:
@@ -108,20 +106,21 @@ def _model(overview: Overview) -> str:
 
 def _kinds(kinds: list[LayerKind], nbytes: int) -> None:
     """The table of layers by kind; shares are of `nbytes`."""
-    layers = table("  layers", "<stored as", "number", "shape", "bits/weight", "size", "share")
-    for kind in kinds:
-        shapes = [" x ".join(map(str, shape)) for shape in kind.shapes]
-        row(
-            layers,
-            f"  {kind.name}",
-            kind.stored,
-            kind.layers,
-            ", ".join(shapes[:2]) + (", ..." if len(shapes) > 2 else ""),
-            bits_text(kind.bits),
-            size(kind.nbytes),
-            f"{kind.nbytes / max(nbytes, 1):.0%}",
-        )
-    cli.out.print(layers)
+    headings = ("  layers", "<stored as", "number", "<shape", "bits/weight", "size", "share")
+    table(headings, [_kind(kind, nbytes) for kind in kinds])
+
+
+def _kind(kind: LayerKind, nbytes: int) -> tuple[object, ...]:
+    shapes = [" x ".join(map(str, shape)) for shape in kind.shapes]
+    return (
+        f"  {kind.name}",
+        kind.stored,
+        kind.layers,
+        ", ".join(shapes[:2]) + (", ..." if len(shapes) > 2 else ""),
+        bits_text(kind.bits),
+        size(kind.nbytes),
+        f"{kind.nbytes / max(nbytes, 1):.0%}",
+    )
 
 
 def findings(all_: list[Finding], everything: bool) -> None:
@@ -147,10 +146,9 @@ def findings(all_: list[Finding], everything: bool) -> None:
 
 def listing(inspections: list[Inspection]) -> None:
     """Several checkpoints, one line each, then whatever is wrong with any."""
-    lines = table("checkpoint", "<verdict", "<format", "bits/weight", "size", "smaller")
-    for inspection in inspections:
-        row(lines, inspection.name, summary(inspection), *_cells(inspection.overview))
-    cli.out.print(lines)
+    headings = ("checkpoint", "<verdict", "<format", "bits/weight", "size", "smaller")
+    rows = [(each.name, summary(each), *_cells(each.overview)) for each in inspections]
+    table(headings, rows)
     for inspection in inspections:
         sections = analysis_sections.printers(inspection, False)
         if inspection.findings or sections:

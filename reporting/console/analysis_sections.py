@@ -5,15 +5,13 @@ from functools import partial
 from statistics import median_high
 from typing import Any
 
-from rich.text import Text
-
 from core import cli
 from core.words import size
 from inspection.data import EngineRun, Inspection
 from inspection.numeric import WeightErrors
 from inspection.sensitivity import Sensitivity
 from inspection.target import Answer
-from reporting.console.analysis_lines import line, row, table
+from reporting.console.lines import line, table
 
 MOST_ROWS = 8  # of a table
 
@@ -41,10 +39,9 @@ def _numeric(errors: WeightErrors, everything: bool) -> None:
     if not errors.layers:
         line("  no layer is compressed")
         return
-    layers = table("  layer", "SQNR dB", "rel. error", "cosine", "unused levels", "saturated")
-    for layer in errors.layers if everything else errors.layers[:MOST_ROWS]:
-        row(
-            layers,
+    headings = ("  layer", "SQNR dB", "rel. error", "cosine", "unused levels", "saturated")
+    rows = [
+        (
             f"  {layer.module}",
             _decibel(layer.sqnr_db),
             f"{layer.relative_error:.2%}",
@@ -52,7 +49,9 @@ def _numeric(errors: WeightErrors, everything: bool) -> None:
             f"{layer.unused_levels:.1%}",
             f"{layer.saturated:.2%}",
         )
-    cli.out.print(layers)
+        for layer in (errors.layers if everything else errors.layers[:MOST_ROWS])
+    ]
+    table(headings, rows)
     middle = median_high(layer.relative_error for layer in errors.layers)
     line(f"  {len(errors.layers)} layers, median relative error {middle:.2%}")
 
@@ -67,12 +66,18 @@ def _sensitivity(sensitivity: Sensitivity, everything: bool) -> None:
     units = sensitivity.units
     whole = sum(unit.kl for unit in units) or 1
     outputs = ["outputs SQNR dB"] if any(unit.sqnr_db is not None for unit in units) else []
-    rows = table("  compressed alone", "KL nats/token", "share", "16-bit costs", *outputs)
-    for unit in units if everything else units[:MOST_ROWS]:
-        cells = [f"{unit.kl:.2e}", f"{unit.kl / whole:.0%}", f"+{size(unit.extra_bytes)}"]
-        row(rows, f"  {unit.name}", *cells, *([_decibel(unit.sqnr_db)] if outputs else []))
+    rows = [
+        (
+            f"  {unit.name}",
+            f"{unit.kl:.2e}",
+            f"{unit.kl / whole:.0%}",
+            f"+{size(unit.extra_bytes)}",
+            *([_decibel(unit.sqnr_db)] if outputs else []),
+        )
+        for unit in (units if everything else units[:MOST_ROWS])
+    ]
     if units:
-        cli.out.print(rows)
+        table(("  compressed alone", "KL nats/token", "share", "16-bit costs", *outputs), rows)
     line(f"  all layers together: {sensitivity.total:.2e} nats a token")
     if sensitivity.leave:
         spared = sum(unit.kl for unit in sensitivity.leave) / whole
@@ -81,7 +86,7 @@ def _sensitivity(sensitivity: Sensitivity, everything: bool) -> None:
             f"(+{size(sensitivity.leave_extra_bytes)}) spare {spared:.0%} of it:"
         )
         options = " ".join(f"--ignore '{entry}'" for entry in sensitivity.ignore)
-        line(f"    compress.py ... {options}")
+        cli.show_command(f"    compress.py ... {options}")
 
 
 def kernels(answer: Answer) -> str:
@@ -96,10 +101,10 @@ def _targets(answers: list[Answer]) -> None:
         colour = {"native": "green", "fallback": "yellow"}[answer.kind] if answer.runs else "red"
         stopped = answer.problems and answer.kind != "none"
         word = f"will not run, though kernels are {answer.kind}" if stopped else kernels(answer)
-        parts = f"Target {answer.target}{split}: ", f", {answer.reason} (kernels of {answer.alike})"
-        before, after = map(cli.one_line, parts)
-        line_ = Text.assemble(before, (word, f"bold {colour}"), after)
-        cli.out.print(line_, highlight=False)
+        line(
+            f"Target {answer.target}{split}: {word}, {answer.reason} (kernels of {answer.alike})",
+            f"bold {colour}",
+        )
         for problem in answer.problems:
             line(f"  ! {problem}", "red")
         if answer.parsed_by and not answer.problems:

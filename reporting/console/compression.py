@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.markup import escape
-from rich.text import Text
 
 from compressing.preflight import Plan
 from core import cli, machine, plugins
 from core.words import bits_text, percent, size
+from reporting.console.lines import table
 
 
 def scheme_rows() -> list[dict[str, Any]]:
@@ -42,55 +42,54 @@ SERVED = {"native": "yes", "fallback": "fallback", "none": "no"}
 
 def print_schemes(as_json: bool) -> None:
     """The registry as a table (or JSON), with what this machine can serve."""
-    from rich.table import Table
-
     rows = scheme_rows()
     if as_json:
         return cli.print_json(rows)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in (
-        "scheme",
-        "weights",
-        "activations",
-        "method",
-        "calibrated",
-        "bits/weight",
-        "served",
-    ):
-        right = heading in ("weights", "activations", "bits/weight")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+    headings = (
+        "scheme", "weights", "activations", "<method", "<calibrated", "bits/weight", "<served"
+    )  # fmt: skip
+    table(headings, [_listed(row) for row in rows], important="served")
     reasons: dict[str, list[str]] = {}
     for row in rows:
-        bits = [f"{row['weight_bits']} bit", f"{row['activation_bits']} bit"]
-        text = "yes" if row["calibration"] else "-"
-        per_weight = bits_text(row["bits_per_weight"])
-        served = SERVED[row["served_here"]]
-        table.add_row(row["name"], *bits, row["method"], text, per_weight, served)
-        if served != "yes":
+        if SERVED[row["served_here"]] != "yes":
             reasons.setdefault(row["reason"], []).append(row["name"])
-    cli.out.print(table)
-    cli.out.print(f"\nserved: by vLLM on this machine ({machine.probe().device})", highlight=False)
+    cli.show("")
+    cli.show(f"served: by vLLM on this machine ({machine.probe().device})")
     for reason, names in reasons.items():
-        cli.out.print(f"not {', '.join(names)}: {reason}", highlight=False)
+        cli.show(f"not {', '.join(names)}: {reason}")
     return None
 
 
-def print_plan(plan: Plan, as_json: bool) -> None:
-    """What will be done, before it is: on stderr, or as JSON when that is all that was asked."""
-    if as_json:
-        return cli.print_json(plan.as_json())
+def _listed(row: dict[str, Any]) -> tuple[str, ...]:
+    """A scheme as a row of the list."""
+    return (
+        row["name"],
+        f"{row['weight_bits']} bit",
+        f"{row['activation_bits']} bit",
+        row["method"],
+        "yes" if row["calibration"] else "-",
+        bits_text(row["bits_per_weight"]),
+        SERVED[row["served_here"]],
+    )
+
+
+def print_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
+    """What will be done, before it is: of a dry run it is the result, else it goes to stderr."""
     facts = plan.as_json()
+    if as_json and dry_run:
+        return cli.print_json(facts)
+    tell = cli.show if dry_run else cli.say
     kinds = ", ".join(f"{count} {kind}" for kind, count in facts["layers"].items())
     ratio = plan.predicted_bytes / plan.base_bytes
-    cli.say(f"{plan.scheme}: {len(plan.layers)} layers ({kinds})")
-    cli.say(f"  left out: {', '.join(plan.ignored) or 'nothing'}")
-    cli.say(
+    tell(f"{plan.scheme}: {len(plan.layers)} layers ({kinds})")
+    tell(f"  left out: {', '.join(plan.ignored) or 'nothing'}")
+    tell(
         f"  {bits_text(plan.bits_per_weight)} bits per weight, {size(plan.base_bytes)} -> "
         f"{size(plan.predicted_bytes)} ({percent(ratio)}), at least {size(plan.memory_bytes)} "
         "of memory"
     )
     served = SERVED[plan.serving.kind]
-    return cli.say(f"  served by vLLM on this machine: {served} ({plan.serving.reason})")
+    return tell(f"  served by vLLM on this machine: {served} ({plan.serving.reason})")
 
 
 @contextmanager
@@ -122,4 +121,4 @@ def print_result(manifest: dict[str, Any], as_json: bool) -> None:
     cli.say(f"verified; {manifest['wall_s']:.1f} s ({phases}), peak memory {peak}")
     if as_json:
         return cli.print_json(manifest)
-    return cli.out.print(Text(cli.one_line(f"wrote {manifest['path']}")), highlight=False)
+    return cli.show(f"wrote {manifest['path']}")

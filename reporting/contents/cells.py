@@ -31,7 +31,9 @@ Column = tuple[str, MakeCell]  # heading and cells
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table; the first column names the row. `notes` stand below it.
+    """A titled table; the first `names` columns name the row. `notes` stand below it.
+
+    Where not all columns fit side by side, those headed as in `important` come first.
 
     Tables of one `section` stand together where a format has headings; `measured` ones show what
     measures found, a row or more for each scheme.
@@ -44,6 +46,8 @@ class Table:
     notes: list[str] = field(default_factory=list)
     section: str = ""
     measured: bool = False
+    names: int = 1
+    important: tuple[str, ...] = ()
 
 
 def rows_of(study: Study, columns: list[Column], everybody: bool = False) -> list[list[Cell]]:

@@ -1,17 +1,19 @@
 """Comparisons of runs as tables: what changed between two, and figures over all."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.records import Figure
-from core.words import full_text, ratio_text
+from core.words import full_text, join, ratio_text
 from reporting.contents.cells import EMPTY, Cell, Table, Tone
 from reporting.deciding.candidate import BASE
-from reporting.deciding.history import Change
+from reporting.deciding.history import Called, Change
 from reporting.deciding.runs import RecordedRun
 from reporting.reading import measures
 
+SAME: Called = "no difference"
 TONES: dict[str, Tone] = {"regression": "bad", "improvement": "good"}
 
 
@@ -34,7 +36,11 @@ class RunComparison:
 
 
 def change_table(changes: list[Change], before: str, after: str) -> Table:
-    """One row a figure: before, after, how much better (above 1) with its interval, the call."""
+    """One row a figure that differs: before, after, how much better (above 1), the call.
+
+    Figures without a difference are counted in one line below.
+    """
+    same = [c for c in changes if c.called == SAME]
     columns = ["scheme", "measure", "figure", before, after, "better by", "called"]
     rows = [
         [
@@ -49,13 +55,27 @@ def change_table(changes: list[Change], before: str, after: str) -> Table:
             ),
         ]
         for c in changes
+        if c.called != SAME
     ]
     notes = [
         "better by: above 1 is better, whatever the unit; intervals are at 95 % over all tested "
         "figures, the differences between runs included; not tested: too few runs to know how much "
         "they differ"
     ]
-    return Table("changes", "Changes", columns, rows, notes)
+    notes = [*_without_difference(same), *notes] if rows else _without_difference(same)
+    important = ("better by", "called")
+    return Table("changes", "Changes", columns, rows, notes, names=3, important=important)
+
+
+def _without_difference(changes: list[Change]) -> list[str]:
+    """How many figures are the same, by measure, in one line."""
+    if not changes:
+        return []
+    counts = Counter(change.measure for change in changes)
+    schemes = join(list(dict.fromkeys(change.scheme for change in changes)))
+    listed = ", ".join(f"{count} of {measure}" for measure, count in counts.items())
+    figures = "1 figure" if len(changes) == 1 else f"{len(changes)} figures"
+    return [f"{figures} without a difference: {listed} ({schemes})"]
 
 
 def _cell(measure: str, name: str, figure: Figure | None) -> Cell:

@@ -102,7 +102,10 @@ def tasks(study: Study) -> Table:
         "a checkpoint is judged by the mean of its tasks; single ones rarely decide alone",
     ]
     names, rows = [TASK_COLUMNS[n] for n in kept], [[row[n] for n in kept] for row in rows]
-    return Table("tasks", "Tasks", names, rows, notes, QUALITY, measured=True)
+    important = ("score", "recovery %", "verdict")
+    return Table(
+        "tasks", "Tasks", names, rows, notes, QUALITY, measured=True, names=2, important=important
+    )
 
 
 def _task_rows(study: Study, candidate: Candidate) -> list[list[Cell]]:

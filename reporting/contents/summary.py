@@ -29,7 +29,7 @@ def summary(study: Study) -> Table:
         [*columns, *VERDICT_COLUMNS], rows_of(study, [*columns, *VERDICT_COLUMNS], everybody=True)
     )
     notes = [*reasons(study), *_legend(study, rows), *dict.fromkeys(noted), *_unstable(study)]
-    return Table("summary", "Summary", names, rows, notes)
+    return Table("summary", "Summary", names, rows, notes, important=("verdict",))
 
 
 def _columns(study: Study, key: str) -> list[Column]:

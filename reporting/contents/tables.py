@@ -40,7 +40,9 @@ def of_measure(study: Study, key: str) -> Table:
     names, rows = filled(columns, rows_of(study, columns))
     notes = [_over(study, key), *measure_notes(study, key)]
     whole = f"{title}, {load}" if load else title
-    return Table(key.replace(" ", "-"), whole, names, rows, notes, title, measured=True)
+    important = ("speed-up",)
+    key = key.replace(" ", "-")
+    return Table(key, whole, names, rows, notes, title, measured=True, important=important)
 
 
 def _over(study: Study, key: str) -> str:
@@ -79,4 +81,4 @@ def missing(study: Study) -> Table:
         for reason, keys in reasons.items():
             rows.append([Cell(candidate.scheme), Cell(", ".join(keys)), Cell(reason)])
     title = "What is missing"
-    return Table("missing", title, ["scheme", "measures", "reason"], rows, section=title)
+    return Table("missing", title, ["scheme", "measures", "reason"], rows, section=title, names=2)

@@ -34,6 +34,8 @@ def test_dry_run_prints_the_plan_and_stops(command, base: Path, tmp_path: Path) 
     assert plan["layers"]["down_proj"] == 1 and plan["ignored"] == ["lm_head"]
     assert plan["predicted_bytes"] < plan["base_bytes"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny"]
+    told = command("compress.py", *arguments[:-1], "--calibration", "wikitext")
+    assert told.stdout.startswith("INT4-W4A16: ") and "left out: lm_head" in told.stdout
 
 
 FP8 = ["--compression_type", "FP8-W8A8", "--model_id", "tiny"]

@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import UserError
 from core.records import Figure, Record
+from reporting.contents.changes import change_table
 from reporting.deciding import history, runs
 from reporting.deciding.history import Change
 from reporting.reading import results as reading
@@ -148,6 +149,15 @@ def test_exit_codes(report, tmp_path: Path) -> None:
     assert done.exit_code == 3 and "20260101T" in done.stdout
     done = report("--compare", "20260101", "nothing")
     assert done.exit_code == 2 and "no run is called 'nothing'" in done.stderr
+
+
+def test_figures_without_a_difference_are_one_line(tmp_path: Path) -> None:
+    changes = compared(tmp_path, *three(), run(4, 301))
+    table = change_table(changes, "before", "after")
+    same = [change for change in changes if change.called == "no difference"]
+    assert len(same) > 1 and len(table.rows) == len(changes) - len(same)
+    assert table.notes[0].startswith(f"{len(same)} figures without a difference: ")
+    assert not any(row[-1].text == "no difference" for row in table.rows)
 
 
 def test_folders_can_be_compared(report, tmp_path: Path) -> None:
