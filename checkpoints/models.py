@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints import checkpoint, manifest
-from core import names, plugins, strict_json
+from core import machine, names, plugins, strict_json
 from core.errors import UserError
 from core.names import checked_name
 from core.plugins import ROOT
@@ -49,14 +49,9 @@ def folder(model_id: str) -> Path:
     fetched = Path(model_id.rpartition("/")[2].lower())
     if "/" in model_id and (fetched / DOWNLOAD).is_file():
         return fetched
-    hint = (
-        f"`python download_model.py {model_id}` fetches it"
-        if "/" in model_id
-        else (
-            "`python download_model.py` fetches Llama-3-8B-Instruct into llama3_8b, "
-            "and `demo` is built in"
-        )
-    )
+    named = [model_id] if "/" in model_id else []
+    what = "it" if named else "Llama-3-8B-Instruct into llama3_8b, and `demo` is built in"
+    hint = f"`{machine.command_line('download_model.py', *named)}` fetches {what}"
     raise UserError(f"there is no model folder {model_id!r}; {hint}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from checkpoints import checkpoint, manifest, models
 from compressing import making, staging
 from compressing.settings import Settings
-from core import cli, plugins
+from core import cli, machine, options, plugins
 from core.errors import UserError
 from running import child
 from running.run import LOGS
@@ -96,10 +96,11 @@ def made_otherwise(place: models.Place, settings: Settings) -> list[str]:
 
     Raises `UserError` when it is not whole, was not made by compress.py, or from other weights.
     """
-    again = (
-        f"remove it, or run `python compress.py --compression_type {place.scheme} "
-        f"--model_id {place.model_id} --force`"
-    )
+    beside = ["--output_dir", str(place.path.parent)] if place.path.parent != Path() else []
+    named = ["--compression_type", place.scheme, "--model_id", place.model_id, *beside]
+    changed = options.words(Settings, asdict(settings))
+    anew = machine.command_line("compress.py", *named, *changed, "--force")
+    again = f"remove it, or run `{anew}`"
     made = manifest.read(place.path)
     if made is None:
         raise UserError(f"{place.path} is there but was not made by compress.py: {again}")

@@ -1,9 +1,14 @@
-"""What this machine is: processor, memory, GPUs (through NVML), library versions, git commit."""
+"""What this machine is: processor, memory, GPUs (through NVML), library versions, git commit.
+
+And how programs are started on it, in words that a shell takes as they are printed.
+"""
 
 import importlib.metadata
 import os
 import platform
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -180,3 +185,38 @@ def _commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def started(program: str) -> list[str]:
+    """The words that start a program of ours: `python score.py`, with paths where needed.
+
+    The interpreter is the one that runs now, which may be no `python` of the user's: nobody need
+    have activated `.venv`, nor stand in the checkout.
+    """
+    return [_executable("python", Path(sys.executable)), seen(ROOT / program)]
+
+
+def command_line(program: str, *words: str) -> str:
+    """A whole command with a program of ours: `python report.py --format html`."""
+    return shlex.join([*started(program), *words])
+
+
+def installed(name: str) -> str:
+    """What starts a program that is installed beside our libraries, such as `vllm`."""
+    own = Path(sys.executable).parent / name
+    return _executable(name, own) if own.exists() else name
+
+
+def _executable(name: str, own: Path) -> str:
+    """The bare name where a shell would start `own` by it."""
+    found = shutil.which(name)
+    same = found is not None and os.path.realpath(Path(found).parent) == os.path.realpath(
+        own.parent
+    )
+    return name if same else seen(own)
+
+
+def seen(path: Path, here: Path | None = None) -> str:
+    """A path as a command in the folder `here` (the current one) names it: short where below it."""
+    whole, start = (Path(os.path.abspath(p)) for p in (path, here or Path.cwd()))  # noqa: PTH100
+    return str(whole.relative_to(start)) if whole.is_relative_to(start) else str(whole)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from core import machine
 from core.corpus import DATA_DIR, quiet_libraries
 from core.errors import UserError
 from core.plugins import ROOT
@@ -154,8 +155,8 @@ def _why(manager: Any, name: str, problem: BaseException, settings: Tasks) -> st
     if isinstance(problem, ConnectionError | FileNotFoundError):
         return (
             f"the data of {name} is not in {settings.data_dir} and could not be fetched: "
-            "`python download_model.py --datasets` fetches it, or --data_dir names a folder with "
-            f"its files, or --tasks none leaves it out ({reason})"
+            f"`{machine.command_line('download_model.py', '--datasets')}` fetches it, or "
+            f"--data_dir names a folder with its files, or --tasks none leaves it out ({reason})"
         )
     return f"{name}: the task cannot be built ({reason})"
 

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 from tests import models
 
 ROOT = Path(__file__).resolve().parent.parent
+# As with an activated .venv: `python` in a printed command is the one that runs the tests.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # A test run in the background ignores Ctrl-C, and what it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("COLUMNS", None)  # xdist's: lines of results in files are not broken without it

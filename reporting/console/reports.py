@@ -39,6 +39,7 @@ def make(options: ReportOptions) -> int:
         run=options.run,
         use_case=use_case(options.use_case),
         budget=budget,
+        here=form.here,
     )
     output = options.output_file
     if options.metric is not None or (output is not None and output.suffix in pictures.SUFFIXES):

@@ -3,7 +3,7 @@
 import glob
 from pathlib import Path
 
-from core import cli
+from core import cli, machine
 from core.errors import UserError
 from core.records import Record
 from quality.comparison import Margin, Quality, Scored, judged_together, parse_margins
@@ -16,6 +16,7 @@ from reporting.deciding.study import Study
 from reporting.formats import json as json_format
 from reporting.formats import terminal
 from reporting.reading import results as reading
+from reporting.reading.places import RESULTS
 from reporting.reading.results import Stored
 
 
@@ -54,7 +55,7 @@ def show_run(
     problem = None
     try:
         known = reading.read([folder for folder in dict.fromkeys(folders) if folder.is_dir()])
-        report = Request(records_read=known, model=model, margin=margin).report
+        report = Request(records_read=known, model=model, margin=margin, here=True).report
     except UserError as reason:
         problem = str(reason)
     if as_json:
@@ -68,7 +69,16 @@ def show_run(
         return cli.say(f"no decision: {problem}", "yellow")
     cli.out.print()
     terminal.show_decision(report)
-    return cli.say("`python report.py` shows everything; `--format html` makes a page of it")
+    again = machine.command_line("report.py", *_report_options(known.models(), model, folders))
+    return cli.say(f"`{again}` shows everything; `--format html` makes a page of it")
+
+
+def _report_options(models: list[str], model: str, folders: list[Path]) -> list[str]:
+    """What report.py must be told to read the same records."""
+    named = ["--model", model] if models != [model] else []
+    if [machine.seen(folder) for folder in folders] == list(RESULTS.values()):
+        return named
+    return [*named, *(word for folder in folders for word in ("--results_dir", str(folder)))]
 
 
 def judged(scored: list[Scored], margins: dict[str, Margin], results: Path) -> list[Quality]:

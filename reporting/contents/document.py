@@ -9,9 +9,9 @@ from reporting.contents import checkpoints, quality_tables, tables
 from reporting.contents.cells import Table
 from reporting.contents.environment import environment
 from reporting.deciding import observations
+from reporting.deciding.commands import measure_command
 from reporting.deciding.decision import Outcome, decide
 from reporting.deciding.ranking import USE_CASES, UseCase
-from reporting.deciding.reasons import measure_command
 from reporting.deciding.study import Study
 from reporting.deciding.study import build as build_study
 from reporting.reading import engines
@@ -40,6 +40,7 @@ class Request:
     """What a report is asked of: records, and what to make of them; nothing is computed before.
 
     `margin` is the accepted loss of quality as `--margin` spells it, `budget` bytes of memory.
+    `here`: commands are for this folder and machine, not for readers elsewhere.
     """
 
     records_read: RecordsRead
@@ -48,6 +49,7 @@ class Request:
     run: str | None = None
     use_case: UseCase | None = None
     budget: int | None = None
+    here: bool = False
 
     @property
     def records(self) -> list[Stored]:
@@ -58,6 +60,7 @@ class Request:
     def report(self) -> Report:
         """The report. Raises `UserError` as `deciding.study.build` does."""
         study = build_study(self.records_read, self.model, parse_margins(self.margin), self.run)
+        study.here = self.here
         return build(study, self.use_case, self.budget)
 
 

@@ -36,10 +36,13 @@ class Candidate:
     @property
     def newest(self) -> Record:
         """The newest of its records, performance first: it says which checkpoint this is."""
+        return self.newest_stored.record
+
+    @property
+    def newest_stored(self) -> Stored:
+        """The same with its file."""
         group = self.performance or self.quality
-        return max(
-            (s.record for s in group.values()), key=lambda r: (r.served is not None, r.ended)
-        )
+        return max(group.values(), key=lambda s: (s.record.served is not None, s.record.ended))
 
     @property
     def served(self) -> dict[str, Any]:

@@ -1,23 +1,33 @@
-"""Commands of a decision: what scores again where quality is open, and what deploys the winner."""
+"""Commands of a decision: what measures or scores again what is open, and what deploys the winner.
+
+A study that is read where it was made (`Study.here`) has commands that run as they are printed:
+with the programs' and checkpoints' places, in the folder where the command they repeat ran. Others
+name no place of this machine.
+"""
 
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from checkpoints.models import DEMO, DEMO_PATH
-from core import options
+from checkpoints.models import DEMO
+from comparing.rounds import FIRST_ROUNDS
+from core import machine, options, plugins
 from core.engine import Options
-from core.plugins import ROOT
 from core.records import Record
-from quality.documents import asked_tasks
 from quality.margins import Margin, spelled
 from reporting.deciding.candidate import BASE, Candidate
 from reporting.deciding.study import Study
-from reporting.reading import engines, measures
+from reporting.reading import engines, measures, places, questions
 from reporting.reading.results import Stored
 
-ENGINE, RESULTS = "vllm", "eval_results"  # what score.py takes where nothing is said
+ENGINE = "vllm"  # what commands take where nothing is said
+LOAD = {  # settings of timed measures that the pipeline has options for
+    "requests": "num_prompts",
+    "prompt_tokens": "prompt_tokens",
+    "max_new_tokens": "max_new_tokens",
+    "repeats": "repeats",
+}
 TRY_OTHERS = "Add tasks (score.py --tasks) or state a wider --margin."
 
 
@@ -42,16 +52,20 @@ def score_command(study: Study, candidate: Candidate) -> str:
     What was asked in addition to tasks is not asked again.
     """
     judged = _judged(candidate) or (_judged(study.base) if study.base else None)
-    record = judged.record if judged else candidate.newest
-    question, limit = _question(candidate, judged) if judged else ([], 0)
-    words = ["python", "score.py", "--model", folder(candidate.newest)]
-    if study.base and judged and _fewer(study.base, limit):
-        words += ["--model", _base_folder(study)]
+    repeated = judged or candidate.newest_stored
+    start = places.stood(repeated)
+    asked, limit = questions.tasks_again(judged, candidate.compared) if judged else ([], 0)
+    words = ["--model", _folder(study, candidate, start)]
+    of_base = _judged(study.base) if study.base else None
+    if judged and of_base and questions.fewer(of_base, limit):
+        words += ["--model", _base_folder(study, start)]
     if not candidate.newest.subject.manifest:  # others' checkpoints do not name their base
-        words += ["--base", _base_folder(study)]
-    words += [*question, *(["--text", "none"] if _has_texts(candidate) else [])]
-    words += [*_margin(study.margins), *_served(record), *_place(judged)]
-    return shlex.join(words)
+        words += ["--base", _base_folder(study, start)]
+    words += [*asked, *_texts(study, candidate)]
+    words += [*_margin(study.margins), *_served(repeated.record)]
+    if judged and judged.record.settings:
+        words += _results(study, judged, start)
+    return _line(study, start, "score.py", words)
 
 
 def _judged(candidate: Candidate) -> Stored | None:
@@ -60,41 +74,33 @@ def _judged(candidate: Candidate) -> Stored | None:
     return candidate.quality[keys[0]] if keys else None
 
 
-def _question(candidate: Candidate, judged: Stored) -> tuple[list[str], int]:
-    """The options that ask the same tasks again, and their documents of each (0 is all)."""
-    settings, compared = judged.record.settings, candidate.compared
-    measure = measures.find(judged.record.measure)
-    needed = compared.documents_needed if compared else None
-    values = dict(settings)
-    whole = settings.get("limit", 0) is None
-    limit = 0 if whole else max(settings.get("limit", 0), needed or 0)
-    values |= {"limit": limit} if whole or limit else {}
-    raw = judged.raw()
-    names = compared.judged if compared and needed else tuple(asked_tasks(raw)) if raw else ()
-    values["tasks"] = ",".join(names or settings.get("names", ())) or None
-    group = measure.options if measure else None
-    return (options.words(group, values) if group else []), limit
-
-
-def _fewer(base: Candidate, limit: int) -> bool:
-    """Whether a base answered fewer documents of each task than are to be asked (0 is all)."""
-    judged = _judged(base)
-    tasks = (judged.raw().get("tasks") or {}).values() if judged else ()
-    counts = [(len(task["documents"]), task.get("available")) for task in tasks]
-    return any(have < min(limit or have + 1, there or limit or have) for have, there in counts)
-
-
-def _base_folder(study: Study) -> str:
-    """What names the base on a command line."""
+def _base_folder(study: Study, start: Path) -> str:
+    """What names the base on a command line in the folder `start`."""
     if study.model == DEMO or study.base is None:
         return study.model
-    return folder(study.base.newest)
+    return _folder(study, study.base, start)
 
 
-def _has_texts(candidate: Candidate) -> bool:
-    """Whether it was measured on a text."""
-    found = [measures.of_key(key) for key in candidate.quality if candidate.record(key)]
-    return any(hasattr(measure.options, "text") for measure in found if measure)
+def _folder(study: Study, candidate: Candidate, start: Path) -> str:
+    """A checkpoint's folder as a command in the folder `start` names it."""
+    stored = candidate.newest_stored
+    others = [c.newest_stored for c in study.compressed] if study.here else []
+    found = places.found(stored, others) if study.here else None
+    return machine.seen(found, start) if found else places.typed(stored.record)
+
+
+def _texts(study: Study, candidate: Candidate) -> list[str]:
+    """The options that ask for the texts the base read; for none where they are known already."""
+    own, base = (questions.of_texts(_finished(each)) for each in (candidate, study.base))
+    if own or (not base and _finished(study.base)):
+        return questions.NO_TEXT
+    return questions.texts_again(base, "demo" if study.model == DEMO else "wikitext")
+
+
+def _finished(candidate: Candidate | None) -> list[Record]:
+    """Its finished records of quality."""
+    keys = candidate.quality if candidate else ()
+    return [record for key in keys if candidate and (record := candidate.record(key))]
 
 
 def _margin(margins: Mapping[str, Margin]) -> list[str]:
@@ -109,31 +115,105 @@ def _served(record: Record) -> list[str]:
     return [*engine, *options.words(Options, known), *fallback]
 
 
-def _place(judged: Stored | None) -> list[str]:
-    """Where the records are that it adds to."""
-    if judged is None or not judged.path.name or not judged.record.settings:
-        return []
-    place = str(judged.path.parent.parent)
-    return [] if place == RESULTS else ["--results_dir", place]
+def _results(study: Study, stored: Stored, start: Path) -> list[str]:
+    """Where its records are, that those of a command in the folder `start` may join them."""
+    results = places.results_folder(stored)
+    usual = places.RESULTS[stored.record.kind]
+    place = machine.seen(results, start) if results else usual
+    of_this_machine = Path(place).is_absolute() and not study.here
+    return [] if place == usual or of_this_machine else ["--results_dir", place]
 
 
-def serve_command(candidate: Candidate, budget: int | None = None) -> str | None:
+def measure_command(study: Study) -> str:
+    """The command that measures this study's schemes side by side until it is decided.
+
+    It is the run's own command where that was the pipeline's, with the schemes that were measured
+    apart from it, and with more rounds where it has spent those it had.
+    """
+    timed = [
+        stored
+        for candidate in study.candidates
+        for key, stored in candidate.performance.items()
+        if measures.load(key)
+    ]
+    newest = max(timed, key=lambda stored: stored.record.ended, default=None)
+    start = places.stood(newest) if newest else Path.cwd()
+    if newest and newest.record.command[:1] == ["pipeline.py"]:
+        words = [word for word in newest.record.command[1:] if word != "--json"]
+        if study.left_out:
+            schemes = [c.scheme for c in study.compressed if c.scheme not in study.left_out]
+            words = _with(words, "--schemes", ",".join([*schemes, *study.left_out]))
+    else:
+        words = _side_by_side(study, timed, start)
+    if newest is not None and newest.record.looks > 1:
+        rounds = 2 * (newest.record.looks + FIRST_ROUNDS - 1)
+        words = _with(words, "--max_rounds", str(rounds))
+    return _line(study, start, "pipeline.py", _with(words, "--rounds", "auto"))
+
+
+def _with(words: list[str], option: str, value: str) -> list[str]:
+    """A command line with an option's value set."""
+    changed = list(words)
+    if option in changed:
+        place = changed.index(option)
+        del changed[place : place + 2]
+    return [*changed, option, value]
+
+
+def _side_by_side(study: Study, timed: list[Stored], start: Path) -> list[str]:
+    """The pipeline's options for what was measured one by one, in the records `timed`."""
+    words = ["--model_id", _base_folder(study, start)]
+    ours = [c.scheme for c in study.compressed if plugins.scheme(c.scheme)]
+    words += ["--schemes", ",".join([BASE, *ours])] if ours else []
+    for folder_ in filter(None, (places.found(c.newest_stored) for c in study.compressed)):
+        place = machine.seen(folder_.parent, start)
+        words += ["--output_dir", place] if study.here and place != "." else []
+        break
+    if not timed:
+        return words
+    newest = max(timed, key=lambda stored: stored.record.ended)
+    settings, load = newest.record.settings, measures.find(newest.record.measure)
+    asked = {name: settings[key] for key, name in LOAD.items() if key in settings}
+    sizes = {s.record.settings.get("batch_size") for s in timed if s.record.measure == "batch"}
+    asked |= {"batch_sizes": ",".join(map(str, sorted(filter(None, sizes))))} if sizes else {}
+    words += options.words(load.options, asked) if load and load.options else []
+    quality = any(candidate.quality for candidate in study.compressed)
+    words += ["--tasks", "none", "--text", "none"] if quality else []
+    return [*words, *_served(newest.record), *_results(study, newest, start)]
+
+
+def _line(study: Study, start: Path, program: str, words: list[str]) -> str:
+    """A command in the folder `start`, for a shell."""
+    if not study.here:
+        return shlex.join(["python", program, *map(elsewhere, words)])
+    line = machine.command_line(program, *words)
+    there = machine.seen(start)
+    return line if there == "." else f"cd {shlex.quote(there)} && {line}"
+
+
+def elsewhere(word: str) -> str:
+    """A word of a command for readers elsewhere: of a place on this machine the name is left."""
+    name, is_same, value = word.rpartition("=")
+    return f"{name}{is_same}{Path(value).name if value.startswith('/') else value}"
+
+
+def serve_command(
+    candidate: Candidate, budget: int | None = None, here: bool = False
+) -> str | None:
     """A line for the shell from its engine, None from one that is no server.
 
-    `budget` is the memory in bytes that it may take.
+    `budget` is the memory in bytes that it may take; `here` is as in a study.
     """
-    record = candidate.newest
-    return engines.of(record).serve_command(record, folder(record), budget)
+    stored = candidate.newest_stored
+    found = places.found(stored) if here else None
+    place = machine.seen(found) if found else folder(stored.record)
+    line = engines.of(stored.record).serve_command(stored.record, place, budget)
+    if line is None or not here:
+        return line
+    program, *words = shlex.split(line)
+    return shlex.join([machine.installed(program), *words])
 
 
 def folder(record: Record) -> str:
-    """The checkpoint's folder as the command that measured it saw it; the demo's base is ours."""
-    subject, words = record.subject, record.command
-    if subject.model == DEMO and subject.scheme == BASE:
-        return str(DEMO_PATH.relative_to(ROOT))
-    named = next((word for word in words if Path(word).name == subject.path), None)
-    if named is not None:
-        return named
-    given = words.index("--output_dir") + 1 if "--output_dir" in words else 0
-    beside = given and subject.scheme != BASE and given < len(words)
-    return str(Path(words[given]) / subject.path) if beside else subject.path
+    """The checkpoint's folder for readers elsewhere: as it was typed, where that was relative."""
+    return elsewhere(places.typed(record))

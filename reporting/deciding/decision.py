@@ -16,7 +16,7 @@ from core.words import join
 from reporting.deciding import reasons
 from reporting.deciding import study as studies
 from reporting.deciding.candidate import BASE
-from reporting.deciding.commands import serve_command
+from reporting.deciding.commands import measure_command, serve_command
 from reporting.deciding.gates import accepted, gate, too_large
 from reporting.deciding.ranking import USE_CASES, Ranking, Rated, UseCase, metric
 from reporting.deciding.study import Study
@@ -102,7 +102,7 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
             winner=None,
             losers=losers,
             sentence="Undecided: there is nothing to compare.",
-            to_decide=[reasons.measure_command(study)],
+            to_decide=[measure_command(study)],
         )
     ranking = Ranking(study, use_case, rated)
     lead = ranking.lead
@@ -131,7 +131,7 @@ def _choose(study: Study, use_case: UseCase, rated: list[Rated], losers: list[Lo
 def _finish(study: Study, outcome: Outcome, measure: str, name: str, budget: int | None) -> Outcome:
     """Add the command and what was compared."""
     chosen = next((c for c in study.candidates if c.scheme == outcome.winner), None)
-    command = serve_command(chosen, budget) if chosen else None
+    command = serve_command(chosen, budget, study.here) if chosen else None
     return replace(outcome, command=command, measure=measure, figure=name)
 
 

@@ -1,14 +1,10 @@
 """The decision in words: why the best is the best, why each other lost, what is still open."""
 
-import shlex
-
-from comparing.rounds import FIRST_ROUNDS
 from core.stats import Ratio
 from core.words import join, percent, ratio_text, value_text
-from reporting.deciding.commands import score_command, too_few_documents
+from reporting.deciding.commands import measure_command, score_command, too_few_documents
 from reporting.deciding.gates import accepted, quality_state
 from reporting.deciding.ranking import Ranking, Rated, UseCase, finer
-from reporting.deciding.study import Study
 from reporting.reading import measures
 
 GOALS = {
@@ -146,40 +142,9 @@ def to_decide(ranking: Ranking) -> list[str]:
     """Commands that would settle what is open; none where the decision stands."""
     commands = []
     study, lead = ranking.study, ranking.lead.candidate
-    if ranking.rivals or study.base is None or not study.base.performance:
+    apart = study.left_out and ranking.use_case != "memory"
+    if ranking.rivals or apart or study.base is None or not study.base.performance:
         commands.append(measure_command(study))
     if not accepted(lead) and not too_few_documents(lead):
         commands.append(score_command(study, lead))
     return commands
-
-
-def measure_command(study: Study) -> str:
-    """The command that measures this study's schemes side by side until it is decided.
-
-    It is the run's own command where that was the pipeline's, with the schemes that were measured
-    apart from it, and with more rounds where it has spent those it had.
-    """
-    timed = [
-        stored.record
-        for candidate in study.candidates
-        for key, stored in candidate.performance.items()
-        if measures.load(key)
-    ]
-    newest = max(timed, key=lambda r: r.ended, default=None)
-    ours = newest is not None and newest.command[:1] == ["pipeline.py"]
-    words = newest.command if newest and ours else ["pipeline.py", "--model_id", study.model]
-    if study.left_out:
-        schemes = [c.scheme for c in study.compressed if c.scheme not in study.left_out]
-        words = _with(words, "--schemes", ",".join([*schemes, *study.left_out]))
-    if newest is not None and newest.looks > 1:
-        words = _with(words, "--max_rounds", str(2 * (newest.looks + FIRST_ROUNDS - 1)))
-    return shlex.join(["python", *_with(words, "--rounds", "auto")])
-
-
-def _with(words: list[str], option: str, value: str) -> list[str]:
-    """A command line with an option's value set."""
-    changed = list(words)
-    if option in changed:
-        place = changed.index(option)
-        del changed[place : place + 2]
-    return [*changed, option, value]

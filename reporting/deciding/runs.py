@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from comparing.context import Context, conditions, differences
+from core import machine
 from core.errors import UserError
 from core.records import Record
 from reporting.deciding.selection import compared_rounds
@@ -62,7 +63,8 @@ def _key(record: Record) -> Key:
 def comparable(known: list[RecordedRun]) -> tuple[list[RecordedRun], list[str]]:
     """The runs with the newest one's hardware and settings, and what is left out, in words."""
     if not known:
-        raise UserError("there are no runs yet: `python pipeline.py --model_id demo` makes one")
+        again = machine.command_line("pipeline.py", "--model_id", "demo")
+        raise UserError(f"there are no runs yet: `{again}` makes one")
     newest = next((run for run in reversed(known) if run.conditions), known[-1])
     same, left = [], []
     for run in known:

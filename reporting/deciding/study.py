@@ -30,7 +30,8 @@ class Study:
     """One model's candidates in the order of reading: the base, then as they were measured.
 
     `left_out` are schemes whose speed was measured in another run or otherwise, with what differs;
-    `newer_run` is the newest run where it is not the one compared.
+    `newer_run` is the newest run where it is not the one compared. Commands are written for the
+    folder and the machine they are printed on where `here`, else for whoever reads them elsewhere.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Study:
     broken: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     newer_run: str | None = None
+    here: bool = False
     _blocks: dict[tuple[str, str], Blocks] = field(default_factory=dict, repr=False)
 
     @property

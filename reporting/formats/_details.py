@@ -7,7 +7,7 @@ from core.records import Record
 from core.words import size, value_text
 from reporting.contents import checkpoints
 from reporting.deciding.candidate import BASE, Candidate
-from reporting.deciding.commands import folder, serve_command
+from reporting.deciding.commands import elsewhere, folder, serve_command
 from reporting.deciding.study import Study
 from reporting.formats._markup import Markup, element
 from reporting.reading import measures
@@ -31,7 +31,7 @@ def _scheme(study: Study, candidate: Candidate) -> Markup:
         *_block("What is inside", *_inside(candidate)),
         *_block("What was served", _pairs(_served(candidate))),
         *_block("Settings", _pairs(record.options), *_settings(candidate)),
-        *_block("Command", _code(" ".join(record.command))),
+        *_block("Command", _code(" ".join(map(elsewhere, record.command)))),
         *_block("Every figure and repeat", _figures(candidate)),
         *_block("Single requests", *_requests(candidate)),
         *_block("Answers", *_answers(study, candidate)),

@@ -24,12 +24,14 @@ class Format:
 
     An output file with one of `suffixes` asks for it. `compare` and `history` do the same for two
     runs and for all of them, None where this format cannot show them. They raise `UserError` for
-    what cannot be written.
+    what cannot be written. A format that is read `here` has commands for this folder and machine;
+    others are given to people elsewhere, and name no place of this machine.
     """
 
     summary: str
     write: "Callable[[Request, Path | None], None]"
     suffixes: tuple[str, ...] = ()
+    here: bool = False
     compare: "Callable[[RunComparison, Path | None], None] | None" = None
     history: "Callable[[RunComparison, Path | None], None] | None" = None
 

@@ -70,6 +70,7 @@ FORMAT = Format(
     summary="everything, for machines",
     suffixes=(".json",),
     write=_write,
+    here=True,
     compare=_write_changes,
     history=_write_changes,
 )

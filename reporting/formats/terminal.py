@@ -111,6 +111,7 @@ def _show_changes(comparison: RunComparison, output: Path | None) -> None:
 FORMAT = Format(
     summary="on the terminal, in colours",
     write=_write,
+    here=True,
     compare=_show_changes,
     history=_show_changes,
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from comparing import rounds
-from core import records
+from core import machine, records
 from core.errors import UserError
 from core.records import Record
 from reporting.reading import lm_eval, measures, shape
@@ -104,9 +104,8 @@ class RecordsRead:
         models = self.models()
         if not models:
             broken = f" ({len(self.broken)} files could not be read)" if self.broken else ""
-            raise UserError(
-                f"there are no records{broken}: `python pipeline.py --model_id demo` makes some"
-            )
+            demo = machine.command_line("pipeline.py", "--model_id", "demo")
+            raise UserError(f"there are no records{broken}: `{demo}` makes some")
         if model is None and len(models) > 1:
             raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
         if model is not None and model not in models:

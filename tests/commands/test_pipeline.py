@@ -9,6 +9,7 @@ from core import records
 from reporting.deciding import study
 from reporting.reading import results as reading
 from tests import models
+from tests.conftest import ROOT
 from tests.report_case import performance, quality
 
 QUIET = ("--tasks", "none", "--text", "none")
@@ -113,7 +114,9 @@ def test_json_holds_records_and_decision(command, base: Path, tmp_path: Path) ->
     assert {each["winner"] for each in decided.values()} == {"BASE"}
     assert "FP8-W8A8 is indistinguishable from it" in decided["latency"]["sentence"]
     assert "FP8-W8A8 has the least memory" in decided["memory"]["sentence"]
-    assert decided["memory"]["to_decide"] == ["python score.py --model tiny-FP8-W8A8 --engine fake"]
+    assert decided["memory"]["to_decide"] == [
+        f"python {ROOT}/score.py --model tiny-FP8-W8A8 --engine fake"
+    ]
 
 
 def test_what_cannot_be_compressed_stays_in_the_report(command, tmp_path: Path) -> None:

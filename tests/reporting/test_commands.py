@@ -125,7 +125,7 @@ def test_a_checkpoint_never_scored_is_asked_as_its_base_was() -> None:
     own.performance = {"memory": Stored.of(performance("INT8-W8A8", 1, 1)[-1])}
     base = candidate(scored("BASE"), compared=None)
     assert command(own, base) == (
-        f"{MINE} --tasks a,b,c --limit 40 --include_path own --max_model_len 1024"
+        f"{MINE} --tasks a,b,c --limit 40 --include_path own --text none --max_model_len 1024"
     )
     assert command(own) == f"{MINE} --max_model_len 1024"
 

@@ -94,9 +94,7 @@ def test_without_quality_the_most_weight_bits_win_a_tie_and_nothing_is_called_lo
     found = outcome(tmp_path, [*BASE, *alike], "throughput")
     assert "INT8-W8A8 comes first because it keeps more bits" in found.sentence
     tasks = "--tasks demo_arc_easy,demo_hellaswag --max_model_len 1024"  # as the base was asked
-    assert found.to_decide == [
-        f"python score.py --model tiny-INT8-W8A8 {tasks} --results_dir {tmp_path}"
-    ]
+    assert found.to_decide == [f"python score.py --model tiny-INT8-W8A8 {tasks}"]
     assert "keeps more bits" in reason(found, "INT4-W4A16")
 
 
@@ -105,9 +103,7 @@ def test_quality_not_measured_is_undecided(tmp_path: Path) -> None:
     assert not found.decided and found.winner == "BASE"
     assert "Until then BASE is the safe choice" in found.sentence
     tasks = "--tasks demo_arc_easy,demo_hellaswag --max_model_len 1024"
-    assert found.to_decide == [
-        f"python score.py --model tiny-INT8-W8A8 {tasks} --results_dir {tmp_path}"
-    ]
+    assert found.to_decide == [f"python score.py --model tiny-INT8-W8A8 {tasks}"]
 
 
 def test_quality_undecided_says_how_many_documents(tmp_path: Path) -> None:
@@ -178,7 +174,10 @@ def test_without_a_base(tmp_path: Path) -> None:
     assert [c for c in found.to_decide if "pipeline.py" in c] == [again]
     alone = {"command": ["benchmark.py", "--model", "tiny-INT8-W8A8", "--repeats", "3"]}
     found = outcome(tmp_path / "alone", performance("INT8-W8A8", 600, 1, **alone))
-    assert again in found.to_decide
+    assert found.to_decide[0] == (
+        "python pipeline.py --model_id tiny --schemes BASE,INT8-W8A8 --batch_sizes 8,32 "
+        "--max_new_tokens 64 --max_model_len 1024 --rounds auto"
+    )
 
 
 def test_the_memory_budget_is_a_gate(tmp_path: Path) -> None:
