@@ -41,22 +41,23 @@ def main(
         records.try_writing(results_dir)
     started, run_id = records.now().isoformat(), records.new_run_id()
     with analysis.progress() as progress:
-        inspections = several.inspect(checkpoints or several.find(Path()), settings, progress)
+        inspections, saved = [], True
+        for found in several.inspect(checkpoints or several.find(Path()), settings, progress):
+            inspections.append(found)
+            if save:
+                saved &= saving.save(found, settings, results_dir, run_id, started)
     if json_:
         cli.print_json([inspection.as_json() for inspection in inspections])
     elif len(inspections) == 1:
         analysis.show(inspections[0], all_)
     else:
         analysis.listing(inspections)
-    if save:
-        for inspection in inspections:
-            cli.say(saving.save(inspection, settings, results_dir, run_id, started))
     if pictures:
         from reporting.console import analysis_pictures
 
         for path in analysis_pictures.draw(inspections, pictures):
             cli.say(f"saved {path}")
-    if any(inspection.findings for inspection in inspections):
+    if not saved or any(inspection.findings for inspection in inspections):
         raise typer.Exit(cli.FAILED)
 
 

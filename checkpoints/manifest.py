@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from checkpoints import checkpoint
 from core import strict_json
+from core.errors import first_fault
 from core.names import checked_name
 from core.strict_json import Damaged
 
@@ -60,6 +61,5 @@ def read(folder: Path) -> dict[str, Any] | None:
     try:
         Manifest.model_validate(document)
     except ValidationError as problem:
-        first = problem.errors()[0]
-        raise Damaged(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from problem
+        raise Damaged(f"{path}: {first_fault(problem)}") from problem
     return document

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from checkpoints import models
 from core import plugins
 from core.corpus import Document, choose, read_jsonl
-from core.errors import UserError
+from core.errors import UserError, first_line
 from core.texts import documents
 from guarding import bounded, templates
 
@@ -50,7 +50,11 @@ def calibrate(
     chosen = documents(source, count, seed)
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust)
+    except Exception as problem:  # the libraries' errors share no other base
+        why = f"{type(problem).__name__}: {first_line(problem)}"
+        raise UserError(f"the tokenizer of {model} cannot be loaded ({why})") from problem
     if any("messages" in document for document in chosen) and not tokenizer.chat_template:
         raise UserError(NO_TEMPLATE.format(model=model, source=source))
     texts = bounded.within(

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from checkpoints import loading
 from compressing.preflight import Plan
 from compressing.settings import Settings
 from core.cli import Progress
-from core.errors import UserError
+from core.errors import UserError, first_line
 from core.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -73,14 +74,23 @@ def _write_early(model: Any, source: Path, output: Path, trust: bool) -> Any:
     loading.copy_beside_weights(source, output, trust)
     try:
         model.config.save_pretrained(output)
+        _write_generation(model, output)
         return AutoTokenizer.from_pretrained(output, trust_remote_code=trust)
     except Exception as problem:  # the libraries' errors share no other base
         if isinstance(problem, OSError) and problem.errno is not None:
             raise  # of the system, such as a full disk
-        why = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
         raise UserError(
-            f"config or tokenizer of {source} cannot be written as the checkpoint's ({why})"
+            f"config or tokenizer of {source} cannot be written as the checkpoint's "
+            f"({type(problem).__name__}: {first_line(problem)})"
         ) from problem
+
+
+def _write_generation(model: Any, output: Path) -> None:
+    """Write sampling defaults that a config had in itself, where the base has no file of them."""
+    if (output / "generation_config.json").exists() or not model.can_generate():
+        return
+    with suppress(ValueError):  # transformers refuses some that models were published with
+        model.generation_config.save_pretrained(output)
 
 
 def _declare_ignored(config: Path, ignore: list[str]) -> None:

@@ -38,6 +38,7 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
             raise UserError(f"cannot write to {target.parent}: {problem.strerror}") from problem
         try:
             _put_back(target)
+            shutil.rmtree(_doomed(target), ignore_errors=True)
             _check(target, replace)  # another process may have made it meanwhile
             _empty(partial)
             yield partial
@@ -57,8 +58,8 @@ def whole(target: Path, replace: bool) -> Iterator[Path]:
 def reclaimable(target: Path) -> int:
     """Bytes that making `target` frees first: what a process that was killed left half made."""
     target = _real(target)
-    files = _partial(target).rglob("*") if _partial(target).is_dir() else ()
-    return sum(file.lstat().st_size for file in files)
+    left = [folder for folder in (_partial(target), _doomed(target)) if folder.is_dir()]
+    return sum(file.lstat().st_size for folder in left for file in folder.rglob("*"))
 
 
 def disk(target: Path) -> Path:
@@ -145,12 +146,16 @@ def _replaced(target: Path) -> Path:
     return target.with_name(target.name + ".replaced")
 
 
+def _doomed(target: Path) -> Path:
+    return target.with_name(target.name + ".deleted")
+
+
 def _swap(partial: Path, target: Path, replace: bool) -> None:
     """Give the folder its name. Where that cannot be, it is kept under another: it took hours."""
     old = _replaced(target)
     try:
         _check(target, replace)  # others know no lock, and much time has passed
-        shutil.rmtree(old, ignore_errors=True)
+        _discard(target)
         if target.exists():
             target.rename(old)
         partial.rename(target)
@@ -159,4 +164,13 @@ def _swap(partial: Path, target: Path, replace: bool) -> None:
         kept = target.with_name(f"{target.name}.{time.time_ns()}")
         partial.rename(kept)
         raise UserError(f"{problem}; the new checkpoint is whole, it was kept as {kept}") from None
-    shutil.rmtree(old, ignore_errors=True)
+    _discard(target)
+
+
+def _discard(target: Path) -> None:
+    """Delete the replaced checkpoint under another name: half of it must not be put back."""
+    doomed = _doomed(target)
+    shutil.rmtree(doomed, ignore_errors=True)
+    if _replaced(target).exists():
+        _replaced(target).rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)

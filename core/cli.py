@@ -92,7 +92,9 @@ def application(command: Callable[..., Any]) -> typer.Typer:
             err.print(f"interrupted: nothing unfinished was kept{UNDER_ITS_NAME}")
             sys.exit(INTERRUPTED)
         except EOFError as problem:  # of which click would say "Aborted!" and nothing else
-            raise RuntimeError("something ended that was to be read from") from problem
+            raise RuntimeError(
+                "a process or a file ended before it was read to its end"
+            ) from problem
 
     app = _Program(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(cls=_Command, context_settings={"token_normalize_func": _underscores})(guarded)

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +21,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from core import names, strict_json
-from core.errors import UserError
+from core.errors import UserError, first_fault
 
 SCHEMA_VERSION = 2
 SURROGATES = re.compile("[\ud800-\udfff]")  # half characters, which UTF-8 cannot hold
 TRIED_BYTES = 64 << 10  # what a large record takes
 NAMES = "*-????????T??????Z-??????.json"
+UNFINISHED = NAMES.replace(".json", ".tmp")
+ABANDONED_S = 3600.0  # writing takes seconds; the writer may be another machine's
 MAX_BYTES = 256 << 20  # of a record; those with a thousand generated texts have a few megabytes
 
 
@@ -139,11 +142,12 @@ def save(record: Record, results: Path) -> Path:
     home = folder(record.subject, results)
     stamp = f"{now():%Y%m%dT%H%M%SZ}"
     final = home / f"{record.measure}-{stamp}-{uuid.uuid4().hex[:6]}.json"
-    temporary = final.with_suffix(f".{os.getpid()}.tmp")
+    temporary = final.with_suffix(".tmp")
+    text = _text(record)
     try:
         home.mkdir(parents=True, exist_ok=True)
         with temporary.open("x", encoding="utf-8") as file:
-            file.write(_text(record) + "\n")
+            file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(final)
@@ -155,12 +159,20 @@ def save(record: Record, results: Path) -> Path:
 
 
 def _text(record: Record) -> str:
-    """A record as JSON; what UTF-8 cannot hold (a library's message may have it) is escaped."""
+    """A record as JSON; what UTF-8 cannot hold (a library's message may have it) is escaped.
+
+    Of what JSON has no word for: arrays are lists, the rest is its text.
+    """
     try:
         return record.model_dump_json(indent=1)
     except ValueError:
-        text = json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False)
+        plain = record.model_dump(mode="python")
+        text = json.dumps(plain, indent=1, ensure_ascii=False, default=_plain)
         return SURROGATES.sub(lambda found: "\\" + ascii(found[0])[1:-1], text)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def try_writing(results: Path) -> None:
@@ -174,9 +186,8 @@ def try_writing(results: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=results, prefix=".tried-") as file:
             file.write(b" " * TRIED_BYTES)
             file.flush()
-        for path in results.glob("*/*.tmp"):
-            writer = path.suffixes[-2].lstrip(".") if len(path.suffixes) > 1 else ""
-            if writer.isdigit() and not Path("/proc", writer).exists():
+        for path in results.glob(f"*/{UNFINISHED}"):
+            if time.time() - path.stat().st_mtime > ABANDONED_S:
                 path.unlink(missing_ok=True)
     except OSError as problem:
         raise UserError(f"cannot save records in {results}: {problem.strerror}") from problem
@@ -199,16 +210,25 @@ def load(path: Path) -> Record:
             )
         record = Record.model_validate(document)
     except ValidationError as problem:
-        first = problem.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: not a record ({where}: {first['msg']})") from problem
+        raise UserError(f"{path}: not a record ({first_fault(problem)})") from problem
     except (OSError, ValueError, RecursionError) as problem:  # not JSON, not UTF-8
         raise UserError(f"{path}: not a whole record ({problem})") from problem
-    if strict_json.SUSPECT.search(text) is None:
-        document.pop("raw")  # by far the most of it
-    if why := strict_json.fault(document):
+    if why := _fault(text, document):
         raise UserError(f"{path}: not a record ({why})")
     return record
+
+
+def fault(record: Record) -> str | None:
+    """Why `load` would refuse the record once it is saved, None where it would not."""
+    text = _text(record)
+    return _fault(text, json.loads(text))
+
+
+def _fault(text: str, document: dict[str, Any]) -> str | None:
+    """What no report can use; the raw values of a measure that failed are kept as they are."""
+    if document["status"] != "ok" or strict_json.SUSPECT.search(text) is None:
+        document.pop("raw")  # by far the most of it
+    return strict_json.fault(document)
 
 
 def load_all(results: Path) -> list[Record]:

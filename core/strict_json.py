@@ -20,9 +20,10 @@ MAX_DIGITS = 308  # of an integer that a float can hold: 1.8e308 is the largest
 SMALLEST, LARGEST = 1e-100, 1e100
 DEEPEST = 100  # objects and lists in each other
 SURROGATE = re.compile(r"[\ud800-\udfff]")
-# what a text must hold for its document to have a `fault`, but for nesting
+# What a text must hold for its document to have a `fault`, but for nesting: with fewer than 49
+# digits in a row and an exponent below 50, a number is between 1e-98 and 1e98.
 SUSPECT = re.compile(
-    r"(?:NaN|Infinity|\d[eE][+-]?\d{3,})(?=[\s,\]}])|\d{101}|0{99}|\\u[dD][89a-fA-F]"
+    r"(?:NaN|Infinity|\d[eE][+-]?(?:0*[5-9]\d|0*\d{3,}))(?=[\s,\]}])|\d{49}|\\u[dD][89a-fA-F]"
 )
 
 
@@ -51,8 +52,6 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
 
 def parse_object(text: bytes, path: Path, what: str) -> dict[str, Any]:
     """A JSON object; `what` names the part of the file in messages (empty: the file itself)."""
-    if text.count(b"[") + text.count(b"{") > MAX_NESTED or text.count(b",") > MAX_VALUES:
-        raise Damaged(f"{path}: {what}holds more objects and values than any checkpoint has")
     try:
         document = loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as problem:
@@ -64,8 +63,20 @@ def parse_object(text: bytes, path: Path, what: str) -> dict[str, Any]:
 
 
 def loads(text: str | bytes, **options: Any) -> Any:
-    """`json.loads`; an integer that no float can hold is a `ValueError`."""
+    """`json.loads`; an integer that no float can hold is a `ValueError`, as is too much at once."""
+    check_amount(text)
     return json.loads(text, parse_int=_integer, **options)
+
+
+def check_amount(text: str | bytes) -> None:
+    """Raise `ValueError` for JSON that would take gigabytes once parsed."""
+    nested, values = _count(text, "[") + _count(text, "{"), _count(text, ",")
+    if nested > MAX_NESTED or values > MAX_VALUES:
+        raise ValueError("more objects and values than any file here has")
+
+
+def _count(text: str | bytes, sign: str) -> int:
+    return text.count(sign) if isinstance(text, str) else text.count(sign.encode())
 
 
 def usable(number: float) -> bool:

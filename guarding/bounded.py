@@ -9,17 +9,14 @@ import os
 import resource
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
+from core.errors import UserError, first_line
 from guarding.parent_death import signal_when_parent_ends
-
-
-class OutOfBounds(UserError):
-    """The work took longer, or more memory, than it may."""
 
 
 def within(
@@ -28,8 +25,8 @@ def within(
     """`task(*arguments)`, computed by a fork of this process.
 
     It may take `seconds` of processor time (and twice that on the clock) and `extra_bytes` of
-    address space beyond what this process has. Raises `OutOfBounds`, which says `what` did not keep
-    to that, and `UserError` with the reason when the task raises.
+    address space beyond what this process has. Raises `UserError`, which says that `what` did not
+    keep to that, or why the task failed.
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -45,7 +42,7 @@ def within(
         child.join()
         code = -(child.exitcode or 0)
         kind, answer = "late", None
-        if code not in (signal.SIGXCPU, signal.SIGKILL):
+        if code != signal.SIGXCPU:
             kind, answer = "failed", f"it ended the process ({_signal(code)})"
     finally:
         child.kill()
@@ -53,10 +50,36 @@ def within(
     if kind == "done":
         return answer
     if kind == "memory":
-        raise OutOfBounds(f"{what} wants more than {extra_bytes >> 20} MiB: it is not used")
+        raise UserError(_too_much(what, extra_bytes))
     if kind == "late":
-        raise OutOfBounds(f"{what} did not end within {seconds} s: it is not used")
+        raise UserError(f"{what} did not end within {seconds} s: it is not used")
     raise UserError(f"{what}: {answer}")
+
+
+@contextmanager
+def memory(extra_bytes: int, what: str) -> Iterator[None]:
+    """Let this process have only so many bytes of address space more while the block runs.
+
+    Raises `UserError` that says `what` wants more.
+    """
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    _limit_memory(extra_bytes, before[1])
+    try:
+        yield
+    except MemoryError as problem:
+        raise UserError(_too_much(what, extra_bytes)) from problem
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _limit_memory(extra_bytes: int, hard: int) -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + extra_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def _too_much(what: str, extra_bytes: int) -> str:
+    return f"{what} wants more than {extra_bytes >> 20} MiB: it is not used"
 
 
 def _signal(code: int) -> str:
@@ -79,10 +102,8 @@ def _enter(
     arguments: tuple[Any, ...],
 ) -> None:
     _end_with(parent)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + extra_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    _limit_memory(extra_bytes, resource.getrlimit(resource.RLIMIT_AS)[1])
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))  # SIGXCPU, then SIGKILL
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         sender.send(("done", task(*arguments)))
@@ -91,7 +112,6 @@ def _enter(
     except UserError as problem:
         sender.send(("failed", str(problem)))
     except Exception as problem:
-        first_line = (str(problem).splitlines() or ["no message"])[0]
-        sender.send(("failed", f"{type(problem).__name__}: {first_line}"))
+        sender.send(("failed", f"{type(problem).__name__}: {first_line(problem)}"))
     finally:
         os._exit(0)

@@ -13,17 +13,18 @@ SECONDS = 10
 EXTRA_BYTES = 1 << 30
 MAX_BYTES = 1 << 20  # the longest published ones have some ten thousand characters
 HOLDERS = ("tokenizer_config.json", "chat_template.json", "processor_config.json")
-PROBE = [
-    {"role": "user", "content": "What is 2 + 2?"},
-    {"role": "assistant", "content": "4."},
-    {"role": "user", "content": "And 3 + 3?"},
+QUESTION = {"role": "user", "content": "What is 2 + 2?"}
+PROBES = [
+    [QUESTION],
+    [{"role": "system", "content": "Be brief."}, QUESTION],
+    [QUESTION, {"role": "assistant", "content": "4."}, {"role": "user", "content": "And 3 + 3?"}],
 ]
 
 
 def check(folder: Path) -> None:
-    """Render a short chat with a model's template, under a bound on time and memory.
+    """Render short chats with a model's template, under a bound on time and memory.
 
-    A template that refuses the chat is none of our business here. Raises `UserError` for one that
+    A template that refuses a chat is none of our business here. Raises `UserError` for one that
     does not end, wants too much memory, or is a link that leads out of the folder.
     """
     for text in _templates(folder):
@@ -56,9 +57,10 @@ def _render(template: str) -> None:
     """In transformers' own sandbox, as it will be rendered."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    try:
-        render_jinja_template([PROBE], chat_template=template, add_generation_prompt=True)
-    except MemoryError:
-        raise
-    except Exception:  # the probe may not suit it; rendering a real chat says why
-        return
+    for probe in PROBES:
+        try:
+            render_jinja_template([probe], chat_template=template, add_generation_prompt=True)
+        except MemoryError:
+            raise
+        except Exception:  # the probe may not suit it; rendering a real chat says why
+            continue

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.errors import UserError
+from core.errors import UserError, first_line
 from hub.names import shown
 
 CARRY = "download on a machine that has it and copy the folder here (docs/offline.md)"
@@ -131,6 +131,5 @@ def _disk(problem: BaseException) -> str | None:
             "choose another place with --output_dir."
         )
     if problem.errno is None:  # huggingface_hub's "Consistency check failed"
-        first_line, *_ = str(problem).split("\n")
-        return f"A file did not arrive whole ({shown(first_line)}): run this again."
+        return f"A file did not arrive whole ({shown(first_line(problem))}): run this again."
     return None

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.cli import INTERRUPTED, say
-from core.errors import UserError
+from core.cli import ENDED_BY, say
+from core.errors import UserError, first_line
 from hub.defects import find_defects
 from hub.listing import Listing, RemoteFile
 from hub.names import enumeration, shown
@@ -52,7 +52,7 @@ def _download(
     `snapshot_download` would fetch what a second listing (`/tree/`) names: as many pages of names
     as the hub likes, none of them checked.
     """
-    with _ctrl_c_at_once(), ThreadPoolExecutor(WORKERS) as pool:
+    with _ended_at_once(), ThreadPoolExecutor(WORKERS) as pool:
         running = [pool.submit(_fetch, listing, folder, file, force) for file in files]
         try:
             for file in as_completed(running):
@@ -83,15 +83,13 @@ def _fetch(listing: Listing, folder: Path, file: RemoteFile, force: bool) -> Non
                 )
             return
         except ValueError as problem:  # a number in a header that is none, for one
-            raise UserError(f"{file.path} cannot be fetched: {_first_line(problem)}") from problem
+            raise UserError(
+                f"{file.path} cannot be fetched: {shown(first_line(problem))}"
+            ) from problem
         except Exception as problem:
             if not attempts_left or not _is_left_to_the_caller(problem):
                 raise
-            say(f"{_first_line(problem)}: trying once more", "yellow")
-
-
-def _first_line(problem: Exception) -> str:
-    return shown(str(problem).partition("\n")[0])
+            say(f"{shown(first_line(problem))}: trying once more", "yellow")
 
 
 def _is_left_to_the_caller(problem: Exception) -> bool:
@@ -108,22 +106,26 @@ def _is_left_to_the_caller(problem: Exception) -> bool:
 
 
 @contextmanager
-def _ctrl_c_at_once() -> Iterator[None]:
-    """End on Ctrl-C now: huggingface_hub would first wait for the gigabytes of files in flight."""
+def _ended_at_once() -> Iterator[None]:
+    """End on Ctrl-C and signals now: huggingface_hub would wait for the gigabytes in flight."""
 
-    def stop(*_: object) -> None:
+    def stop(number: int, frame: object) -> None:
         # os.write: the interrupted thread may be inside the console's own write
         os.write(2, b"\ninterrupted: the files that are whole were kept, run this again\n")
-        os._exit(INTERRUPTED)
+        os._exit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set a signal handler
         return
-    before = signal.signal(signal.SIGINT, stop)
+    ending = (signal.SIGINT, *ENDED_BY)
+    before = {n: signal.getsignal(n) for n in ending if signal.getsignal(n) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _delete_damaged(listing: Listing, folder: Path) -> dict[str, str]:

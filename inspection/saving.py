@@ -9,13 +9,14 @@ from statistics import median
 from typing import Any, Literal
 
 from checkpoints import models
-from core import records
+from core import cli, records
 from core.errors import UserError
 from core.machine import probe
 from core.records import Figure, Record
 from inspection.data import Inspection
 from inspection.numeric import LayerError
 from inspection.results import Settings
+from running import outcomes
 from running.outcomes import subject_of
 
 MEASURE = "analysis"
@@ -23,18 +24,19 @@ MEASURE = "analysis"
 
 def save(
     result: Inspection, settings: Settings, results_dir: Path, run_id: str, started: str
-) -> str:
-    """Save an inspection; returns a sentence that says where, or why nothing is saved.
+) -> bool:
+    """Save an inspection and say where; False for a record that its folder could not take.
 
     Records are about weights: there is none of a scheme or of a folder that could not be read.
-    Raises `UserError` when the folder of results cannot be written.
     """
     if result.overview is None:
-        return f"{result.name}: nothing is saved, no checkpoint was read"
+        cli.say(f"{result.name}: nothing is saved, no checkpoint was read")
+        return True
     try:
         subject = subject_of(models.identify(result.name))
     except UserError as problem:
-        return f"{result.name}: nothing is saved ({problem})"
+        cli.say(f"{result.name}: nothing is saved ({problem})")
+        return True
     layers = result.numeric.layers if result.numeric else []
     record = Record(
         run_id=run_id,
@@ -53,7 +55,10 @@ def save(
         started=started,
         ended=records.now().isoformat(),
     )
-    return f"saved {records.save(record, results_dir)}"
+    path = outcomes.keep(record, results_dir)
+    if path is not None:
+        cli.say(f"saved {path}")
+    return path is not None
 
 
 def figures(bits_per_weight: float, layers: Iterable[LayerError]) -> dict[str, Figure]:

@@ -1,5 +1,6 @@
 """Several checkpoints: which ones there are in a folder, and the result of each."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from checkpoints import models
@@ -19,22 +20,20 @@ def _is_checkpoint(path: Path) -> bool:
     return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
 
 
-def inspect(names: list[str], settings: Settings, progress: Progress) -> list[Inspection]:
-    """Inspect checkpoints and schemes by name.
+def inspect(names: list[str], settings: Settings, progress: Progress) -> Iterator[Inspection]:
+    """Inspect checkpoints and schemes by name, one after the other.
 
     A name that is neither is a finding among others, and raises `UserError` when it is the only.
     """
-    inspections = []
     for name in names:
         try:
             _refuse_parent(name)
             scheme = results.scheme(name, settings)
-            inspections.append(scheme or results.inspect(name, settings, progress))
+            yield scheme or results.inspect(name, settings, progress)
         except UserError as problem:
             if len(names) == 1:
                 raise
-            inspections.append(results.refused(name, problem))
-    return inspections
+            yield results.refused(name, problem)
 
 
 def _refuse_parent(name: str) -> None:

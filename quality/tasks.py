@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from core import machine
 from core.corpus import DATA_DIR, quiet_libraries
-from core.errors import UserError
+from core.errors import UserError, first_line
 from core.plugins import ROOT
 
 OURS = ROOT / "demo" / "tasks"
@@ -148,8 +148,7 @@ def _build(manager: Any, name: str, settings: Tasks) -> list[Any]:
 
 
 def _why(manager: Any, name: str, problem: BaseException, settings: Tasks) -> str:
-    lines = str(problem).strip().splitlines()
-    reason = f"{type(problem).__name__}: {lines[0] if lines else 'no message'}"
+    reason = f"{type(problem).__name__}: {first_line(problem)}"
     if name not in manager.task_index:
         return f"{name}: its file cannot be read as an lm-eval task ({reason})"
     if isinstance(problem, ConnectionError | FileNotFoundError):

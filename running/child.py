@@ -21,7 +21,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.errors import UserError
+from core.cli import ENDED_BY
+from core.errors import UserError, first_fault, first_line
 from running import leftovers, server
 
 Emit = Callable[[Any], None]
@@ -51,7 +52,7 @@ def run(
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     before, spawned = server.size(log), time.monotonic()
-    ignored = [n for n in server.ENDING if signal.getsignal(n) is signal.SIG_IGN]
+    ignored = [n for n in ENDED_BY if signal.getsignal(n) is signal.SIG_IGN]
     child = context.Process(target=_enter, args=(theirs, log, task, arguments, spawned, ignored))
     try:
         child.start()
@@ -166,7 +167,7 @@ def _enter(
     try:
         os.setpgid(0, 0)
         _end_with_parent()
-        for number in server.ENDING:  # which the server ignores
+        for number in ENDED_BY:  # which the server ignores
             signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
         server.redirect(log)
         task(emit, *arguments)
@@ -207,17 +208,6 @@ def sentence(problem: BaseException) -> str:
     """
     name = type(problem).__name__
     if isinstance(problem, ValidationError):
-        first = problem.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in (problem.title, *first["loc"]))
-        return server.cut(f"{name}: {place}: {_first_line(first['msg'])}")
-    said = _first_line(str(problem)) or "no message"
+        return server.cut(f"{name}: {problem.title}.{first_fault(problem)}")
+    said = first_line(problem)
     return server.cut(said if isinstance(problem, UserError) else f"{name}: {said}")
-
-
-def _first_line(text: str) -> str:
-    """The first line that says something; one that ends with a colon announces the next."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = lines[:1]
-    while said and said[-1].endswith(":") and len(said) < len(lines):
-        said.append(lines[len(said)])
-    return " ".join(said)

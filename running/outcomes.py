@@ -16,21 +16,20 @@ UNSAVED = Path("build/unsaved")  # records that their folder could not take
 Status = Literal["ok", "failed", "unsupported"]
 
 
-def keep(record: Record, results: Path) -> bool:
+def keep(record: Record, results: Path) -> Path | None:
     """Save a record; one that its folder cannot take is kept aside, so that the run goes on.
 
-    Returns whether its folder took it.
+    Returns its file, None where its folder did not take it.
     """
     try:
-        records.save(record, results)
-        return True
+        return records.save(record, results)
     except UserError as problem:
         try:
             kept = records.save(record, UNSAVED)
             cli.say(f"{problem}: it was kept as {kept}", "red")
         except UserError as again:
             cli.say(f"{problem}, and {again}: it is lost", "red")
-        return False
+        return None
 
 
 def recorded(blank: Record, job: Job, outcome: Outcome) -> Record:
@@ -61,7 +60,7 @@ def completed(
             figures = figures_of(job.measure, raw)
     except (ArithmeticError, ValueError) as problem:  # the raw values are kept all the same
         status, reason = "failed", f"no figures could be made: {problem}"
-    return blank.model_copy(
+    record = blank.model_copy(
         update={
             "kind": measure.kind,
             "measure": job.measure,
@@ -73,6 +72,10 @@ def completed(
             "ended": records.now().isoformat(),
         }
     )
+    if status == "ok" and (fault := records.fault(record)):
+        reason = f"no figures could be made: {fault}"
+        return record.model_copy(update={"status": "failed", "reason": reason, "figures": {}})
+    return record
 
 
 def subject_of(identity: models.Identity) -> Subject:

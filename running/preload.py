@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from guarding.parent_death import signal_when_parent_ends
 from running import leftovers
@@ -28,8 +29,9 @@ COMMAND = "FORK_SERVER_COMMAND"  # number of the process that the server is for
 
 def _import_all() -> float:
     started = time.perf_counter()
-    for name in filter(None, os.environ.get(VARIABLE, "").split(",")):
-        importlib.import_module(name)
+    with contextlib.chdir(Path(__file__).parent):  # some read settings in the current folder
+        for name in filter(None, os.environ.get(VARIABLE, "").split(",")):
+            importlib.import_module(name)
     return time.perf_counter() - started
 
 

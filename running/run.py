@@ -214,7 +214,7 @@ class Run:
         )
 
     def _save(self, record: Record) -> Record:
-        if not outcomes.keep(record, self.folder(record.kind)):
+        if outcomes.keep(record, self.folder(record.kind)) is None:
             self.unsaved.append(record)
         return record
 

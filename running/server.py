@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from multiprocessing import forkserver, util
 from pathlib import Path
 
+from core.cli import ENDED_BY
 from core.errors import UserError
 from core.plugins import ROOT
 from running import preload
@@ -23,8 +24,6 @@ LONGEST_SOCKET = 107  # characters of a Unix socket's address (unix(7)), of whic
 SOCKET_NAME = len("/pymp-12345678/listener-12345678")
 LONGEST_LINE = 500  # as quoted
 TAIL_BYTES = 65_536  # of a log, which may have gigabytes
-# The command cleans up on these, with its children; the server waits for its end
-ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 log_file = Path()  # where the server and children without a log of their own print
 started = 0.0  # Unix time
@@ -55,7 +54,8 @@ def start(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> N
     context.set_forkserver_preload(["running.preload"])
     with _environment(changed), _output_to(log):
         try:
-            with _ignoring(*ENDING):  # as the server and the resource tracker will
+            # the command cleans up on these, with its children; server and tracker wait for its end
+            with _ignoring(*ENDED_BY):
                 forkserver.ensure_running()
             first = context.Process(target=_nothing)  # waits until everything is imported
             first.start()

@@ -18,7 +18,7 @@ from core import plugins
 from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Loaded
-from guarding import templates
+from guarding import bounded, templates
 from running import child, contention, page_cache, preload, server
 from running.memory import Watch
 
@@ -34,8 +34,9 @@ FORKED = {
 }
 
 
-# torch makes this folder when it is imported, in the folder for temporary files unless told
-INDUCTOR, CACHE = "TORCHINDUCTOR_CACHE_DIR", Path("build/torchinductor")
+# Code that torch has compiled, which it runs again: a folder of the user's, like vLLM's own. Else
+# torch makes one in the folder for temporary files when it is imported.
+INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +94,18 @@ def prepare(engine: str, measures: list[str], logs: Path, libraries: tuple[str, 
         tuple(dict.fromkeys((*chosen.modules, *modules, *libraries))),
         {
             **FORKED,
-            INDUCTOR: os.environ.get(INDUCTOR, str(CACHE.resolve())),
+            INDUCTOR: os.environ.get(INDUCTOR, str(_user_cache() / "torchinductor")),
             **chosen.environment(),
         },
         logs / "fork_server.log",
     )
+
+
+def _user_cache() -> Path:
+    """The user's own folder for what programs may make anew (XDG base directories)."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    home = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
+    return home / "llm-quantization-benchmark"
 
 
 def run(
@@ -191,18 +199,20 @@ def _run_job(job: Job, loaded: Loaded) -> Outcome:
 def _bound_rendering(engine: Engine) -> None:
     """Have this process killed when the template takes longer than `RENDER_S` over one chat.
 
-    For every measure: none need think of it.
+    One that wants more memory than `templates.EXTRA_BYTES` fails. For every measure: none need
+    think of it.
     """
     render = engine.render_chat
 
-    def bounded(messages: list[dict[str, str]], answer: bool = True) -> str | None:
+    def rendered(messages: list[dict[str, str]], answer: bool = True) -> str | None:
         child.limit("the chat template", RENDER_S)
         try:
-            return render(messages, answer)
+            with bounded.memory(templates.EXTRA_BYTES, "the chat template"):
+                return render(messages, answer)
         finally:
             child.limit()
 
-    engine.render_chat = bounded  # type: ignore[method-assign]
+    engine.render_chat = rendered  # type: ignore[method-assign]
 
 
 def _check_same(session: Session) -> None:

@@ -1,11 +1,13 @@
 """Pictures of what `analyze.py` found: bytes by dtype, SQNR layer by layer (PNG)."""
 
+from contextlib import chdir
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core import cli
 from core.errors import UserError
+from core.plugins import ROOT
 from inspection.data import Inspection
 from inspection.numeric import LayerError
 from reporting.contents import checkpoints
@@ -22,7 +24,8 @@ def draw(inspections: list[Inspection], folder: Path) -> list[Path]:
     Raises `UserError` without matplotlib and for a folder that cannot be written.
     """
     try:
-        import matplotlib
+        with chdir(ROOT):  # it would read a matplotlibrc of the current folder
+            import matplotlib
     except ModuleNotFoundError as problem:
         raise UserError("pictures need matplotlib, which is not installed") from problem
     matplotlib.use("agg")

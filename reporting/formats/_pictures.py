@@ -1,10 +1,12 @@
 """Pictures for papers and READMEs: PNG, SVG or PDF by matplotlib."""
 
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 from core import cli
 from core.errors import UserError
+from core.plugins import ROOT
 from reporting.contents import charts
 from reporting.contents.charts import Distribution, Panel
 from reporting.contents.document import Report
@@ -41,7 +43,8 @@ def draw(report: Report, metric: str, output: Path | None) -> Path:
 
 
 def _figure(report: Report, metric: str) -> Any:
-    import matplotlib as mpl
+    with chdir(ROOT):  # it would read a matplotlibrc of the current folder
+        import matplotlib as mpl
 
     mpl.rcParams.update(
         {

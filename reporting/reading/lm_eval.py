@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core import names, plugins, strict_json
-from core.errors import UserError
+from core.errors import UserError, first_fault
 from core.names import as_name
 from core.records import MAX_BYTES, SCHEMA_VERSION, Figure, Record, Subject
 from quality.tasks import primary
@@ -91,8 +91,7 @@ def _document(path: Path) -> dict[str, Any]:
         _Results.model_validate(document)
         json.dumps(document, ensure_ascii=False).encode()
     except ValidationError as problem:
-        first = problem.errors()[0]
-        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        why = first_fault(problem)
         raise UserError(f"{path}: not a results file of lm-eval's ({why})") from problem
     except (ValueError, RecursionError) as problem:
         raise UserError(f"{path}: not a whole file of lm-eval's ({problem})") from problem
@@ -207,6 +206,7 @@ def raw(path: Path) -> dict[str, Any]:
 def _samples(path: Path) -> dict[str, Any]:
     text = strict_json.read_bytes(path, MAX_BYTES).decode("utf-8", "replace")
     try:
+        strict_json.check_amount(text)
         return _task([strict_json.loads(line) for line in text.splitlines()])
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as problem:
         raise UserError(f"{path}: not samples of lm-eval's ({problem!r:.200})") from problem

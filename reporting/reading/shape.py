@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from checkpoints.manifest import Manifest
-from core.errors import UserError
+from core.errors import UserError, first_fault
 from core.records import Record
 from reporting.reading import measures
 
@@ -144,9 +144,7 @@ def _validate(model: type[_Part], part: dict[str, Any], where: str) -> None:
     try:
         model.model_validate(part)
     except ValidationError as problem:
-        first = problem.errors()[0]
-        place = where + ".".join(map(str, first["loc"]))
-        raise UserError(f"not a record ({place}: {first['msg']})") from problem
+        raise UserError(f"not a record ({where}{first_fault(problem)})") from problem
 
 
 def _check_variant(record: Record) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from running import session
+
 MODULES = (
     "core", "checkpoints", "running", "multiprocessing", "signal", "json", "typing", "torch",
     "numpy", "resource", "selectors", "struct", "warnings", "encodings", "pydantic", "psutil",
@@ -93,3 +95,23 @@ def test_sys_exit_in_a_metric_is_its_failure_and_not_a_quiet_end(
     words = ("--model", "tiny", *FAKE, "--tasks", "none", "--text", "none")
     done = process("score.py", *words, "--prompts_file", "p.json", "--metric", "ends.py")
     assert done.returncode == 2 and "--metric ends.py: SystemExit: 0" in done.stderr
+
+
+def test_settings_and_compiled_code_of_the_current_folder_are_not_read(
+    process, base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    (tmp_path / ".numba_config.yaml").write_text("disable_jit: not a number\n")
+    done = process("benchmark.py", *USES["benchmark.py"])
+    assert done.returncode == 0, done.stderr
+    done = process("report.py", "--metric", "speed", "--output_file", "speed.png", PATH="")
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert (tmp_path / "speed.png").is_file()
+
+
+def test_code_that_torch_compiled_is_not_looked_for_in_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert session._user_cache() == Path.home() / ".cache" / "llm-quantization-benchmark"

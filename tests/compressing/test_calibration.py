@@ -54,3 +54,22 @@ def test_a_template_that_harms_only_on_some_chats_is_bounded(
     calibration.check(source, 2, model)
     with pytest.raises(UserError, match=f"^the chat template of model.* {sentence}"):
         calibration.calibrate(model, source, 2, 8, 0, trust=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("tokenizer.json", '{"version": "1.0", ', "cannot be loaded"),
+        (
+            "tokenizer_config.json",
+            '{"auto_map": {"AutoTokenizer": ["theirs.Tokenizer", null]}}',
+            "contains custom code",
+        ),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_loaded_is_said(
+    model: Path, tmp_path: Path, name: str, text: str, sentence: str
+) -> None:
+    (model / name).write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        calibration.calibrate(model, texts(tmp_path, {"text": "Hi"}), 1, 8, 0, trust=False)

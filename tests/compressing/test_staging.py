@@ -1,6 +1,7 @@
 """A checkpoint folder is whole or absent, and an old one survives whatever happens to the new."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -245,3 +246,21 @@ def test_the_disk_is_the_one_a_link_leads_to(tmp_path: Path) -> None:
     (tmp_path / "made").symlink_to(tmp_path / "bigger" / "deeper" / "made")
     assert staging.disk(tmp_path / "made") == tmp_path / "bigger"
     assert staging.disk(tmp_path / "not" / "there") == tmp_path
+
+
+def test_a_replaced_checkpoint_that_was_half_deleted_is_not_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path)
+    monkeypatch.setattr(staging.shutil, "rmtree", lambda folder, **options: None)  # cut off
+    with staging.whole(tmp_path / "made", replace=True) as folder:
+        fill(folder, "new")
+    monkeypatch.undo()
+    assert {path.name for path in tmp_path.iterdir()} == {"made", "made.deleted"}
+    assert staging.reclaimable(tmp_path / "made") > 0
+    shutil.rmtree(tmp_path / "made")
+    staging.restore(tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+    with staging.whole(tmp_path / "made", replace=False) as folder:
+        fill(folder, "anew")
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]

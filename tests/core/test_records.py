@@ -101,3 +101,29 @@ def test_unwritable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot save"):
         records.save(make(), tmp_path / "file")
+
+
+def test_only_what_a_writer_left_long_ago_is_removed(tmp_path: Path) -> None:
+    home = tmp_path / "tiny-BASE"
+    home.mkdir()
+    theirs, fresh, old = (
+        home / name
+        for name in (
+            "notes.20240101.tmp",
+            "load-20261122T063659Z-0c42e5.tmp",
+            "load-20261122T063659Z-0c42e6.tmp",
+        )
+    )
+    for path in (theirs, fresh, old):
+        path.touch()
+    for path in (theirs, old):
+        os.utime(path, (0, 0))
+    records.try_writing(tmp_path)
+    assert set(home.iterdir()) == {theirs, fresh}
+
+
+def test_a_record_of_endless_lists_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "load-20261122T063659Z-0c42e5.json"
+    path.write_text('{"raw": {"a": [' + "[]," * 1_000_001 + "[]]}}")
+    with pytest.raises(UserError, match="more objects and values than any file here has"):
+        records.load(path)

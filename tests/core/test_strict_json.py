@@ -40,3 +40,11 @@ def test_what_records_hold_is_no_fault() -> None:
     assert strict_json.fault(document) is None
     usual = '{"hash": "3e123a4e5678", "x": 1.5e-07, "y": 123456789012, "z": "NaNo"}'
     assert not strict_json.SUSPECT.search(usual)
+
+
+@pytest.mark.parametrize(
+    "number", ["1" * 100 + "e99", "0." + "0" * 98 + "1e-99", "1" * 60 + "e49", "1e-101", "1E+0101"]
+)
+def test_a_number_in_any_spelling_is_looked_at(number: str) -> None:
+    assert strict_json.fault(json.loads(f"[{number}]")) or 1e-100 <= abs(float(number)) <= 1e100
+    assert strict_json.SUSPECT.search(f"[{number}]")

@@ -12,7 +12,8 @@ import pytest
 
 from core.errors import UserError
 from core.plugins import ROOT
-from guarding.bounded import OutOfBounds, within
+from guarding import bounded
+from guarding.bounded import within
 
 
 def loops() -> None:
@@ -42,12 +43,12 @@ def test_an_answer_comes_back() -> None:
 
 @pytest.mark.parametrize("task", [loops, one_huge_number, sleeps])
 def test_what_does_not_end_is_ended(task: Any) -> None:
-    with pytest.raises(OutOfBounds, match="the template did not end within 1 s"):
+    with pytest.raises(UserError, match="the template did not end within 1 s"):
         within(1, 1 << 28, "the template", task)
 
 
 def test_what_wants_too_much_memory_does_not_get_it() -> None:
-    with pytest.raises(OutOfBounds, match="the template wants more than 256 MiB"):
+    with pytest.raises(UserError, match="the template wants more than 256 MiB"):
         within(5, 1 << 28, "the template", one_huge_text)
 
 
@@ -99,3 +100,21 @@ def test_it_ends_with_its_parent_and_holds_no_lock_on(tmp_path: Path) -> None:
         pytest.fail("the task outlived its parent by five seconds")
     with staging.whole(tmp_path / "made", replace=False):
         pass
+
+
+def killed_by_others() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_kill_by_others_is_no_lack_of_time() -> None:
+    with pytest.raises(UserError, match=r"it ended the process \(SIGKILL\)"):
+        within(5, 1 << 28, "the template", killed_by_others)
+
+
+def test_memory_is_bounded_in_this_process_for_a_while() -> None:
+    with (
+        pytest.raises(UserError, match="the template wants more than 256 MiB"),
+        bounded.memory(1 << 28, "the template"),
+    ):
+        one_huge_text()
+    assert len("a" * (1 << 29)) == 1 << 29

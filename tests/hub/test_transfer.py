@@ -70,14 +70,17 @@ def test_the_next_run_goes_on_where_this_one_stopped(hub: HubStandIn, download: 
     assert hub.fetched() == {BIG}
 
 
-def test_ctrl_c_does_not_wait_for_the_files_in_flight(hub: HubStandIn, download: Download) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_does_not_wait_for_the_files_in_flight(
+    hub: HubStandIn, download: Download, number: signal.Signals
+) -> None:
     hub.break_off(BIG, after=1000, kind="stall")
     command = [sys.executable, str(ROOT / "download_model.py"), MODEL]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as running:
         assert hub.stalled.wait(60)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, said = running.communicate(timeout=60)
-    assert running.returncode == 130 and "interrupted: the files that are whole" in said
+    assert running.returncode == 128 + number and "interrupted: the files that are whole" in said
     assert hub.requests.count(f"GET {BIG}") == 1
     assert list(PARTIAL.rglob("*.incomplete"))
     hub.break_off(BIG, after=1000, kind="reset", times=9)

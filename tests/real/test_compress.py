@@ -136,6 +136,22 @@ def test_a_generation_config_that_transformers_refuses_to_write_loses_nothing(
         assert (made / name).read_bytes() == (tmp_path / "odd" / name).read_bytes()
 
 
+def test_sampling_defaults_in_a_config_are_kept(tmp_path: Path) -> None:
+    """Older models have no generation_config.json; transformers 5 takes them out of the config."""
+    shutil.copytree(models.DEMO_PATH, tmp_path / "old")
+    (tmp_path / "old" / "generation_config.json").unlink()
+    config = tmp_path / "old" / "config.json"
+    odd = json.loads(config.read_text()) | {"do_sample": True, "temperature": 0.7, "top_k": 10}
+    config.write_text(json.dumps(odd))
+    line = [sys.executable, str(ROOT / "compress.py"), "--compression_type", "FP8-W8A8"]
+    done = subprocess.run(
+        [*line, "--model_id", "old"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "old-FP8-W8A8" / "generation_config.json").read_text())
+    assert (written["temperature"], written["top_k"]) == (0.7, 10)
+
+
 def test_files_of_the_base_that_are_broken_lose_no_work(tmp_path: Path) -> None:
     """A recipe is llmcompressor's, and not wanted; without its tokenizer a model is refused."""
     shutil.copytree(models.DEMO_PATH, tmp_path / "odd")

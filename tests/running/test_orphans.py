@@ -52,7 +52,7 @@ def test_a_server_that_still_imports_does_not_outlive_its_command(
 ) -> None:
     """It would listen for the end of the command only when it has imported everything."""
     told = tmp_path / "importing"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMPORTING": str(told)}
     with subprocess.Popen(
         [sys.executable, "-c", IMPORTS], cwd=tmp_path, env=environment, text=True
     ) as command:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from checkpoints import bases
 from checkpoints import models as places
 from core.measure import Job, Workload
 from core.records import Record
@@ -213,7 +214,7 @@ def test_rounds_of_one_checkpoint(
 def test_a_base_is_scored_once_and_kept(
     run: Run, checkpoints: list[places.Place], text_job: Job
 ) -> None:
-    compressed = [places.pair(str(place.path), None) for place in checkpoints[1:]]
+    compressed = [bases.pair(str(place.path), None) for place in checkpoints[1:]]
     scored = turns.score_all(run, compressed, [text_job], lambda step: None)
     assert [each.checkpoint[0].subject.scheme for each in scored] == SCHEMES
     assert [each.is_base for each in scored] == [True, False, False]
@@ -226,7 +227,7 @@ def test_a_base_is_scored_once_and_kept(
 def test_a_base_that_was_asked_for_is_scored_anew(
     run: Run, checkpoints: list[places.Place], text_job: Job
 ) -> None:
-    pairs = [places.pair(str(checkpoints[1].path), None), places.pair("tiny", None)]
+    pairs = [bases.pair(str(checkpoints[1].path), None), bases.pair("tiny", None)]
     before = turns.score_all(run, pairs, [text_job], lambda step: None)
     after = turns.score_all(run, pairs, [text_job], lambda step: None)
     assert [each.checkpoint[0].subject.scheme for each in after] == ["BASE", "FP8-W8A8"]
