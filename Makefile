@@ -48,14 +48,15 @@ setup:
 lock:
 	scripts/lock.sh
 
-# Pictures and page of the demo's records in perf_results/ and eval_results/, for the README.
+# Pictures and page of the records in perf_results/example/ and eval_results/example/, for the README.
+EXAMPLE = --results_dir perf_results/example --results_dir eval_results/example
 example: setup
-	$(RUN) analyze.py $(wildcard demo-*) --base demo --save
+	$(RUN) analyze.py $(wildcard demo-*) --base demo --save --results_dir eval_results/example
 	mkdir -p docs/example
-	$(RUN) report.py --model demo --output_file docs/example/report.md
-	$(RUN) report.py --model demo --output_file docs/example/report.html
+	$(RUN) report.py $(EXAMPLE) --output_file docs/example/report.md
+	$(RUN) report.py $(EXAMPLE) --output_file docs/example/report.html
 	for metric in tradeoff speed memory quality latency; do \
-	    $(RUN) report.py --model demo --metric $$metric \
+	    $(RUN) report.py $(EXAMPLE) --metric $$metric \
 	        --output_file docs/example/$$metric.png || exit 1; done
 	chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,1150 \
 	    --virtual-time-budget=3000 --screenshot=docs/example/page.png docs/example/report.html

@@ -15,7 +15,7 @@ FORMATS: Final = "reporting/formats"
 class ReportOptions:
     """Which records, what to make of them, and in which form."""
 
-    model: Annotated[str | None, option("needed when there are records of several")] = None
+    model: Annotated[str | None, option("the newest, where records are of several")] = None
     use_case: Annotated[str | None, option("latency, throughput or memory; all by default")] = None
     memory_budget: Annotated[str | None, option("what must suffice, like 24GiB")] = None
     margin: Margin = "1"

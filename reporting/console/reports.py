@@ -1,8 +1,10 @@
 """What `report.py` does: reads records, and makes what was asked of them in the form asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints import models
 from core import cli, plugins
 from core.errors import UserError
 from core.words import join, parse_size
@@ -34,7 +36,7 @@ def make(options: ReportOptions) -> int:
         return show_history(records, options, name, form)
     request = Request(
         records_read=records,
-        model=options.model,
+        model=options.model if options.write_card else chosen(records, options.model),
         margin=options.margin,
         run=options.run,
         use_case=use_case(options.use_case),
@@ -48,10 +50,24 @@ def make(options: ReportOptions) -> int:
         from reporting.formats import card
 
         for folder in options.write_card:
-            cli.say(f"wrote {card.write(request.report, folder)}")
+            model = options.model or models.identify(str(folder)).model
+            cli.say(f"wrote {card.write(replace(request, model=model).report, folder)}")
     else:
         form.write(request, output)
     return 0
+
+
+def chosen(records: RecordsRead, asked: str | None) -> str:
+    """The model to report, the newest where none was asked for; what else there is is said."""
+    model = records.choose(asked)
+    others = [name for name in records.models() if name != model]
+    if asked is None and others:
+        cli.say(
+            f"{model} has the newest records; for {join(others, 'or')} name it with --model", "dim"
+        )
+    if records.example:
+        cli.say("these are the records of the example: there are none of your own yet", "dim")
+    return model
 
 
 def choose_format(options: ReportOptions) -> tuple[str, Format]:
@@ -113,11 +129,11 @@ def compare(records: RecordsRead, options: ReportOptions, name: str, form: Forma
     if form.compare is None or options.compare is None:
         raise _cannot_compare(name)
     before, after = (runs.pick(records, run, options.model) for run in options.compare)
-    names = {before.name, after.name}
-    others = [run for run in runs.runs(records, options.model) if run.name not in names]
+    names, model = {before.name, after.name}, options.model or after.model
+    others = [run for run in runs.runs(records, model) if run.name not in names]
     changes = history.compare(before, after, others)
     table = tables.change_table(changes, *options.compare)
-    comparison = tables.RunComparison(model=options.model or "", tables=[table], changes=changes)
+    comparison = tables.RunComparison(model=model, tables=[table], changes=changes)
     form.compare(comparison, options.output_file)
     return conclude(comparison, name)
 
@@ -129,7 +145,7 @@ def show_history(records: RecordsRead, options: ReportOptions, name: str, form: 
 
     if form.history is None:
         raise _cannot_compare(name)
-    model = records.choose(options.model)
+    model = chosen(records, options.model)
     known, left_out = runs.comparable(runs.runs(records, model))
     for note in left_out:
         cli.say(note, "yellow")

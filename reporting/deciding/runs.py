@@ -23,6 +23,11 @@ class RecordedRun:
     stored: dict[Key, Stored] = field(default_factory=dict)
 
     @property
+    def model(self) -> str:
+        """The model of its newest record."""
+        return max((s.record for s in self.stored.values()), key=lambda r: r.ended).subject.model
+
+    @property
     def ended(self) -> str:
         """When its last record ended."""
         return max(s.record.ended for s in self.stored.values())
@@ -85,12 +90,15 @@ def previous(known: list[RecordedRun]) -> RecordedRun | None:
 
 
 def pick(records: RecordsRead, name: str, model: str | None) -> RecordedRun:
-    """A run by the start of its id, or all of a results folder. Raises `UserError` for neither."""
+    """A run by the start of its id, or a results folder's records of a model, the newest where
+    none is named. Raises `UserError` for neither.
+    """
     if Path(name).is_dir():
         inside = reading.read([Path(name)])
+        wanted = model or next(iter(inside.models()), None)
         run = RecordedRun(name)
         for stored in inside.stored:
-            if model in (None, stored.record.subject.model) and stored.record.measure != ANALYSIS:
+            if stored.record.subject.model == wanted and stored.record.measure != ANALYSIS:
                 run.stored[_key(stored.record)] = stored
         if run.stored:
             return run

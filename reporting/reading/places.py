@@ -12,7 +12,7 @@ from checkpoints import bases, checkpoint, models
 from checkpoints.models import DEMO, DEMO_PATH
 from core.errors import UserError
 from core.records import Record
-from reporting.reading.results import Stored
+from reporting.reading.results import EXAMPLE, Stored
 
 BASE = "BASE"
 RESULTS = {"performance": "perf_results", "quality": "eval_results"}  # where nothing is said
@@ -29,8 +29,11 @@ def given(words: list[str], option: str, default: str = "") -> str:
 
 
 def results_folder(stored: Stored) -> Path | None:
-    """The results folder a record is in; None of a record that is in no file."""
-    return stored.path.absolute().parent.parent if stored.path.name else None
+    """The results folder a record is in, of the example's the one around it; None without a file."""
+    if not stored.path.name:
+        return None
+    folder = stored.path.absolute().parent.parent
+    return folder.parent if folder.name == EXAMPLE else folder
 
 
 def stood(stored: Stored) -> Path:

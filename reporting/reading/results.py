@@ -6,7 +6,7 @@ for word, such as a checkpoint's manifest, is kept once: ten thousand records fi
 
 import marshal
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from reporting.reading import lm_eval, measures, shape
 from reporting.reading.shape import ANALYSIS
 
 __all__ = ["ANALYSIS", "RecordsRead", "Stored", "read"]
+EXAMPLE = "example"  # the folder of a results folder in which what comes with the project is
 SHARED = ("options", "settings", "served", "machine", "command")
 
 
@@ -90,24 +91,31 @@ class Stored:
 
 @dataclass
 class RecordsRead:
-    """What was read, oldest first, and the files that could not be, with the reason."""
+    """What was read, oldest first, and the files that could not be, with the reason.
+
+    `example` says that there was nothing else than the records that come with the project.
+    """
 
     stored: list[Stored] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
+    example: bool = False
 
     def models(self) -> list[str]:
-        """Every model there is a record of, sorted."""
-        return sorted({stored.record.subject.model for stored in self.stored})
+        """Every model there is a record of, the one measured last first, ones only analysed last."""
+        newest: dict[str, tuple[bool, str]] = {}
+        for stored in self.stored:
+            record = stored.record
+            measured = record.measure != ANALYSIS, record.ended
+            newest[record.subject.model] = max(newest.get(record.subject.model, measured), measured)
+        return sorted(newest, key=lambda model: (newest[model], model), reverse=True)
 
     def choose(self, model: str | None) -> str:
-        """The model asked for, or the only one there is. Raises `UserError` for neither."""
+        """The model asked for, or the newest. Raises `UserError` where there is none."""
         models = self.models()
         if not models:
             broken = f" ({len(self.broken)} files could not be read)" if self.broken else ""
             demo = machine.command_line("pipeline.py", "--model_id", "demo")
             raise UserError(f"there are no records{broken}: `{demo}` makes some")
-        if model is None and len(models) > 1:
-            raise UserError(f"there are records of {', '.join(models)}: choose one with --model")
         if model is not None and model not in models:
             raise UserError(f"there is no record of {model!r}; there are: {', '.join(models)}")
         return model or models[0]
@@ -121,13 +129,27 @@ class RecordsRead:
 def read(folders: list[Path]) -> RecordsRead:
     """Every record below `folders`, lm-eval's own result files included.
 
-    Raises `UserError` for a folder that was asked for and is not there.
+    The example that comes with the project is read only where there is nothing else. Raises
+    `UserError` for a folder that was asked for and is not there.
     """
+    paths = list(_files(folders))
+    own: list[Path] = []
+    example: list[Path] = []
+    for path, folder in paths:
+        (example if path.relative_to(folder).parts[0] == EXAMPLE else own).append(path)
+    records_read = _read(own)
+    if records_read.stored or not example:
+        return records_read
+    instead = _read(example)
+    return replace(instead, broken=records_read.broken | instead.broken, example=True)
+
+
+def _read(paths: list[Path]) -> RecordsRead:
     records_read = RecordsRead()
     shared: dict[bytes, Any] = {}
     of_lm_eval: list[Path] = []
     covered: set[str] = set()  # files of lm-eval's with the same scores as a record of ours
-    for path in _files(folders):
+    for path in paths:
         if lm_eval.is_results(path):
             of_lm_eval.append(path)
             continue
@@ -164,11 +186,12 @@ def together(stored: Iterable[Stored]) -> list[Stored]:
     return [Stored.of_rounds(parts) for parts in groups.values()]
 
 
-def _files(folders: list[Path]) -> Iterator[Path]:
+def _files(folders: list[Path]) -> Iterator[tuple[Path, Path]]:
+    """Every JSON file, with the folder it was asked for in."""
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"there is no results folder {folder}")
-        yield from sorted(folder.rglob("*.json"))
+        yield from ((path, folder) for path in sorted(folder.rglob("*.json")))
 
 
 def _light(record: Record, shared: dict[bytes, Any]) -> Record:

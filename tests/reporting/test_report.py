@@ -88,13 +88,6 @@ def test_no_records(report) -> None:
     assert done.exit_code == 2 and "there are no records" in done.stderr
 
 
-def test_several_models_want_a_choice(report, typical_folder: Path) -> None:
-    write(typical_folder, performance("BASE", 1, 1, model="other"))
-    done = report()
-    assert done.exit_code == 2 and "records of other, tiny: choose one" in done.stderr
-    assert report("--model", "tiny").exit_code == 0
-
-
 def test_an_analysis_is_never_compared(report, tmp_path: Path) -> None:
     write(tmp_path / "perf_results", typical())
     before = report("--json").stdout
@@ -109,3 +102,48 @@ def test_an_analysis_is_never_compared(report, tmp_path: Path) -> None:
     write(tmp_path / "only", alone)
     done = report("--results_dir", "only")
     assert done.exit_code == 2 and "only analyses" in done.stderr
+
+
+def test_the_newest_model_answers_and_the_others_are_named(report, tmp_path: Path) -> None:
+    """Also in a history and for a run of it; what `analyze.py` alone has seen comes last."""
+    late = {"ended": "2027-01-01T00:00:00+00:00"}
+    write(tmp_path / "perf_results", typical(model="older"))
+    write(tmp_path / "perf_results", typical(model="newer", run_id="20270101T", **late))
+    seen = {"model": "seen", "ended": "2028-01-01T00:00:00+00:00"}
+    write(tmp_path / "eval_results", [analysis("INT8-W8A8", **seen)])
+    done = report()
+    assert done.stdout.startswith("Which scheme for newer?")
+    assert "newer has the newest records; for older or seen name it with --model" in done.stderr
+    assert report("--model", "older").stdout.startswith("Which scheme for older?")
+    done = report("--history", "--format", "html")
+    assert "history-newer.html" in done.stderr and "newer has the newest records" in done.stderr
+    done = report("--compare", "perf_results", "perf_results", "--json")
+    assert done.exit_code == 0, done.stderr
+    schemes = {change["scheme"] for change in json.loads(done.stdout)["changes"]}
+    assert schemes == {"BASE", "INT8-W8A8", "INT4-W4A16"}
+
+
+def test_the_example_stands_in_nobodys_way(report, tmp_path: Path) -> None:
+    """It is newer and of more schemes, and is read only as long as there is nothing else."""
+    late = {"ended": "2027-01-01T00:00:00+00:00"}
+    write(tmp_path / "perf_results" / "example", typical(model="demo", **late))
+    done = report()
+    assert done.stdout.startswith("Which scheme for demo?")
+    assert "these are the records of the example: there are none of your own yet" in done.stderr
+    write(tmp_path / "perf_results", performance("BASE", 300, 1, model="demo"))
+    done = report()
+    assert "INT8-W8A8" not in done.stdout and done.stderr == ""
+    named = report("--results_dir", "perf_results/example", "--history")
+    assert "INT8-W8A8" in named.stdout
+
+
+def test_runs_of_another_model_do_not_say_how_much_runs_differ(report, tmp_path: Path) -> None:
+    for day, rate in (("01", 300), ("02", 200), ("03", 400), ("04", 290)):
+        when = {"run_id": f"202601{day}T", "ended": f"2026-01-{day}T00:00:00+00:00"}
+        model = "mine" if day in ("01", "04") else "theirs"
+        write(tmp_path / "perf_results", performance("BASE", rate, 1, model=model, **when))
+    when = {"run_id": "20260105T", "ended": "2026-01-05T00:00:00+00:00"}
+    write(tmp_path / "perf_results", performance("BASE", 250, 1, model="theirs", **when))
+    done = report("--compare", "20260101T", "20260104T", "--json")
+    called = {c["called"] for c in json.loads(done.stdout)["changes"] if c["measure"] != "memory"}
+    assert called == {"not tested"}
