@@ -48,6 +48,14 @@ goes to stderr; with `--json` the last line of stdout is one JSON document. A te
 narrower than a table gets its columns in blocks, the important ones first; files and pipes get
 tables and lines as wide as they are, unless `COLUMNS` says a width.
 """
+GLOSSARY_HEAD = """# Words
+
+<!-- written by `make docs` from reporting/contents/glossary.py -->
+
+What reports mean by the words in their headings; the page shows them as tooltips too. How each
+figure is measured: [measuring](measuring.md), [quality](quality.md), [analyzing](analyzing.md).
+
+"""
 
 
 def schemes_page() -> str:
@@ -95,7 +103,19 @@ def commands_page() -> str:
     return "".join(parts)
 
 
-PAGES = {"docs/schemes.md": schemes_page, "docs/commands.md": commands_page}
+def glossary_page() -> str:
+    """docs/glossary.md."""
+    from reporting.contents.glossary import TERMS
+
+    terms = sorted(TERMS.items(), key=lambda item: item[0].casefold())
+    return GLOSSARY_HEAD + "".join(f"* **{term}**: {text}\n" for term, (_, text) in terms)
+
+
+PAGES = {
+    "docs/schemes.md": schemes_page,
+    "docs/commands.md": commands_page,
+    "docs/glossary.md": glossary_page,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

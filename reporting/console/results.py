@@ -24,7 +24,7 @@ def show_performance(records: list[Record], results: Path, as_json: bool) -> Non
     """Print one checkpoint's records: as JSON, or as a table with where they were saved."""
     if as_json:
         return cli.print_json([record.model_dump(mode="json") for record in records])
-    terminal.show_tables([summary(study.of_records(records))])
+    terminal.show_tables([summary(study.of_records(records), everything=True)])
     return cli.say(f"{len(records)} records in {results}/")
 
 
@@ -63,7 +63,7 @@ def show_run(
         plain = json_format.as_json(report) if report else None
         return cli.print_json({"records": dumped, "report": plain, "no_report": problem})
     of_run = study.of_records(records, parse_margins(margin))
-    terminal.show_tables([summary(of_run)])
+    terminal.show_tables([summary(of_run, everything=True)])
     _show_quality(of_run, quality_tables.remarks(of_run))
     if report is None:
         return cli.say(f"no decision: {problem}", "yellow")

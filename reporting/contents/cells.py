@@ -58,7 +58,11 @@ def rows_of(study: Study, columns: list[Column], everybody: bool = False) -> lis
 
 def filled(columns: list[Column], rows: list[list[Cell]]) -> tuple[list[str], list[list[Cell]]]:
     """Headings and rows without the columns that nobody fills."""
-    names = ["scheme", *(name for name, _ in columns)]
+    return without_empty(["scheme", *(name for name, _ in columns)], rows)
+
+
+def without_empty(names: list[str], rows: list[list[Cell]]) -> tuple[list[str], list[list[Cell]]]:
+    """The same without the columns that nobody fills; the first stays."""
     nonempty = [n for n in range(len(names)) if not n or any(row[n] != EMPTY for row in rows)]
     return [names[n] for n in nonempty], [[row[n] for n in nonempty] for row in rows]
 

@@ -8,6 +8,7 @@ from quality.comparison import parse_margins
 from reporting.contents import checkpoints, quality_tables, tables
 from reporting.contents.cells import Table
 from reporting.contents.environment import environment
+from reporting.contents.summary import summary
 from reporting.deciding import observations
 from reporting.deciding.commands import measure_command
 from reporting.deciding.decision import Outcome, decide
@@ -80,6 +81,7 @@ def build(study: Study, use_case: UseCase | None = None, budget: int | None = No
 def _tables(study: Study) -> list[Table]:
     """Every table there is something to say in, in the order of reading."""
     every = [
+        summary(study),
         *tables.of_measures(study),
         *quality_tables.both(study),
         checkpoints.table(study),

@@ -2,6 +2,7 @@
 
 from reporting.deciding.study import Study
 
+NOTHING = (None, "", "None", "[]")
 HARDWARE = ("processor", "cores", "GPUs", "engine", "engine version")
 
 
@@ -20,13 +21,16 @@ def environment(study: Study) -> list[tuple[str, str]]:
         ("Python", machine.get("python")),
         *((name, version) for name, version in libraries.items()),
         ("engine", record.engine),
-        *((name, value) for name, value in study.context.items() if name not in HARDWARE),
         *((name, _plain(value)) for name, value in process.items()),
+        *((name, value) for name, value in study.context.items() if name not in HARDWARE),
         ("commit", machine.get("git_commit")),
         ("measured", f"{record.started[:19].replace('T', ' ')} UTC"),
     ]
-    shown = [(name, str(value)) for name, value in rows if value not in (None, "", "None")]
-    return [(name.replace("_", " "), value) for name, value in shown]
+    shown: dict[str, str] = {}  # of two of a name the first: records and contexts both know some
+    for name, value in rows:
+        if value not in NOTHING:
+            shown.setdefault(name.replace("_", " "), str(value))
+    return list(shown.items())
 
 
 def engine_text(facts: list[tuple[str, str]]) -> str:

@@ -10,7 +10,6 @@ from quality.tasks import primary
 from reporting.contents.cells import (
     EMPTY,
     Cell,
-    Column,
     Table,
     Tone,
     columns_of,
@@ -40,7 +39,8 @@ def quality(study: Study) -> Table:
     """The verdict, the mean of the tasks, and the figures of every measure without a table."""
     keys = [key for key in study.finished if measures.title(key) == QUALITY]
     columns = [
-        *VERDICT_COLUMNS,
+        ("verdict", verdict),
+        ("tasks, recovery %", recovery),
         ("tasks, mean %", lambda candidate: _mean(study, candidate)),
         *(column for key in keys for column in columns_of(study, key)),
     ]
@@ -59,17 +59,16 @@ def _margins(study: Study) -> str:
     return ", ".join(f"{scheme}: {m}" if scheme else str(m) for scheme, m in study.margins.items())
 
 
-def _verdict(candidate: Candidate) -> Cell:
-    verdict = candidate.compared.verdict if candidate.compared else None
-    return Cell(verdict, None, VERDICT_TONES[verdict]) if verdict else EMPTY
+def verdict(candidate: Candidate) -> Cell:
+    """pass, fail or undecided; empty where quality was not compared."""
+    called = candidate.compared.verdict if candidate.compared else None
+    return Cell(called, None, VERDICT_TONES[called]) if called else EMPTY
 
 
-def _recovery(candidate: Candidate) -> Cell:
+def recovery(candidate: Candidate) -> Cell:
+    """The mean of the tasks in percent of the base's."""
     aggregate = candidate.compared.aggregate if candidate.compared else None
     return recovery_cell(aggregate) if aggregate else EMPTY
-
-
-VERDICT_COLUMNS: list[Column] = [("verdict", _verdict), ("tasks, recovery %", _recovery)]
 
 
 def recovery_cell(comparison: "Comparison") -> Cell:
@@ -162,11 +161,11 @@ def _paired(candidate: Candidate, task: str) -> list[Cell]:
     if compared is None or comparison is None:
         return [EMPTY] * 5
     idle = compared.uninformative.get(task, "").partition(";")[0]
-    verdict, p_value = comparison.verdict, compared.p_values[task]
-    if idle and verdict != "fail":
+    called, p_value = comparison.verdict, compared.p_values[task]
+    if idle and called != "fail":
         shown = Cell(f"uninformative: {idle}", None, VERDICT_TONES["undecided"])
     else:
-        shown = Cell(verdict, None, VERDICT_TONES[verdict])
+        shown = Cell(called, None, VERDICT_TONES[called])
     return [
         recovery_cell(comparison),
         Cell(str(comparison.worse), comparison.worse),

@@ -6,6 +6,7 @@ A table whose column nobody can fill leaves that column out; a cell that one sch
 
 from core.words import join
 from reporting.contents.cells import (
+    EMPTY,
     Cell,
     Column,
     Table,
@@ -14,6 +15,7 @@ from reporting.contents.cells import (
     measure_notes,
     ratio_cell,
     rows_of,
+    without_empty,
 )
 from reporting.deciding.study import Study
 from reporting.reading import measures
@@ -26,28 +28,42 @@ def one_per_scheme(study: Study, key: str, title: str, columns: list[Column]) ->
 
 
 def of_measures(study: Study) -> list[Table]:
-    """A table a measure, of those that do not share the one of quality."""
-    keys = [key for key in study.finished if measures.title(key) != measures.QUALITY]
-    return [of_measure(study, key) for key in keys]
+    """A table a measure, of those that do not share the one of quality; loads of a title in one."""
+    groups: dict[str, list[str]] = {}
+    for key in study.finished:
+        if (title := measures.title(key)) != measures.QUALITY:
+            groups.setdefault(title if measures.load(key) else key, []).append(key)
+    return [of_keys(study, keys) for keys in groups.values()]
 
 
-def of_measure(study: Study, key: str) -> Table:
-    """A measure's figures, a row a scheme; of speed at a load also the speed-up."""
-    title, load = measures.title(key), measures.load(key)
-    columns = columns_of(study, key)
-    if load:
-        columns.append(("speed-up", lambda candidate: ratio_cell(study.speed_up(candidate, key))))
-    names, rows = filled(columns, rows_of(study, columns))
-    notes = [_over(study, key), *measure_notes(study, key)]
-    whole = f"{title}, {load}" if load else title
-    important = ("speed-up",)
-    key = key.replace(" ", "-")
-    return Table(key, whole, names, rows, notes, title, measured=True, important=important)
+def of_keys(study: Study, keys: list[str]) -> Table:
+    """Figures of a measure, a row a scheme, or speed at several loads, a row a load and scheme."""
+    title = measures.title(keys[0])
+    rows: list[list[Cell]] = []
+    columns = {key: dict(columns_of(study, key)) for key in keys}
+    figures = list(dict.fromkeys(name for of_key in columns.values() for name in of_key))
+    loads = [measures.load(key) for key in keys]
+    headings = ["scheme", *(["load", "speed-up"] if any(loads) else []), *figures]
+    for key, load in zip(keys, loads, strict=True):
+        made = [columns[key].get(name) for name in figures]
+        for candidate in study.candidates:
+            cells = [cell(candidate) if cell else EMPTY for cell in made]
+            if any(cell != EMPTY for cell in cells):
+                faster = [Cell(load), ratio_cell(study.speed_up(candidate, key))] if load else []
+                rows.append([Cell(candidate.scheme), *faster, *cells])
+    headings, rows = without_empty(headings, rows)
+    noted = [note for key in keys for note in measure_notes(study, key)]
+    notes = list(dict.fromkeys([_over(study, keys), *noted]))
+    key = title.lower() if len(keys) > 1 else keys[0].replace(" ", "-")
+    names, important = 2 if any(loads) else 1, ("speed-up",)
+    return Table(
+        key, title, headings, rows, notes, title, measured=True, names=names, important=important
+    )
 
 
-def _over(study: Study, key: str) -> str:
-    """What the intervals of a measure are over, and what its speed-up is of."""
-    measure = measures.of_key(key)
+def _over(study: Study, keys: list[str]) -> str:
+    """What the intervals are over, and what speed-ups are of."""
+    measure = measures.of_key(keys[0])
     if measure is not None and measure.counted:
         return "counted, not timed: no interval"
     if max(study.rounds, default=1) == 1:
@@ -56,13 +72,23 @@ def _over(study: Study, key: str) -> str:
     interval = f"in brackets the ends of the 95 % interval; {several}"
     if len(study.rounds) > 1:
         interval += " (those of fewer were not in every round: compare speed-ups, not figures)"
-    if not measures.load(key):
+    if not measures.load(keys[0]):
         return interval
-    compared = measures.quantity(key, measures.headline(key))
     return (
-        f"{interval}; speed-up: of the {compared.title if compared else 'first column'}, round by "
-        f"round, at 95 % over all schemes together; ~: indistinguishable from BASE"
+        f"{interval}; speed-up: {_compared(keys)}, round by round, at 95 % over all schemes "
+        "together; ~: indistinguishable from BASE"
     )
+
+
+def _compared(keys: list[str]) -> str:
+    """The figures that speed-ups are of: `latency of one user, tokens/s of 8 users`."""
+    loads: dict[str, list[str]] = {}
+    for key in keys:
+        quantity = measures.quantity(key, measures.headline(key))
+        loads.setdefault(quantity.title if quantity else "first figure", []).append(
+            measures.load(key)
+        )
+    return ", ".join(f"{title} of {join(names)}" for title, names in loads.items())
 
 
 def missing(study: Study) -> Table:

@@ -101,7 +101,7 @@ class RecordsRead:
     example: bool = False
 
     def models(self) -> list[str]:
-        """Every model there is a record of, the one measured last first, ones only analysed last."""
+        """Every model there is a record of: measured ones, the latest first, then analysed ones."""
         newest: dict[str, tuple[bool, str]] = {}
         for stored in self.stored:
             record = stored.record

@@ -87,8 +87,8 @@ def test_a_report_reads_rounds_as_one(tmp_path: Path) -> None:
     assert built.rounds == [3]
     fast = built.candidates[1].figure("sequential", "output_tokens_per_s")
     assert fast and sorted(fast.values) == pytest.approx([180, 200, 220])
-    assert "; 3 fresh loads each; speed-up" in tables.of_measure(built, "sequential").notes[0]
-    assert tables.of_measure(built, "load").notes[0].endswith("; 3 fresh loads each")
+    assert "; 3 fresh loads each; speed-up" in tables.of_keys(built, ["sequential"]).notes[0]
+    assert tables.of_keys(built, ["load"]).notes[0].endswith("; 3 fresh loads each")
     assert not any("one load" in note for note in document.build(built).notes)
     raw = built.candidates[0].performance["sequential"].raw()
     assert len(raw["repeats"]) == 3
@@ -105,7 +105,7 @@ def test_rounds_of_one_scheme_alone_do_not_count(tmp_path: Path) -> None:
     assert built.base is not None
     figure = built.base.figure("sequential", "output_tokens_per_s")
     assert figure is not None and figure.values == pytest.approx([100])
-    note = tables.of_measure(built, "sequential").notes[0]
+    note = tables.of_keys(built, ["sequential"]).notes[0]
     assert note == "one load each: no interval, and no scheme is called faster"
 
 

@@ -114,8 +114,8 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tables_and_observations(grown: Path) -> None:
     done = house.run(grown, "--format", "md")
     assert done.returncode == 0, done.stderr
-    assert "## Energy, at 300 W" in done.stdout
-    assert "| INT8-W8A8 | 2.00 (1.95 to 2.05) | 2.00x (" in done.stdout
+    assert "## Energy\n" in done.stdout
+    assert "| INT8-W8A8 | at 300 W | 2.00x (1.90 to 2.10) | 2.00 (1.95 to 2.05) |" in done.stdout
     assert "of 2 schemes" in done.stdout and "1 schemes save energy." in done.stdout
     quality_table = done.stdout.partition("## Quality")[2].partition("##")[0]
     assert "toxic % | detoxed % |" in quality_table and "| 12.5 | 33.3 |" in quality_table
@@ -174,7 +174,7 @@ def test_the_summary_of_commands(grown: Path) -> None:
     assert "at 300 W" in done.stdout.partition("Quality")[0]
     summary = done.stdout.partition("Quality")[0].splitlines()
     (row,) = (line for line in summary if line.startswith("INT8-W8A8 "))
-    assert "2.00 (2.00x)" in row and "12.5" in row and rows
+    assert "2.00" in row and "12.5" in row and rows
 
 
 def test_a_measure_nobody_knows_stands_in_the_details(tmp_path: Path) -> None:

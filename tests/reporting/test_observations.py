@@ -47,8 +47,10 @@ def test_the_speed_up_of_one_user_is_the_latency_the_decision_is_made_by(tmp_pat
     ]
     built = document.build(made(tmp_path, [*performance("BASE", 300, 2), *slow]), "latency")
     assert built.outcomes[0].winner == "BASE" and built.outcomes[0].decided
-    table = next(t for t in built.tables if t.key == "sequential")
-    assert table.rows[1][-1].text.startswith("0.53x") and "of the latency" in table.notes[0]
+    table = next(t for t in built.tables if t.key == "speed")
+    assert [cell.text for cell in table.rows[1][:2]] == ["INT8-W8A8", "one user"]
+    assert table.rows[1][2].text.startswith("0.53x")
+    assert "speed-up: latency of one user, tokens/s of 8 users and 32 users" in table.notes[0]
     assert "INT8-W8A8 is slower than BASE with one user" in " ".join(built.observations)
     scheme = data.as_json(built)["schemes"]["INT8-W8A8"]
     assert scheme["speed_up"]["sequential"]["value"] < 1 < scheme["speed_up"]["batch 8"]["value"]

@@ -12,12 +12,12 @@ def test_base_missing_means_absolute_figures(tmp_path: Path) -> None:
     built = document.build(made(tmp_path, performance("INT8-W8A8", 400, 6 << 20)))
     text = markdown.text(built)
     assert "figures are absolute" in text and "speed-up |" not in text
-    assert "| INT8-W8A8 | 400 (390 to 410) |" in text
+    assert "| INT8-W8A8 | one user | 400 (390 to 410) |" in text
 
 
 def test_quality_alone_is_a_report(tmp_path: Path) -> None:
     built = document.build(made(tmp_path, [*quality("BASE"), *quality("INT8-W8A8", 0.69)]))
-    assert {t.key for t in built.tables} == {"quality", "tasks"}
+    assert {t.key for t in built.tables} == {"summary", "quality", "tasks"}
     assert all(not outcome.decided for outcome in built.outcomes)
 
 
