@@ -74,7 +74,7 @@ def test_the_command_to_decide_is_whole(command, world: Path) -> None:
     assert len({tuple(context(record).items()) for record in (*base, *own)}) == 1
     found = quality(base, own, margins[""])
     assert (found.verdict, found.looks, found.tasks["echo"].n) == ("pass", 2, 457)
-    assert "1 task, 457 documents, +0.00 points" in again.stdout
+    assert "1 task, 457 documents, 0.00 points" in again.stdout
     assert "within the margin of 1.1 points" in again.stdout
 
 

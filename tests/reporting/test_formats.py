@@ -41,7 +41,7 @@ def test_markdown(report, typical_folder: Path, tmp_path: Path) -> None:
     assert report("--output_file", "out/r.md").exit_code == 0
     text = (tmp_path / "out" / "r.md").read_text()
     assert text.startswith("# Which scheme for tiny?\n\n## For one user's latency: INT8-W8A8\n")
-    assert "| INT8-W8A8 | one user | 1.33x (1.27 to 1.40) | 400 (390 to 410) | " in text
+    assert "| INT8-W8A8 | one user | 1.33x (1.29 to 1.38) | 400 (390 to 410) | " in text
     first = text.partition("## Summary")[2].partition("\n## ")[0]
     assert (
         "| INT8-W8A8 | 1.33x | 1.33x | pass | 6.00 MiB | 0.00200 | 100.0 | 400 | 4,000 |" in first
