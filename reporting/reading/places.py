@@ -29,7 +29,7 @@ def given(words: list[str], option: str, default: str = "") -> str:
 
 
 def results_folder(stored: Stored) -> Path | None:
-    """The results folder a record is in, of the example's the one around it; None without a file."""
+    """The results folder a record is in, of the example the one around it; None without a file."""
     if not stored.path.name:
         return None
     folder = stored.path.absolute().parent.parent
