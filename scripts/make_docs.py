@@ -99,7 +99,7 @@ def commands_page() -> str:
         environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
         done = subprocess.run(line, capture_output=True, text=True, check=True, env=environment)
         shown = "\n".join(text.rstrip() for text in done.stdout.strip().splitlines())
-        parts.append(f"\n## {command}\n\n```\n{shown}\n```\n")
+        parts.append(f"\n## {command}\n\n```text\n{shown}\n```\n")
     return "".join(parts)
 
 
