@@ -47,7 +47,7 @@ def main(
     planned = making.plan(place, settings)
     compression.print_plan(planned, dry_run, json_)
     if dry_run:
-        return None
+        return making.must_fit(place, planned)
     try:
         with compression.progress_bar() as bar:
             manifest = making.compress(place, settings, force, bar)

@@ -26,7 +26,7 @@ class CompressionFailed(Exception):
 
 
 def plan(place: models.Place, settings: Settings) -> Plan:
-    """What will be done, from headers alone. Raises `UserError` for what cannot work."""
+    """What will be done, from headers alone. Raises `UserError` for what can work nowhere."""
     scheme = _scheme(place)
     base = checkpoint.read(models.folder(place.model_id))
     own_code.refuse(base, settings.trust_remote_code)
@@ -37,13 +37,17 @@ def plan(place: models.Place, settings: Settings) -> Plan:
         base,
         settings.ignore,
         machine.probe(),
-        tokens if scheme.calibration else 0,
-        place.path,
+        tokens,
     )
     if scheme.calibration:
         source = settings.corpus(place.model_id)
         calibration.check(source, settings.num_calibration_samples, base.path)
     return planned
+
+
+def must_fit(place: models.Place, planned: Plan) -> None:
+    """Raise `UserError` where this machine has too little disk or memory for what is planned."""
+    preflight.must_fit(planned, place.path, machine.probe())
 
 
 def compress(
@@ -56,6 +60,7 @@ def compress(
     """
     started, begun = time.perf_counter(), datetime.now(UTC)
     scheme, planned = _scheme(place), plan(place, settings)
+    must_fit(place, planned)
     source = models.folder(place.model_id)
     _quiet_libraries()
     own_code.refuse_unknown(checkpoint.read(source), settings.trust_remote_code)

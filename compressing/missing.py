@@ -58,7 +58,9 @@ def check(places: list[models.Place], settings: Settings, named: bool) -> dict[s
                 _check_reused(place, settings)
             continue
         try:
-            predicted[place.path] = making.plan(place, settings).predicted_bytes
+            planned = making.plan(place, settings)
+            making.must_fit(place, planned)
+            predicted[place.path] = planned.predicted_bytes
         except UserError as problem:
             if named:
                 raise

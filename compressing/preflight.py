@@ -27,7 +27,9 @@ GIB = 1 << 30
 class Plan:
     """What compressing a checkpoint will do: layers, bits, bytes, needs, and who can serve it.
 
-    `smoothing` are the pairs of `compressing.smoothing`, empty for schemes that move no scales.
+    `memory_bytes` is what main memory must hold at the least, `gpu_bytes` a GPU where there is one:
+    llmcompressor moves one decoder layer at a time there. `smoothing` are the pairs of
+    `compressing.smoothing`, empty for schemes that move no scales.
     """
 
     scheme: str
@@ -38,6 +40,7 @@ class Plan:
     base_bytes: int
     predicted_bytes: int
     memory_bytes: int
+    gpu_bytes: int
     serving: Serveable
     smoothing: list[tuple[str, tuple[str, ...]]]
 
@@ -56,9 +59,8 @@ def plan(
     ignore: Iterable[str],
     machine: Machine,
     calibration_tokens: int,
-    output: Path,
 ) -> Plan:
-    """The plan for compressing `base`. Raises `UserError` for whatever would fail later."""
+    """The plan for compressing `base`. Raises `UserError` for what fails on any machine."""
     _must_be_uncompressed(base)
     ignored = _heads(base, scheme) | _ignored(base, ignore)
     left_out = ignored | base.beside_text
@@ -73,8 +75,8 @@ def plan(
     replaced = {f"{layer}.weight" for layer in layers}  # a bias stays as it is
     rest = sum(t.nbytes for t in base.tensors if t.name not in replaced)
     predicted = compressed // 8 + rest
-    needed = _memory(scheme, base, layers, calibration_tokens)
-    _must_fit(output, predicted, needed, machine)
+    hessians = _hessians(layers) if Method.GPTQ in scheme.methods else 0
+    tokens = calibration_tokens if scheme.calibration else 0
     return Plan(
         scheme=name,
         layers=layers,
@@ -83,7 +85,8 @@ def plan(
         bits_per_weight=compressed / weights,
         base_bytes=base.nbytes,
         predicted_bytes=predicted,
-        memory_bytes=needed,
+        memory_bytes=_memory(base, tokens) + hessians,
+        gpu_bytes=_largest_layer(base) + hessians,
         serving=scheme.verdict(machine.compute_capability, machine.cpu_flags),
         smoothing=moved,
     )
@@ -195,35 +198,45 @@ def _must_stay_fused(layers: dict[str, tuple[int, int]], base: Checkpoint) -> No
                 )
 
 
-def _memory(
-    scheme: Scheme, base: Checkpoint, layers: dict[str, tuple[int, int]], tokens: int
-) -> int:
-    """Bytes of main memory at the least: weights, calibration activations, GPTQ's Hessians.
+def _memory(base: Checkpoint, tokens: int) -> int:
+    """Bytes of weights and calibration activations.
 
     Activations of every calibration token are kept twice (in and out of a layer) at the hidden
-    size in 16 bits; a Hessian is inputs x inputs in 32 bits, for one decoder layer at a time.
+    size in 16 bits.
     """
-    weights = sum(tensor.nbytes for tensor in base.tensors)
-    if not scheme.calibration:
-        return weights
-    hidden = base.number("hidden_size", 0)
-    activations = 2 * 2 * tokens * hidden
-    first = [shape for layer, shape in layers.items() if ".0." in layer]
-    hessians = sum(4 * shape[1] ** 2 for shape in first) if Method.GPTQ in scheme.methods else 0
-    return weights + activations + hessians
+    return sum(tensor.nbytes for tensor in base.tensors) + 2 * 2 * tokens * base.number(
+        "hidden_size", 0
+    )
 
 
-def _must_fit(output: Path, predicted: int, needed: int, machine: Machine) -> None:
+def _hessians(layers: dict[str, tuple[int, int]]) -> int:
+    """Bytes of GPTQ's Hessians: inputs x inputs in 32 bits, for one decoder layer at a time."""
+    return sum(4 * columns**2 for layer, (_, columns) in layers.items() if ".0." in layer)
+
+
+def _largest_layer(base: Checkpoint) -> int:
+    """Bytes of the largest decoder layer, or of the embedding where that is larger."""
+    places: dict[str, int] = {}
+    for tensor in base.tensors:
+        inside = DECODER.match(tensor.name)
+        place = inside[0] if inside else tensor.name
+        places[place] = places.get(place, 0) + tensor.nbytes
+    return max(places.values())
+
+
+def must_fit(plan: Plan, output: Path, machine: Machine) -> None:
+    """Raise `UserError` where disk or main memory are too small for the checkpoint `output`."""
     existing = staging.disk(output)
     free = shutil.disk_usage(existing).free + staging.reclaimable(output)
-    if predicted * 1.05 > free:
+    if plan.predicted_bytes * 1.05 > free:
         raise UserError(
-            f"the checkpoint will take about {predicted / GIB:.2f} GiB, and {existing} has "
-            f"{free / GIB:.2f} GiB free"
+            f"the checkpoint will take about {plan.predicted_bytes / GIB:.2f} GiB, and {existing} "
+            f"has {free / GIB:.2f} GiB free"
         )
-    if needed > machine.available_memory_bytes:
+    if plan.memory_bytes > machine.available_memory_bytes:
         have = machine.available_memory_bytes / GIB
         raise UserError(
-            f"compressing needs at least {needed / GIB:.1f} GiB of memory (weights, calibration "
-            f"activations), and {have:.1f} GiB are free: fewer or shorter calibration samples help"
+            f"compressing needs at least {plan.memory_bytes / GIB:.1f} GiB of memory (weights, "
+            f"calibration activations), and {have:.1f} GiB are free: fewer or shorter calibration "
+            "samples help"
         )

@@ -1,6 +1,7 @@
 """Writes the parts of the docs that list things, from the code: `make docs`.
 
-docs/schemes.md comes from the registry, docs/commands.md from every command's --help. A test
+docs/schemes.md comes from the registry, docs/commands.md from every command's --help, the tables of
+docs/requirements.md from scripts/sizes.py. A test
 (tests/test_docs.py) fails when they differ from what this prints.
 """
 
@@ -38,6 +39,7 @@ computes natively in vLLM 0.32 (in brackets: the lowest that runs it by fallback
 | scheme | what | method | text | stored as | bits/weight | GPU | CPU |
 |---|---|---|---|---|---|---|---|
 """
+SIZES, SIZES_END = "<!-- written by `make docs` -->\n", "<!-- end -->"
 COMMANDS_HEAD = """# Commands
 
 <!-- written by `make docs` from every command's --help -->
@@ -111,10 +113,21 @@ def glossary_page() -> str:
     return GLOSSARY_HEAD + "".join(f"* **{term}**: {text}\n" for term, (_, text) in terms)
 
 
+def requirements_page() -> str:
+    """docs/requirements.md as it is, its tables of sizes new."""
+    page = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
+    before, rest = page.split(SIZES, 1)
+    _, after = rest.split(SIZES_END, 1)
+    line = [sys.executable, str(ROOT / "scripts" / "sizes.py")]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    return f"{before}{SIZES}\n{done.stdout.strip()}\n\n{SIZES_END}{after}"
+
+
 PAGES = {
     "docs/schemes.md": schemes_page,
     "docs/commands.md": commands_page,
     "docs/glossary.md": glossary_page,
+    "docs/requirements.md": requirements_page,
 }
 
 if __name__ == "__main__":

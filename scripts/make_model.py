@@ -106,14 +106,31 @@ def write_weights(
         cli.say(f"{name}: {len(tensors)} tensors", "dim")
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
     _write_json(folder / "model.safetensors.index.json", index)
-    demo = read_json(models.DEMO_PATH / "config.json")
-    ids = {name: demo[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    _write_json(folder / "config.json", architecture.config(**ids))
+    ids = write_config(architecture, folder)
     _write_json(folder / "generation_config.json", ids)
+
+
+def write_config(architecture: Architecture, folder: Path) -> dict[str, int]:
+    """The config, with the demo tokenizer's special token ids, which are returned."""
+    demo = read_json(models.DEMO_PATH / "config.json")
+    ids: dict[str, int] = {
+        name: demo[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")
+    }
+    _write_json(folder / "config.json", architecture.config(**ids))
+    return ids
 
 
 def write_shard(file: BinaryIO, tensors: list[tuple[str, Shape]], device: str, seed: int) -> int:
     """One safetensors file; returns the bytes of its tensors."""
+    place = write_header(file, tensors)
+    for name, shape in tensors:
+        for piece in draw(name, shape, device, seed):
+            file.write(piece)
+    return place
+
+
+def write_header(file: BinaryIO, tensors: list[tuple[str, Shape]]) -> int:
+    """A safetensors file's beginning; returns the bytes of the tensors that are to follow."""
     header, place = {}, 0
     for name, shape in tensors:
         end = place + BYTES * math.prod(shape)
@@ -122,9 +139,6 @@ def write_shard(file: BinaryIO, tensors: list[tuple[str, Shape]], device: str, s
     text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
     text += b" " * (-len(text) % 8)
     file.write(struct.pack("<Q", len(text)) + text)
-    for name, shape in tensors:
-        for piece in draw(name, shape, device, seed):
-            file.write(piece)
     return place
 
 

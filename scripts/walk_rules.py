@@ -28,6 +28,7 @@ LEFT_OUT = {
 }
 LONG = {
     "make demo": "six minutes",
+    "python analyze.py demo-INT4-W4A16": "a checkpoint of make demo",
     "make test": "fifteen minutes",
     "make test-fast": "five minutes",
     "make fuzz": "ten thousand checkpoints",
@@ -39,11 +40,13 @@ LONG = {
     "python scripts/train_demo_model.py*": "trains a model",
 }
 # Options that only make a command's work less; the last one of a name counts.
-CALIBRATION = "--num_calibration_samples 4 --max_sequence_length 32"
+TEXT = "--num_calibration_samples 4 --max_sequence_length 32"
+# pages show several ways to make the same checkpoint
+CALIBRATION = f"{TEXT} --force"
 LOAD = "--enforce_eager --max_model_len 1024"
 SPEED = "--prompt_tokens 8 --max_new_tokens 8 --repeats 1 --num_prompts 1 --batch_sizes 1,2"
 QUALITY = "--limit 4 --num_fewshot 1 --perplexity_tokens 1024 --divergence_tokens 1024"
-PIPELINE = f"{CALIBRATION} {LOAD} {SPEED} {QUALITY} --rounds 1 --schemes INT8-W8A8"
+PIPELINE = f"{TEXT} {LOAD} {SPEED} {QUALITY} --rounds 1 --schemes INT8-W8A8"
 SMALLER = {
     "python compress.py*": CALIBRATION,
     "python benchmark.py*": f"{LOAD} {SPEED}",
@@ -52,7 +55,7 @@ SMALLER = {
     "bash run_benchmark.sh*": PIPELINE,
     "bash run_benchmark_lm-eval.sh*": f"{LOAD} {QUALITY}",
     "*bash run_benchmark_lm-eval.sh*": f"{LOAD} {QUALITY}",
-    "python analyze.py *--sensitivity*": CALIBRATION,
+    "python analyze.py *--base*": TEXT,
 }
 # Commands that are there to change files git knows.
 CHANGE_FILES = ("make docs", "make format")
@@ -109,7 +112,7 @@ DATA = {
     "arc_easy_test": "ARC-Easy-Test",
 }  # fmt: skip
 CHATS = "HuggingFaceH4--ultrachat_200k/data/train_sft-00000-of-00001.parquet"
-TEXT = "EleutherAI--wikitext_document_level/wikitext-2-raw-v1/test-00000-of-00001.parquet"
+WIKITEXT = "EleutherAI--wikitext_document_level/wikitext-2-raw-v1/test-00000-of-00001.parquet"
 
 
 def sha256(path: Path) -> str:
@@ -125,11 +128,11 @@ def stand_in(clone: Path) -> None:
     files = [{"path": p.name, "sha256": sha256(p)} for p in (clone / "llama3_8b").iterdir()]
     (clone / "llama3_8b" / "download.json").write_text(json.dumps({"files": files}))
     data, cache = clone / "demo" / "data", clone / "datasets_cache"
-    for parquet in (CHATS, TEXT):
+    for parquet in (CHATS, WIKITEXT):
         (cache / parquet).parent.mkdir(parents=True)
     for name, published in DATA.items():
         shutil.copyfile(data / f"{name}.jsonl", cache / f"{published}.jsonl")
     chats = (data / "ultrachat_calibration.jsonl").read_text(encoding="utf-8").splitlines()
     Dataset.from_list([json.loads(chat) for chat in chats]).to_parquet(cache / CHATS)
     text = (data / "perplexity.txt").read_text(encoding="utf-8")
-    Dataset.from_dict({"page": [text]}).to_parquet(cache / TEXT)
+    Dataset.from_dict({"page": [text]}).to_parquet(cache / WIKITEXT)

@@ -107,7 +107,8 @@ FORMAT = Format(summary="plain lines", suffixes=(".plain",), write=write)
 
 def scheme_of_contributing() -> str:
     """The file with which CONTRIBUTING.md shows how to add a scheme."""
-    return (ROOT / "CONTRIBUTING.md").read_text().split("```python schemes/int4_w4a16_g64.py\n")[1].split("```")[0]
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    return page.split("```python schemes/int4_w4a16_g64.py\n")[1].split("```")[0]
 
 
 def copy_of_the_tree(tree: Path) -> Path:

@@ -86,7 +86,7 @@ def print_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
     tell(
         f"  {bits_text(plan.bits_per_weight)} bits per weight, {size(plan.base_bytes)} -> "
         f"{size(plan.predicted_bytes)} ({percent(ratio)}), at least {size(plan.memory_bytes)} "
-        "of memory"
+        f"of memory and, on a GPU, {size(plan.gpu_bytes)} of its"
     )
     served = SERVED[plan.serving.kind]
     return tell(f"  served by vLLM on this machine: {served} ({plan.serving.reason})")

@@ -13,15 +13,11 @@ from tests import models
 
 
 def make(base: Path, scheme: str = "INT4-W4A16", ignore=(), here=None, tokens: int = 100):
-    return preflight.plan(
-        scheme,
-        plugins.load("schemes", scheme),
-        checkpoint.read(base),
-        ignore,
-        here or machine.probe(),
-        tokens,
-        base.parent / "out",
-    )
+    here = here or machine.probe()
+    loaded = plugins.load("schemes", scheme)
+    plan = preflight.plan(scheme, loaded, checkpoint.read(base), ignore, here, tokens)
+    preflight.must_fit(plan, base.parent / "out", here)
+    return plan
 
 
 def test_a_plan(base: Path) -> None:
@@ -200,6 +196,20 @@ def test_memory_is_weights_activations_and_one_layers_hessians(
     folder = models.write_model(tmp_path / "m", models.llama_shapes(layers))
     weights = sum(tensor.nbytes for tensor in checkpoint.read(folder).tensors)
     assert make(folder, scheme, tokens=tokens).memory_bytes == weights + others
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_gpu_holds_one_layer_with_its_hessians(tmp_path: Path, layers: int) -> None:
+    shapes = models.llama_shapes(layers)
+    folder = models.write_model(tmp_path / "m", shapes)
+    rows, columns = 128, 128
+    layer = 2 * (4 * rows * columns + 3 * 256 * columns + columns)  # bytes, a norm among them
+    hessians = 4 * (6 * columns**2 + 256**2)
+    assert make(folder, "FP8-W8A8").gpu_bytes == layer
+    assert make(folder, "INT4-W4A16").gpu_bytes == layer + hessians
+    shapes["model.embed_tokens.weight"] = ("BF16", (10_000, 128))
+    wide = models.write_model(tmp_path / "wide", shapes)
+    assert make(wide, "FP8-W8A8").gpu_bytes == 10_000 * 128 * 2
 
 
 def test_too_little_memory(base: Path) -> None:

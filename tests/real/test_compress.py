@@ -22,15 +22,15 @@ SCHEMES = [plugins.shown("schemes", n) for n in plugins.names("schemes") if n !=
 BASE = checkpoint.read(models.DEMO_PATH)
 
 
-def plan(name: str, tmp: Path) -> preflight.Plan:
-    return preflight.plan(name, plugins.load("schemes", name), BASE, [], probe(), 1000, tmp)
+def plan(name: str) -> preflight.Plan:
+    return preflight.plan(name, plugins.load("schemes", name), BASE, [], probe(), 1000)
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_checkpoint_is_what_the_scheme_says(real_run: RealRun, name: str, tmp_path: Path) -> None:
+def test_checkpoint_is_what_the_scheme_says(real_run: RealRun, name: str) -> None:
     made = real_run.folder / f"demo-{name}"
     assert made.is_dir(), real_run.output[-3000:]
-    planned = plan(name, tmp_path)
+    planned = plan(name)
     scheme = plugins.load("schemes", name)
     assert verify.verify(made, scheme, planned.layers) == []
     stored = checkpoint.read(made)
