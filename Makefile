@@ -3,7 +3,7 @@ PYTHON_FILES = *.py core comparing checkpoints guarding quality hub schemes corp
     scripts demo/tasks tests
 RUN = .venv/bin/python
 
-.PHONY: demo test test-fast test-gpu fuzz bundle mutants lint format setup lock example demo-model docs
+.PHONY: demo test test-fast test-gpu fuzz bundle mutants lint format setup lock example demo-model docs walk
 
 demo: setup
 	$(RUN) pipeline.py --model_id demo --schemes all --enforce_eager \
@@ -67,3 +67,7 @@ demo-model: setup
 
 docs: setup
 	$(RUN) scripts/make_docs.py
+
+# every command that README and docs show, in a fresh clone; WALK="--all --install" as printed
+walk: setup
+	$(RUN) scripts/walk_docs.py $(WALK)

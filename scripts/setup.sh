@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ -f .venv/.bundle ]; then exit 0; fi # made by a bundle's install.sh: there is no network
+if [ -L .venv ]; then exit 0; fi # another checkout's: it is set up there, never cleared from here
 
 UV_VERSION=0.13.9
 kind=${KIND:-cpu}

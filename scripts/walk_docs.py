@@ -197,13 +197,6 @@ def execute(line: str, folder: Path, clone: Path) -> tuple[int, str]:
         return code, output.read()
 
 
-def link_environment(clone: Path) -> None:
-    """The clone's .venv is this checkout's, by links: setting it up anew replaces the links."""
-    (clone / ".venv").mkdir()
-    for entry in (ROOT / ".venv").resolve().iterdir():
-        (clone / ".venv" / entry.name).symlink_to(entry)
-
-
 def main(
     page: Annotated[list[str], typer.Option(help="only these pages")] = [],  # noqa: B006
     install: Annotated[
@@ -218,7 +211,7 @@ def main(
         clone = Path(temporary) / "llm-quantization-benchmark"
         git(ROOT, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone))
         if not install:
-            link_environment(clone)
+            (clone / ".venv").symlink_to((ROOT / ".venv").resolve())
         walk = Walk(clone, all_)
         walk_rules.stand_in(clone)
         for name in page or pages():

@@ -11,19 +11,25 @@ from pathlib import Path
 
 NETWORK = "needs a network"
 GPU = "needs a GPU"
+SERVER = "runs until it is stopped, or asks such a server"
 BUNDLE = "on a host set up with a bundle"
 EXAMPLE = "an example's name"
 LEFT_OUT = {
     "python download_model.py*": NETWORK,
     "make bundle*": NETWORK,
-    "make lock": NETWORK,
+    "vllm serve *": SERVER,
+    "*vllm bench serve *": SERVER,
+    "python vllm_test.py MODEL*": EXAMPLE,
+    "python analyze.py CHECKPOINT": EXAMPLE,
+    'python -c "import torch; print(torch.cuda*': GPU,
+    "CUDA_VISIBLE_DEVICES=*": GPU,
+    "python pipeline.py * --tensor_parallel_size 2": GPU,
     "rsync *": "needs another machine",
     "bash install.sh*": BUNDLE,
     "python3 -m pip freeze": BUNDLE,
     "python3 compress.py ...": BUNDLE,
     "python3 -m pytest -m gpu tests/gpu": GPU,
     "make test-gpu": GPU,
-    "python scripts/roofline.py*": GPU,
     "python analyze.py somebodys-*": EXAMPLE,
 }
 LONG = {
@@ -32,12 +38,12 @@ LONG = {
     "make test": "fifteen minutes",
     "make test-fast": "five minutes",
     "make fuzz": "ten thousand checkpoints",
+    "make walk": "is this",
     "make mutants": "two minutes",
     "python scripts/attack.py": "every attack",
     "python scripts/kills.py": "hundreds of killed commands",
     "python scripts/bench_*": "measures for minutes",
     "python scripts/try_architectures.py*": "compresses twenty architectures",
-    "python scripts/train_demo_model.py*": "trains a model",
 }
 # Options that only make a command's work less; the last one of a name counts.
 TEXT = "--num_calibration_samples 4 --max_sequence_length 32"

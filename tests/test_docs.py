@@ -1,11 +1,13 @@
 """The docs list what there is: generated pages are current, commands and make targets are named."""
 
+import ast
+import fnmatch
 import re
 
 import pytest
 
 from core.plugins import ROOT
-from scripts import make_docs
+from scripts import make_docs, walk_docs, walk_rules
 from tests.test_rules import ROOMS
 
 
@@ -50,3 +52,54 @@ def test_words_are_plain() -> None:
     for path in [*pages, *(file for room in READ_ALOUD for file in (ROOT / room).glob("*.py"))]:
         found = STUMBLED.search(path.read_text())
         assert found is None, f"{path.relative_to(ROOT)}: {found and found[0]!r}"
+
+
+def said_in_code() -> str:
+    """Every text of the code, a line each; `…` stands for what is filled in."""
+    texts = []
+    for path in [*ROOT.glob("*.py"), *(f for room in ROOMS for f in (ROOT / room).glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = node.values
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                parts = [node]
+            else:
+                continue
+            text = "".join(p.value if isinstance(p, ast.Constant) else "…" for p in parts)
+            texts.append(re.sub(r"{\w+}", "…", text))
+    return "\n".join(texts)
+
+
+def quoted_messages(page: str) -> list[str]:
+    """What the first cells of a page's tables quote, those before the libraries' own messages."""
+    ours = (ROOT / "docs" / page).read_text().partition("## Said by torch")[0]
+    return re.findall(r"^\| `([^`]+)`", ours, re.M)
+
+
+@pytest.mark.parametrize("page", ["troubleshooting.md", "chat-templates.md"])
+def test_messages_the_docs_explain_are_said_by_the_code(page: str) -> None:
+    said, quoted = said_in_code(), quoted_messages(page)
+    assert len(quoted) >= 4
+    for message in quoted:
+        assert message.removesuffix("…").strip() in said, message
+
+
+def test_every_block_of_the_docs_says_what_it_is() -> None:
+    """The walk runs `sh`; without a language nobody knows whether a block is a command."""
+    known = {"sh", "console", "text", "python", "json", "yaml"}
+    for page in walk_docs.pages():
+        for fence, language in re.findall(
+            r"^(```)(\w*).*\n(?:.*\n)*?```$", (ROOT / page).read_text(), re.M
+        ):
+            assert language in known, f"{page}: {fence}{language}"
+
+
+def test_the_walk_leaves_nothing_out_that_no_page_shows() -> None:
+    shown = [
+        command.text
+        for page in walk_docs.pages()
+        for command in walk_docs.commands((ROOT / page).read_text())
+    ]
+    rules = walk_rules.LEFT_OUT | walk_rules.LONG | walk_rules.SMALLER
+    for pattern in [*rules, *walk_rules.EXIT_CODES, *walk_rules.CHANGE_FILES]:
+        assert any(fnmatch.fnmatchcase(command, f"{pattern}*") for command in shown), pattern
