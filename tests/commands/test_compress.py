@@ -45,7 +45,7 @@ BAD_INPUT = [
     (["--compression_type", "INT4-W4A61", "--model_id", "tiny"], "Did you mean INT4-W4A16"),
     (["--compression_type", "BASE", "--model_id", "tiny"], "nothing to compress"),
     (["--compression_type", "FP8-W8A8", "--model_id", "nowhere"], "no model folder"),
-    (["--compression_type", "FP8-W8A8"], "python download_model.py"),
+    (["--compression_type", "FP8-W8A8"], "download_model.py`"),
     ([*FP8, "--ignore", "lm_haed"], "is called 'lm_haed'"),
     (INT4[:-1], "tiny has no chat template, which the chats of ultrachat need"),
     ([*INT4, "none.jsonl"], "no such file"),
