@@ -44,14 +44,14 @@ def main(
         eval_results=results_dir,
         rounds=rounds,
     )
-    plugins.load("engines", engine).check_options(options)
-    checkpoint = models.identify(model)
-    planned = jobs.plan(loads, run.base(checkpoint.path))
-    run = replace(run, options=jobs.roomy(options, planned))
-    run.try_writing()
-    with progress.progress(model) as step:
-        planned = ramp.settled(run, checkpoint, planned, step)
-        records = turns.measure_one(run, checkpoint, planned, step)
+    with progress.progress(model, "checking model and options") as told:
+        plugins.load("engines", engine).check_options(options)
+        checkpoint = models.identify(model)
+        planned = jobs.plan(loads, run.base(checkpoint.path))
+        run = replace(run, options=jobs.roomy(options, planned))
+        run.try_writing()
+        planned = ramp.settled(run, checkpoint, planned, told)
+        records = turns.measure_one(run, checkpoint, planned, told)
     results.show_performance(records, results_dir, json_)
     if run.unsaved or any(record.status != "ok" for record in records):
         raise typer.Exit(cli.FAILED)

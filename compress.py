@@ -41,6 +41,8 @@ def main(
     if not compression_type:
         raise UserError("which scheme? --compression_type NAME (--list shows them)")
     from compressing import making
+    from compressing.missing import COMPRESSING
+    from reporting.console import progress
 
     name = plugins.shown("schemes", plugins.find("schemes", compression_type))
     (place,) = models.places(model_id, [name], output_dir)
@@ -49,8 +51,12 @@ def main(
     if dry_run:
         return making.must_fit(place, planned)
     try:
-        with compression.progress_bar() as bar:
-            manifest = making.compress(place, settings, force, bar)
+        with progress.progress(place.scheme, COMPRESSING) as told:
+
+            def tell(detail: str, done: int, total: int) -> None:
+                told.step(COMPRESSING, done, total, detail)
+
+            manifest = making.compress(place, settings, force, tell)
     except making.CompressionFailed as problem:
         cli.say(f"error: {problem}", "red")
         raise typer.Exit(cli.FAILED) from problem

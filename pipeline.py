@@ -68,17 +68,17 @@ def main(
         rounds=first_rounds,
         max_rounds=max_rounds,
     )
-    places = models.places(model_id, missing.choose(schemes), output_dir)
-    plugins.load("engines", engine).check_options(options)
-    undecided = partial(contenders, margins=parse_margins(margin))
-    base = run.base(models.folder(model_id))
-    timed = jobs.plan(loads, base)
-    impossible = missing.check(places, settings, named=schemes not in missing.GROUPS)
-    planned = [*timed, *jobs.plan(questions, base)]
-    run = replace(run, options=jobs.roomy(options, planned))
-    run.try_writing()
-    with progress.progress(model_id) as step:
-        records = grid.execute(run, places, settings, planned, impossible, step, undecided)
+    with progress.progress(model_id, "checking model, options and tasks") as told:
+        places = models.places(model_id, missing.choose(schemes), output_dir)
+        plugins.load("engines", engine).check_options(options)
+        undecided = partial(contenders, margins=parse_margins(margin))
+        base = run.base(models.folder(model_id))
+        timed = jobs.plan(loads, base)
+        impossible = missing.check(places, settings, named=schemes not in missing.GROUPS)
+        planned = [*timed, *jobs.plan(questions, base)]
+        run = replace(run, options=jobs.roomy(options, planned))
+        run.try_writing()
+        records = grid.execute(run, places, settings, planned, impossible, told, undecided)
     name, folders = models.model_name(model_id), [results_dir, eval_results_dir]
     results.show_run(records, name, folders, margin, json_)
     if run.unsaved or any(record.status == "failed" for record in records):

@@ -46,15 +46,15 @@ def main(
         eval_results=results_dir,
     )
     margins = parse_margins(margin)
-    pairs = [bases.pair(name, base) for name in dict.fromkeys(model)]
-    plugins.load("engines", engine).check_options(options)
-    _check_bases(pairs)
-    planned = jobs.plan(questions, run.base(pairs[0].base.path))
-    if not planned:
-        raise UserError("nothing is asked: --tasks none, --text none and no --prompts_file")
-    run.try_writing()
-    with progress.progress("scoring") as step:
-        scored = turns.score_all(run, pairs, planned, step)
+    with progress.progress("score.py", "checking models, options and tasks") as told:
+        pairs = [bases.pair(name, base) for name in dict.fromkeys(model)]
+        plugins.load("engines", engine).check_options(options)
+        _check_bases(pairs)
+        planned = jobs.plan(questions, run.base(pairs[0].base.path))
+        if not planned:
+            raise UserError("nothing is asked: --tasks none, --text none and no --prompts_file")
+        run.try_writing()
+        scored = turns.score_all(run, pairs, planned, told)
     compared = results.show_quality(scored, margins, results_dir, json_)
     failed = any(record.status == "failed" for each in scored for record in each.checkpoint)
     if run.unsaved or failed or any(quality.unpaired for quality in compared):

@@ -47,10 +47,9 @@ def main(
     questions = Questions(
         prompts=tuple(prompt or PROMPTS), max_new_tokens=max_new_tokens, verbatim=raw
     )
-    with progress.progress(model) as show:
-        show("loading")
+    with progress.progress(model) as told:
         eager = replace(options, enforce_eager=True)
-        ran = runtime.run(identity.path, engine, eager, LOG, questions)
+        ran = runtime.run(identity.path, engine, eager, LOG, questions, told.step)
     if json_:
         cli.print_json({"model": model, **ran.as_json()})
     else:

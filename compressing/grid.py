@@ -6,7 +6,8 @@ from compressing.settings import Settings
 from core.measure import Job
 from core.records import Record
 from running import jobs, ramp, turns
-from running.run import Progress, Run
+from running.progress import Progress
+from running.run import Run
 
 
 def execute(
@@ -25,9 +26,11 @@ def execute(
     """
     possible = [place for place in places if place.scheme not in impossible]
     libraries = () if all(place.path.exists() for place in possible) else missing.LIBRARIES
-    run.prepare(planned, libraries)
+    run.prepare(planned, libraries, progress.step)
     base = next(place for place in places if place.is_base)
     planned = ramp.settled(run, base.identify(), planned, progress)
+    rounds = turns.Rounds.of(run, places, planned)
+    progress.expect([*missing.turns(possible), *rounds.to_come(possible)])
     failed = impossible | missing.compress_missing(possible, settings, run.id, progress)
     timed = jobs.of_kind(planned, "performance")
     given_up = [

@@ -15,7 +15,7 @@ from compressing.calibration import Calibration
 from compressing.preflight import Plan
 from compressing.settings import Settings
 from core import machine, plugins, records
-from core.cli import Progress
+from core.cli import Tell
 from core.errors import UserError
 from core.scheme import Scheme
 from guarding import own_code
@@ -51,7 +51,7 @@ def must_fit(place: models.Place, planned: Plan) -> None:
 
 
 def compress(
-    place: models.Place, settings: Settings, force: bool, progress: Progress
+    place: models.Place, settings: Settings, force: bool, progress: Tell
 ) -> dict[str, Any]:
     """Compress and verify; returns the manifest, which is also saved as `compression.json`.
 
@@ -65,6 +65,8 @@ def compress(
     _quiet_libraries()
     own_code.refuse_unknown(checkpoint.read(source), settings.trust_remote_code)
     with staging.whole(place.path, force) as folder:
+        if scheme.calibration:
+            progress("reading the calibration text", 0, 0)
         text = _calibration_text(scheme, place, settings)
         tokenized = time.perf_counter()
         from compressing.oneshot import oneshot
@@ -72,6 +74,7 @@ def compress(
         rows = text.rows if text else []
         done = oneshot(scheme, planned, settings, source, folder, rows, progress)
         done["phases"]["calibration_text_s"] = tokenized - started
+        progress("verifying", 0, 0)
         _check(folder, scheme, planned)
         manifest = {
             **_manifest(place, settings, planned, text),

@@ -15,9 +15,11 @@ from compressing.settings import Settings
 from core import cli, machine, options, plugins
 from core.errors import UserError
 from running import child
+from running.progress import Progress, Turn
 from running.run import LOGS
 
 TIMEOUT_S = 24 * 3600.0
+COMPRESSING = "compressing"
 LIBRARIES = ("transformers", "llmcompressor", "datasets")
 CLASSIC = (
     "FP8-W8A8", "INT8-W8A16", "INT8-W8A8", "INT8-W8A16-RTN", "INT4-W4A16", "INT4-W4A16-AWQ",
@@ -121,20 +123,33 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def turns(places: list[models.Place]) -> list[Turn]:
+    """The turns of `compress_missing`, for those that are not there yet."""
+    left = [place.scheme for place in places if not place.path.exists()]
+    return [
+        Turn(
+            subject=scheme,
+            steps=(COMPRESSING,),
+            place=(f"checkpoint {number} of {len(left)} to make",),
+        )
+        for number, scheme in enumerate(left, start=1)
+    ]
+
+
 def compress_missing(
-    places: list[models.Place], settings: Settings, run_id: str, progress: Callable[[str], None]
+    places: list[models.Place], settings: Settings, run_id: str, progress: Progress
 ) -> dict[str, str]:
     """Compress what is not there yet, each in a clean child; returns why those that failed did."""
     failed = {}
-    for place in places:
-        if place.path.exists():
-            continue
-        progress(f"{place.scheme}: compressing")
+    left = [place for place in places if not place.path.exists()]
+
+    def on_event(event: tuple[str, int, int]) -> None:
+        detail, done, total = event
+        progress.step(COMPRESSING, done, total, detail)
+
+    for place, turn in zip(left, turns(places), strict=True):
+        progress.begin(turn)
         log = LOGS / f"compress-{place.model}-{place.scheme}-{run_id}.log"
-
-        def on_event(event: str, scheme: str = place.scheme) -> None:
-            progress(f"{scheme}: {event}")
-
         reason = child.run(_compress, (place, settings), log, TIMEOUT_S, on_event)
         if reason:
             failed[place.scheme] = f"{reason} (log: {log})"
@@ -143,8 +158,4 @@ def compress_missing(
 
 def _compress(emit: child.Emit, place: models.Place, settings: Settings) -> None:
     """The child's side of one compression."""
-
-    def progress(step: str, done: int, total: int) -> None:
-        emit(f"{step}, {done / total:.0%}")
-
-    making.compress(place, settings, False, progress)
+    making.compress(place, settings, False, lambda *event: emit(event))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from checkpoints import loading
 from compressing.preflight import Plan
 from compressing.settings import Settings
-from core.cli import Progress
+from core.cli import Tell
 from core.errors import UserError, first_line
 from core.scheme import Scheme
 
@@ -28,7 +28,7 @@ def oneshot(
     source: Path,
     output: Path,
     rows: TokenRows,
-    progress: Progress,
+    progress: Tell,
 ) -> dict[str, Any]:
     """Compress the model in `source` as planned into `output`; `rows` are calibration token ids.
 
@@ -36,12 +36,14 @@ def oneshot(
     can be written before the calibration is: hours of it must not end in a file that cannot be.
     """
     started = time.perf_counter()
+    progress("importing llmcompressor", 0, 0)
     import torch
     from llmcompressor import oneshot
     from transformers import set_seed
 
     imported = time.perf_counter()
     set_seed(settings.seed)
+    progress("loading the weights", 0, 0)
     model = loading.load(source, settings.trust_remote_code)
     tokenizer = _write_early(model, source, output, settings.trust_remote_code)
     _mend_saving()
@@ -51,9 +53,11 @@ def oneshot(
     _map(recipe, plan.smoothing)
     described = [_described(modifier) for modifier in recipe]
     _mend_pin_memory(torch.accelerator.is_available())
+    progress("quantizing", 0, 0)
     _report_layers(progress, passes=len(recipe))
     oneshot(model=model, tokenizer=tokenizer, recipe=recipe, **_calibration(rows))
     calibrated = time.perf_counter()
+    progress("saving", 0, 0)
     model.can_generate = lambda: False  # else its generation config is checked, and written
     model.save_pretrained(output, save_compressed=True, **scheme.save_options)
     _declare_ignored(output / "config.json", plan.ignored)
@@ -167,7 +171,7 @@ def _mend_saving() -> None:
     compressed_tensors_utils.copy_python_files_from_model_cache = lambda model, path: None
 
 
-def _report_layers(progress: Progress, passes: int) -> None:
+def _report_layers(progress: Tell, passes: int) -> None:
     """Replace the calibration loop's own bar, one per layer, by calls of `progress`.
 
     The loop names its bars "(3/7): Calibrating"; `progress` gets the step, how many are done and
@@ -185,8 +189,9 @@ def _report_layers(progress: Progress, passes: int) -> None:
         state["last"] = layer
         done = (state["pass"] * layers + layer - 1) * 2 + (step == "Propagating")
         whole = max(passes, state["pass"] + 1) * layers * 2
+        several = f"pass {state['pass'] + 1} of {passes}, " if passes > 1 else ""
         for number, batch in enumerate(batches):
-            progress(f"{step} layer {layer}/{layers}", done * total + number, whole * total)
+            progress(f"{several}layer {layer} of {layers}", done * total + number, whole * total)
             yield batch
 
     pipeline.tqdm = bar

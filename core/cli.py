@@ -25,7 +25,7 @@ from core.options import flattened
 from core.plugins import ROOT
 from core.words import wrapped
 
-Progress = Callable[[str, int, int], None]  # of a step, how much of it is done, of how much
+Tell = Callable[[str, int, int], None]  # of a step, how much of it is done, of how much
 UNDER_ITS_NAME = " under its final name"
 FAILED = 1
 BAD_INPUT = 2

@@ -77,15 +77,15 @@ class Loaded:
     """A loaded engine and what is known about its load; measures read it and draw prompts from it.
 
     `memory` holds bytes sampled at stages of the session ("idle", "loaded", after each measure).
-    A measure calls `tick` whenever it got on: without it for long it is taken for hanging. Files it
-    leaves next to its record go to `output`.
+    A measure calls `tick(done, total)` whenever it got on, without numbers where it knows none:
+    without it for long it is taken for hanging. Files it leaves next to its record go to `output`.
     """
 
     engine: Engine
     description: Description
     timing: dict[str, float | None]
     checkpoint_bytes: int
-    tick: Callable[[], None] = lambda: None
+    tick: Callable[..., None] = lambda done=0, total=0: None
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
     output: Path = Path()
     drawn: int = 0
@@ -140,9 +140,9 @@ class Shown:
     of the machine and the figures of each scheme. Where `load` is given, this is speed at a load,
     in words that may hold the variant ("{} users"; `load_of_one` where that is 1), and `step` names
     the seconds of one step of the model there. Of two schemes the `headline` figure is compared,
-    which history calls `headline_title` (may hold the load, "{}"). `derive` makes figures that
-    follow from settings and others. `own_columns` gives figures that no `Quantity` declares a
-    column too.
+    which history calls `headline_title` (may hold the load, "{}"). `doing` says what is done while
+    it runs. `derive` makes figures that follow from settings and others. `own_columns` gives
+    figures that no `Quantity` declares a column too.
 
     `observe` says in sentences what figures of the base and of each compressed scheme show.
     `warnings` are what a reader must know of raw values, `cut` what was cut of each task,
@@ -159,6 +159,7 @@ class Shown:
     step: str = ""
     headline: str = ""
     headline_title: str = ""
+    doing: str = ""
     derive: Callable[[dict[str, Any], Values], Values] = lambda settings, figures: {}
     own_columns: bool = False
     observe: Callable[[Values, dict[str, Values]], list[str]] = lambda base, compressed: []

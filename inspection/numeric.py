@@ -17,7 +17,7 @@ from checkpoints.headers import Tensor
 from checkpoints.modules import Module, size
 from checkpoints.truth import Layers
 from core import plugins
-from core.cli import Progress
+from core.cli import Tell
 from core.errors import UserError
 from inspection import decompress
 from inspection.decompress import Codec
@@ -56,7 +56,7 @@ class WeightErrors:
         return asdict(self)
 
 
-def compare(layers: Layers, base: Checkpoint, progress: Progress) -> list[LayerError]:
+def compare(layers: Layers, base: Checkpoint, progress: Tell) -> list[LayerError]:
     """Every compressed layer against the base, worst first. Raises `UserError` where it cannot."""
     codecs = decompress.codecs(layers)
     compressed = [

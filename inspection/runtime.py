@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core import cli
 from core.engine import Options
 from core.measure import Job
 from measures.answers import Questions
-from running import session
+from running import server, session
 from running.session import Session
 
 TIMEOUT_S = 1800.0
@@ -27,16 +28,21 @@ class Runtime:
 
 
 def run(
-    path: Path, engine: str, options: Options, log: Path, questions: Questions | None = None
+    path: Path,
+    engine: str,
+    options: Options,
+    log: Path,
+    questions: Questions | None = None,
+    tell: cli.Tell = lambda step, done, total: None,
 ) -> Runtime:
     """Load a checkpoint and ask it questions in a clean child.
 
     Failures are in the result, never raised. Kernels that are a fallback are let pass.
     """
     job = Job("answers", questions or Questions())
-    session.prepare(engine, [job.measure], log.parent)
+    server.prepare(engine, [job.measure], log.parent, (), tell)
     load = Session(path=path, engine=engine, options=options, jobs=[job], allow_fallback=True)
-    result = session.run(load, log, timeout_s=TIMEOUT_S)
+    result = session.run(load, log, tell, TIMEOUT_S)
     outcome = result.of(job)
     return Runtime(
         served=result.description,

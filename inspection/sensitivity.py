@@ -14,7 +14,7 @@ from typing import Any
 
 from checkpoints.modules import FUSED, Module, size
 from checkpoints.truth import Layers
-from core.cli import Progress
+from core.cli import Tell
 from core.errors import UserError
 from inspection import decompress
 from inspection.numeric import Folded
@@ -105,7 +105,7 @@ class Sensitivity:
 
 
 def measure(
-    layers: Layers, reference: Reference, folded: Folded | None, progress: Progress
+    layers: Layers, reference: Reference, folded: Folded | None, progress: Tell
 ) -> Sensitivity:
     """Rank the units. Raises `UserError` for a checkpoint that is rotated while it runs."""
     if (layers.checkpoint.quantization or {}).get("transform_config"):

@@ -28,11 +28,13 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
     """lm-eval's model interface over `Loaded`.
 
     By task, `generated` counts answers, `empty` those without text and `answers_cut` those that
-    used up their room; `documents_cut` are documents with a prompt that lost its beginning.
+    used up their room; `documents_cut` are documents with a prompt that lost its beginning. lm-eval
+    sends all requests of a kind together; of `kinds` there are so many.
     """
 
-    def __init__(self, loaded: Loaded, add_bos_token: bool) -> None:
+    def __init__(self, loaded: Loaded, add_bos_token: bool, kinds: int = 1) -> None:
         super().__init__()
+        self.kinds, self.kinds_begun = kinds, 0
         self.loaded, self.engine = loaded, loaded.engine
         self.add_bos_token = add_bos_token
         self.max_length = loaded.description.max_model_len - 1  # vLLM always makes one token
@@ -85,6 +87,7 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
     ) -> list[tuple[float, bool]]:
         """As lm-eval's, remembering whose prompts they are."""
         self.asked = requests
+        self.kinds_begun += 1
         scored: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm)
         return scored
 
@@ -111,7 +114,7 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
                 if not math.isfinite(total):
                     raise NotFinite(f"a log-probability is {total}")
                 answers[n] = total, bool(scores.greedy[first:].all())
-            self.loaded.tick()
+            self._got_on(len(answers), len(cut))
         return [answers[n] for n in range(len(cut))]
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
@@ -130,6 +133,7 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Answers up to a task's stop texts, which are cut off."""
+        self.kinds_begun += 1
         prepared = [self._prepare(request) for request in requests]
         order = sorted(range(len(prepared)), key=lambda n: (repr(prepared[n][1]), n))
         texts: dict[int, str] = {}
@@ -142,7 +146,7 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
                     texts[n] = postprocess_generated_text(text, list(sampling.stop), None)
                     stopped = not answer.used_up or texts[n] != text
                     self.answers_cut[requests[n].task_name] += not stopped
-            self.loaded.tick()
+            self._got_on(len(texts), len(prepared))
         for n, request in enumerate(requests):
             self.generated[request.task_name] += 1
             self.empty[request.task_name] += not texts[n].strip()
@@ -170,6 +174,10 @@ class LoadedLM(TemplateLM):  # type: ignore[misc]
             stop=tuple([until] if isinstance(until, str) else until),
         )
         return kept, sampling
+
+    def _got_on(self, done: int, total: int) -> None:
+        """So many requests of the kind that is being answered are done."""
+        self.loaded.tick((self.kinds_begun - 1) * total + done, self.kinds * total)
 
     def _lost_beginning(self, request: Any) -> None:
         self.documents_cut[request.task_name].add(request.doc_id)

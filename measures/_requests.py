@@ -114,9 +114,9 @@ class InvalidLoad(Exception):
 def timed(loaded: Loaded, workload: Workload, count: int, send: Send) -> Raw:
     """Warm up once at the measured load, then time `repeats` rounds of `count` requests."""
     send(loaded, loaded.prompts(count, workload), workload)
-    repeats = []
+    repeats: list[list[list[float]]] = []
     for _ in range(workload.repeats):
-        loaded.tick()
+        loaded.tick(1 + len(repeats), 1 + workload.repeats)
         completions = send(loaded, loaded.prompts(count, workload), workload)
         _check_lengths(completions, workload)
         repeats.append([_row(completion) for completion in completions])

@@ -52,6 +52,7 @@ MEASURE = Measure(
     run=run,
     figures=figures,
     shown=Shown(
+        doing="answering",
         answers=lambda raw: [answer["text"] for answer in raw["answers"]],
     ),
 )

@@ -79,14 +79,15 @@ def run(loaded: Loaded, settings: Divergence) -> Raw:
     if settings.is_base:
         _write(loaded, settings, windows)
     reference = _read(Path(settings.reference), windows)
-    rows = []
+    written = len(windows) if settings.is_base else 0
+    rows: list[dict[str, Any]] = []
     for number, window in enumerate(windows):
         ids, logprobs, own_logprobs = (
             reference[f"{name}{number}"] for name in ("ids", "logprobs", "own")
         )
         scores = loaded.engine.score_distribution(window.ids, 1, ids)
         rows.append(_compare(window.first - 1, logprobs, own_logprobs, scores))
-        loaded.tick()
+        loaded.tick(written + len(rows), written + len(windows))
     return {
         "kl_nanonats": [row["kl"] for row in rows],
         **{name: [row[name] for row in rows] for name in rows[0] if name != "kl"},
@@ -105,7 +106,7 @@ def _write(loaded: Loaded, settings: Divergence, windows: list[_windows.Window])
         arrays[f"logprobs{number}"] = scores.top_logprobs
         arrays[f"own{number}"] = scores.logprobs
         arrays[f"tokens{number}"] = np.asarray(window.ids, np.int32)
-        loaded.tick()
+        loaded.tick(number + 1, 2 * len(windows))
     final = Path(settings.reference)
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.with_suffix(".partial.npz")

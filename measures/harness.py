@@ -91,9 +91,10 @@ def run(loaded: Loaded, settings: Tasks) -> Raw:
     chat = settings.apply_chat_template
     if chat and loaded.engine.render_chat([{"role": "user", "content": ""}]) is None:
         raise UserError("--apply_chat_template: the model has no chat template")
-    model = LoadedLM(loaded, settings.add_bos_token and not chat)
     started = datetime.now(UTC)
     built = tasks.build(settings)
+    kinds = {task.OUTPUT_TYPE == "generate_until" for task in built["tasks"].values()}
+    model = LoadedLM(loaded, settings.add_bos_token and not chat, len(kinds))
     results: Any = evaluate(
         model,
         built,
@@ -242,6 +243,7 @@ MEASURE = Measure(
     merge=merge,
     asked=asked,
     shown=Shown(
+        doing="scoring tasks",
         place=14,
         warnings=warnings,
         cut=cut,

@@ -82,6 +82,7 @@ MEASURE = Measure(
     plan=_requests.plan,
     when="first",
     shown=Shown(
+        doing="measuring the first request",
         place=4,
         title="Loading",
         note=note,

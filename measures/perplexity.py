@@ -49,7 +49,7 @@ def run(loaded: Loaded, settings: Text) -> Raw:
             logprobs = scores.logprobs[window.first - 1 :]
             nll.append(-float(logprobs.sum(dtype="float64")))
             tokens.append(len(logprobs))
-        loaded.tick()
+        loaded.tick(len(nll), len(windows))
     return {"nll": nll, "tokens": tokens, "begins_with": loaded.engine.start_ids[0]}
 
 

@@ -137,7 +137,7 @@ def run(loaded: Loaded, settings: Prompts) -> Raw:
     for start in range(0, len(prompts), CHUNK):
         answers = engine.generate(prompts[start : start + CHUNK], sampling)
         generated += [engine.decode(answer.token_ids).strip() for answer in answers]
-        loaded.tick()
+        loaded.tick(len(generated), len(prompts))
     empty = sum(not text for text in generated)
     refuse_empty(empty, len(generated))
     rouge = RougeScorer(["rougeL"], use_stemmer=True)
@@ -220,6 +220,7 @@ MEASURE = Measure(
     asked=lambda settings: len(settings.get("pairs", ())),
     raw_types={"documents": list[str], "generated": list[str]},
     shown=Shown(
+        doing="scoring answers",
         place=13,
         headline="rouge_l",
         headline_title="ROUGE-L",

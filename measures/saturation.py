@@ -9,7 +9,7 @@ itself, which keeps the shares of reading and answering and takes a quarter of t
 from dataclasses import replace
 
 from core.engine import TokenIds
-from core.measure import Loaded, Measure, Quantity, Raw, Workload
+from core.measure import Loaded, Measure, Quantity, Raw, Shown, Workload
 from core.stats import Estimate, estimate
 
 GAIN = 1.10  # over every smaller number of requests: far above what passes differ by
@@ -78,4 +78,5 @@ MEASURE = Measure(
     quantities={"requests": Quantity(unit="requests", better="none")},
     run=run,
     figures=figures,
+    shown=Shown(doing="finding batch sizes"),
 )

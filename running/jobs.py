@@ -29,6 +29,7 @@ QualityOptions = Annotated[dict[str, Any], Several(partial(option_groups, "quali
 
 
 MOST_ROUNDS = 10
+LOADING = "loading"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,22 @@ def _refuse_half_characters(job: Job) -> None:
             f"{job.measure} is to use text with half a character "
             f"({problem.object[problem.start]!a}): correct the file it is from"
         ) from problem
+
+
+def doing(job: Job) -> str:
+    """What is done while a job runs: `timing 8 users`, `scoring tasks`."""
+    measure = plugins.load("measures", job.measure)
+    if measure.shown.doing or not measure.shown.load:
+        verb = "scoring" if measure.kind == "quality" else "measuring"
+        return measure.shown.doing or f"{verb} {job.measure}"
+    variant = measure.variant(asdict(job.settings))
+    of_one = measure.shown.load_of_one if variant == 1 else ""
+    return f"timing {of_one or measure.shown.load.format(variant)}"
+
+
+def steps(jobs: Iterable[Job]) -> tuple[str, ...]:
+    """What a checkpoint's turn consists of: loading it, then the jobs."""
+    return (LOADING, *map(doing, jobs))
 
 
 def _turn(measure: Measure) -> tuple[bool, int, int]:

@@ -11,7 +11,9 @@ from core.measure import OPEN_SIZE, Job, Workload
 from core.words import join
 from measures import saturation
 from running import session
-from running.run import Progress, Run
+from running.jobs import steps
+from running.progress import Progress, Turn
+from running.run import Run
 
 
 def settled(run: Run, identity: models.Identity, jobs: list[Job], progress: Progress) -> list[Job]:
@@ -38,7 +40,8 @@ def _sizes(
     if session.impossible(identity, run.engine, run.allow_fallback):
         return [Workload.batch_size]
     job = Job("saturation", workload)
-    result = run.load(identity, [job], lambda step: progress(f"batch sizes: {step}"))
+    progress.begin(Turn(subject=identity.scheme, steps=steps([job])))
+    result = run.load(identity, [job], progress.step)
     name = f"{identity.model}-{identity.scheme}"
     outcome = result.of(job)
     if outcome.raw is None:

@@ -1,7 +1,6 @@
 """One execution of a command: how checkpoints are served, and where their records go."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from running.outcomes import completed, subject_of
 from running.session import Outcome, Session
 
 LOGS = Path("build/logs")
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +67,21 @@ class Run:
         for folder in dict.fromkeys((self.results, self.eval_results)):
             records.try_writing(folder)
 
-    def prepare(self, jobs: list[Job], libraries: tuple[str, ...] = ()) -> None:
+    def prepare(
+        self,
+        jobs: list[Job],
+        libraries: tuple[str, ...] = (),
+        tell: cli.Tell = lambda step, done, total: None,
+    ) -> None:
         """Import what the jobs (and `libraries`) need, once for all checkpoints.
 
         Raises `UserError` where nothing can be started.
         """
         measures = list(dict.fromkeys(job.measure for job in jobs))
-        session.prepare(self.engine, measures, LOGS, libraries)
+        server.prepare(self.engine, measures, LOGS, libraries, tell)
 
     def measure(
-        self, identity: models.Identity, jobs: list[Job], progress: Progress, number: int = 1
+        self, identity: models.Identity, jobs: list[Job], tell: cli.Tell, number: int = 1
     ) -> list[Record]:
         """Measure a checkpoint on one load and save a record a job, failed ones with their reason.
 
@@ -97,7 +100,7 @@ class Run:
             record = blank.model_copy(update={"served": served})
             saved[job] = self._save(outcomes.recorded(record, job, outcome))
 
-        result = self.load(identity, jobs, progress, output, subject.fingerprint, ended)
+        result = self.load(identity, jobs, tell, output, subject.fingerprint, ended)
         for job in jobs:
             if job not in saved:
                 ended(job, result.of(job), result.description)
@@ -121,16 +124,16 @@ class Run:
         self,
         identity: models.Identity,
         jobs: list[Job],
-        progress: Progress,
+        tell: cli.Tell,
         output: Path = Path(),
         fingerprint: str | None = None,
         ended: session.Ended = lambda job, outcome, served: None,
     ) -> session.Result:
         """Run jobs on a fresh load, without records.
 
-        See `Session` for `output` and `fingerprint`, and `session.run` for `ended`.
+        See `Session` for `output` and `fingerprint`, and `session.run` for `tell` and `ended`.
         """
-        self.prepare(jobs)
+        self.prepare(jobs, (), tell)
         log = LOGS / f"{identity.model}-{identity.scheme}-{self.id}.log"
         load = Session(
             path=identity.path,
@@ -141,7 +144,7 @@ class Run:
             allow_fallback=self.allow_fallback,
             fingerprint=fingerprint,
         )
-        result = session.run(load, log, progress, ended=ended)
+        result = session.run(load, log, tell, ended=ended)
         if result.reason:
             result.reason = f"{result.reason} (log: {log if log.exists() else server.log_file})"
         return result

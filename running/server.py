@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from multiprocessing import forkserver, util
 from pathlib import Path
 
+from core import cli, plugins
 from core.cli import ENDED_BY
 from core.errors import UserError
 from core.plugins import ROOT
+from core.words import join
 from running import preload
 
 LONGEST_SOCKET = 107  # characters of a Unix socket's address (unix(7)), of which names take:
@@ -25,8 +27,56 @@ SOCKET_NAME = len("/pymp-12345678/listener-12345678")
 LONGEST_LINE = 500  # as quoted
 TAIL_BYTES = 65_536  # of a log, which may have gigabytes
 
+# The fork server must not touch CUDA, which importing llmcompressor and Triton would do without the
+# second; with the first a GPU has the same number here, in NVML and in the engine.
+FORKED = {
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    "LLM_COMPRESSOR_LOG_LEVEL": "ERROR",
+}
+# Code that torch has compiled, which it runs again: a folder of the user's, like vLLM's own. Else
+# torch makes one in the folder for temporary files when it is imported.
+INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
+
 log_file = Path()  # where the server and children without a log of their own print
 started = 0.0  # Unix time
+
+
+def prepare(
+    engine: str,
+    measures: list[str],
+    logs: Path,
+    libraries: tuple[str, ...] = (),
+    tell: cli.Tell = lambda step, done, total: None,
+) -> None:
+    """Start the server for an engine, measures and other `libraries`, once per process."""
+    chosen = plugins.load("engines", engine)
+    modules = [m for name in measures for m in plugins.load("measures", name).modules]
+    wanted = tuple(dict.fromkeys((*chosen.modules, *modules, *libraries)))
+    if not started and wanted:
+        tell(f"importing {join(_packages(wanted))}", 0, 0)
+    start(
+        wanted,
+        {
+            **FORKED,
+            INDUCTOR: os.environ.get(INDUCTOR, str(_user_cache() / "torchinductor")),
+            **chosen.environment(),
+        },
+        logs / "fork_server.log",
+    )
+
+
+def _user_cache() -> Path:
+    """The user's own folder for what programs may make anew (XDG base directories)."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    home = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
+    return home / "llm-quantization-benchmark"
+
+
+def _packages(modules: tuple[str, ...]) -> list[str]:
+    """The libraries that modules are of, ours left out."""
+    packages = dict.fromkeys(module.partition(".")[0] for module in modules)
+    return [name for name in packages if not (ROOT / name).is_dir()]
 
 
 def start(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
@@ -52,10 +102,11 @@ def start(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> N
     }
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["running.preload"])
-    with _environment(changed), _output_to(log):
+    with _environment(changed):
         try:
-            # the command cleans up on these, with its children; server and tracker wait for its end
-            with _ignoring(*ENDED_BY):
+            # The command cleans up on these, with its children; server and tracker wait for its
+            # end, and print to the log.
+            with _ignoring(*ENDED_BY), _output_to(log):
                 forkserver.ensure_running()
             first = context.Process(target=_nothing)  # waits until everything is imported
             first.start()

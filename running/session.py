@@ -14,29 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints import checkpoint, models
-from core import plugins
+from core import cli, plugins
 from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Loaded
 from guarding import bounded, templates
-from running import child, contention, page_cache, preload, server
+from running import child, contention, jobs, page_cache, preload
 from running.memory import Watch
 
 ENDED = "ended:"  # begins the line of a log that says which measure ended, and when (Unix time)
 TIMEOUT_S = 3600.0  # without a sign of life
 RENDER_S = 60.0  # for one chat: a template is a program, and another chat may lead it elsewhere
-# The fork server must not touch CUDA, which importing llmcompressor and Triton would do without the
-# second; with the first a GPU has the same number here, in NVML and in the engine.
-FORKED = {
-    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-    "LLM_COMPRESSOR_LOG_LEVEL": "ERROR",
-}
-
-
-# Code that torch has compiled, which it runs again: a folder of the user's, like vLLM's own. Else
-# torch makes one in the folder for temporary files when it is imported.
-INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +59,15 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class Result:
-    """What a session found: an outcome for every job it reached, and why it ended early if so."""
+    """What a session found: an outcome for every job it reached, and why it ended early if so.
+
+    `doing` is the step it was at.
+    """
 
     description: dict[str, Any] | None = None
     outcomes: dict[Job, Outcome] = field(default_factory=dict)
     reason: str | None = None
+    doing: str = ""
 
     def of(self, job: Job) -> Outcome:
         """What came of a job; of one that was not reached, why."""
@@ -86,46 +78,28 @@ class Result:
 Ended = Callable[[Job, Outcome, dict[str, Any] | None], None]  # with what is served
 
 
-def prepare(engine: str, measures: list[str], logs: Path, libraries: tuple[str, ...] = ()) -> None:
-    """Start the fork server for an engine, measures and other `libraries`, once per process."""
-    chosen = plugins.load("engines", engine)
-    modules = [m for name in measures for m in plugins.load("measures", name).modules]
-    server.start(
-        tuple(dict.fromkeys((*chosen.modules, *modules, *libraries))),
-        {
-            **FORKED,
-            INDUCTOR: os.environ.get(INDUCTOR, str(_user_cache() / "torchinductor")),
-            **chosen.environment(),
-        },
-        logs / "fork_server.log",
-    )
-
-
-def _user_cache() -> Path:
-    """The user's own folder for what programs may make anew (XDG base directories)."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    home = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
-    return home / "llm-quantization-benchmark"
-
-
 def run(
     session: Session,
     log: Path,
-    progress: Callable[[str], None] = lambda step: None,
+    tell: cli.Tell = lambda step, done, total: None,
     timeout_s: float = TIMEOUT_S,
     ended: Ended = lambda job, outcome, served: None,
 ) -> Result:
     """Load a checkpoint and run its jobs in a clean child, which is killed after `timeout_s`
     seconds without a sign of life. Failures are in the result, never raised.
 
-    `ended` is called as soon as a job has ended; the next one waits for it.
+    `tell` hears of each step and how far it is, and `ended` is called as soon as a job has ended;
+    the next one waits for it.
     """
     result = Result()
 
     def on_event(event: tuple[str, Any]) -> None:
         kind, payload = event
         if kind == "step":
-            progress(payload)
+            tell(payload, 0, 0)
+            result.doing = payload
+        elif kind == "tick":
+            tell(result.doing, *payload)
         elif kind == "loaded":
             result.description = payload
         elif kind == "ended":
@@ -151,7 +125,7 @@ def serve(emit: child.Emit, session: Session) -> None:
     others = contention.Watch(command.pid if command and command.pid else os.getpid(), gpus)
     with Watch([gpu.uuid for gpu in gpus]) as watch:
         memory = {"idle": watch.mark()}
-        emit(("step", "loading"))
+        emit(("step", jobs.LOADING))
         started = time.monotonic()
         with engine_class(session.path, session.options) as engine:
             engine_s = time.monotonic() - started
@@ -169,13 +143,13 @@ def serve(emit: child.Emit, session: Session) -> None:
                 "compile_cache": engine.compile_cache,
             }
 
-            def tick() -> None:
-                emit(("tick", None))
+            def tick(done: int = 0, total: int = 0) -> None:
+                emit(("tick", (done, total)))
 
             _bound_rendering(engine)
             loaded = Loaded(engine, description, timing, files.nbytes, tick, memory, session.output)
             for number, job in enumerate(session.jobs):
-                emit(("step", job.measure))
+                emit(("step", jobs.doing(job)))
                 outcome = _run_job(job, loaded)
                 memory[f"{number}:{job.measure}"] = watch.mark()
                 if not engine_class.simulated:  # nothing spoils a made-up clock

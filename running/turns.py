@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checkpoints import bases, models
@@ -9,11 +10,13 @@ from comparing.contention import contended
 from comparing.context import kind_of
 from core import cli
 from core.errors import UserError
-from core.measure import Job
+from core.measure import Job, ServedBase
 from core.records import Record
 from quality.comparison import Scored
-from running.jobs import fitted, of_kind
-from running.run import Progress, Run
+from running import session
+from running.jobs import fitted, of_kind, steps
+from running.progress import Progress, Turn
+from running.run import Run
 
 # Of all records so far: the schemes for which more rounds may still decide something. The base is
 # among them unless there are none.
@@ -39,25 +42,78 @@ def measure_all(
     of which a round could measure nothing is not loaded again.
     """
     records: list[Record] = []
-    base = next(place for place in places if place.is_base)
-    served = run.base(base.path)
+    rounds = Rounds.of(run, places, jobs)
     left, number = places, 0
     while left and number < run.max_rounds:
         number += 1
-        wanted = jobs if number == 1 else of_kind(jobs, "performance")
-        turns = [
-            (place, fitted(wanted, served, place.is_base))
-            for place in in_turn(left, run.options.seed, number)
-        ]
-        records += _round(run, turns, number, progress)
+        progress.expect(rounds.to_come(left, number))
+        records += _round(run, rounds.loads(left, number), number, progress)
         left = [place for place in left if _answers(place, records)]
         if run.rounds <= number < run.max_rounds:
             names = contenders(records)
             left = [place for place in left if place.scheme in names]
-    if len(places) > 1 and _answers(base, records):
-        drift = fitted(of_kind(jobs, "performance"), served, True)
-        records += _round(run, [(base, drift)], number + 1, progress)
+    if len(places) > 1 and _answers(rounds.base, records):
+        progress.expect([])
+        records += _round(run, [rounds.drift()], number + 1, progress)
     return records
+
+
+@dataclass(frozen=True)
+class Load:
+    """A checkpoint's turn, and what is measured in it."""
+
+    place: models.Place
+    jobs: list[Job]
+    turn: Turn
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What `measure_all` loads in each round of a run; `served` is the base as it is served."""
+
+    run: Run
+    base: models.Place
+    served: ServedBase
+    jobs: list[Job]
+
+    @classmethod
+    def of(cls, run: Run, places: list[models.Place], jobs: list[Job]) -> "Rounds":
+        """The rounds of a model's checkpoints, the base among them."""
+        base = next(place for place in places if place.is_base)
+        return cls(run, base, run.base(base.path), jobs)
+
+    def loads(self, places: list[models.Place], number: int) -> list[Load]:
+        """The loads of a round, in its order."""
+        wanted = self.jobs if number == 1 else of_kind(self.jobs, "performance")
+        run, last = self.run, str(self.run.rounds)
+        if run.max_rounds > run.rounds:
+            last += f" to {run.max_rounds}"
+        return [
+            self._load(place, wanted, f"scheme {at} of {len(places)}", f"round {number} of {last}")
+            for at, place in enumerate(in_turn(places, run.options.seed, number), start=1)
+        ]
+
+    def drift(self) -> Load:
+        """The base once more, which shows whether the machine changed meanwhile."""
+        return self._load(self.base, of_kind(self.jobs, "performance"), "once more")
+
+    def _load(self, place: models.Place, wanted: list[Job], *at: str) -> Load:
+        own = fitted(wanted, self.served, place.is_base)
+        return Load(place, own, Turn(subject=place.scheme, steps=steps(own), place=at))
+
+    def to_come(self, places: list[models.Place], number: int = 1) -> list[Turn]:
+        """The turns there will be from a round on; what --rounds auto may add is not known."""
+        rounds = range(number, max(number, self.run.rounds) + 1)
+        loads = [load for n in rounds for load in self.loads(places, n)]
+        loads += [self.drift()] if len(places) > 1 else []
+        return [load.turn for load in loads if not self._refused(load.place)]
+
+    def _refused(self, place: models.Place) -> bool:
+        """Whether a checkpoint that is there is not even loaded."""
+        if not place.path.exists():
+            return False
+        identity = place.identify()
+        return bool(session.impossible(identity, self.run.engine, self.run.allow_fallback))
 
 
 def measure_one(
@@ -68,20 +124,25 @@ def measure_one(
     Raises `UserError` when the folder cannot be read.
     """
     records: list[Record] = []
-    for number in range(1, run.rounds + 1):
-        measured = run.measure(identity, jobs, progress, number)
+    turns = [
+        Turn(subject=identity.scheme, steps=steps(jobs), place=(f"round {n} of {run.rounds}",))
+        for n in range(1, run.rounds + 1)
+    ]
+    progress.expect(turns)
+    for number, turn in enumerate(turns, start=1):
+        progress.begin(turn)
+        measured = run.measure(identity, jobs, progress.step, number)
         if why := spoilt_by(measured):
             cli.say(f"round {number}: {why}: measured once more", "yellow")
-            measured += run.measure(identity, jobs, progress, number)
+            progress.begin(turn)
+            measured += run.measure(identity, jobs, progress.step, number)
         records += measured
         if all(record.status != "ok" for record in measured):
             break
     return records
 
 
-def _round(
-    run: Run, turns: list[tuple[models.Place, list[Job]]], number: int, progress: Progress
-) -> list[Record]:
+def _round(run: Run, loads: list[Load], number: int, progress: Progress) -> list[Record]:
     """Measure checkpoints in this order; at the end, once more, those whose times were spoiled.
 
     Of one round both measurements are kept; which one counts, `comparing.rounds` says. Where every
@@ -89,17 +150,19 @@ def _round(
     """
     records: list[Record] = []
     spoiled = []
-    for place, jobs in turns:
-        measured = _measure(run, place, jobs, number, progress)
+    for load in loads:
+        measured = _measure(run, load, number, progress)
         if why := spoilt_by(measured):
-            spoiled.append((place, of_kind(jobs, "performance"), why))
+            timed = of_kind(load.jobs, "performance")
+            again = replace(load.turn, steps=steps(timed), place=(f"round {number}, once more",))
+            spoiled.append((replace(load, jobs=timed, turn=again), why))
         records += measured
-    if len(turns) > 1 and len(spoiled) == len(turns):
-        cli.say(f"round {number}: every load was disturbed: {spoiled[0][2]}", "yellow")
+    if len(loads) > 1 and len(spoiled) == len(loads):
+        cli.say(f"round {number}: every load was disturbed: {spoiled[0][1]}", "yellow")
         return records
-    for place, jobs, why in spoiled:
-        cli.say(f"{place.scheme}, round {number}: {why}: measured once more", "yellow")
-        records += _measure(run, place, jobs, number, progress)
+    for load, why in spoiled:
+        cli.say(f"{load.place.scheme}, round {number}: {why}: measured once more", "yellow")
+        records += _measure(run, load, number, progress)
     return records
 
 
@@ -129,16 +192,13 @@ def _answers(place: models.Place, records: list[Record]) -> bool:
     return any(record.status == "ok" for record in own if record.round == newest)
 
 
-def _measure(
-    run: Run, place: models.Place, jobs: list[Job], number: int, progress: Progress
-) -> list[Record]:
+def _measure(run: Run, load: Load, number: int, progress: Progress) -> list[Record]:
+    progress.begin(load.turn)
     try:
-        identity = place.identify()
-        return run.measure(
-            identity, jobs, lambda step: progress(f"{place.scheme}, round {number}: {step}"), number
-        )
+        return run.measure(load.place.identify(), load.jobs, progress.step, number)
     except UserError as problem:  # the folder is not any more what was checked
-        return run.give_up(place, of_kind(jobs, "performance"), str(problem), number)
+        timed = of_kind(load.jobs, "performance")
+        return run.give_up(load.place, timed, str(problem), number)
 
 
 def score_all(
@@ -150,6 +210,11 @@ def score_all(
     """
     bases: dict[Path, list[Record]] = {}
     scored = []
+    progress.expect(
+        Turn(subject=f"{p.checkpoint.model}-{p.checkpoint.scheme}", steps=steps(jobs))
+        for p in pairs
+        if not p.is_base
+    )
     for pair in sorted(pairs, key=lambda pair: not pair.is_base):
         base, folder = run.base(pair.base.path), pair.base.path.resolve()
         if folder not in bases:
@@ -170,5 +235,5 @@ def _score_base(run: Run, pair: bases.Pair, jobs: list[Job], progress: Progress)
 def _score(
     run: Run, identity: models.Identity, jobs: list[Job], progress: Progress
 ) -> list[Record]:
-    name = f"{identity.model}-{identity.scheme}"
-    return run.measure(identity, jobs, lambda step: progress(f"{name}: {step}"))
+    progress.begin(Turn(subject=f"{identity.model}-{identity.scheme}", steps=steps(jobs)))
+    return run.measure(identity, jobs, progress.step)

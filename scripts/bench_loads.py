@@ -50,7 +50,7 @@ def one_load(model: str, sizes: list[int], new_tokens: int) -> dict[str, Any]:
     nowhere = ROOT / "build"
     options = Options(enforce_eager=True, max_model_len=1024)
     run = Run(engine="vllm", options=options, results=nowhere, eval_results=nowhere)
-    result = run.load(models.identify(model), jobs, lambda step: None)
+    result = run.load(models.identify(model), jobs, lambda *step: None)
     times = {}
     for job in jobs:
         users = job.settings.batch_size if job.measure == "batch" else 1

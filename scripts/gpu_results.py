@@ -32,6 +32,7 @@ from core import cli, machine, plugins
 from core.errors import UserError
 from core.options import option
 from core.plugins import ROOT
+from reporting.console import progress
 from scripts import gpu_table
 from scripts.gpu_plan import Plan, PlanOptions
 
@@ -73,13 +74,15 @@ def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
         return {"unsupported": refusal}
     if not place.is_base:
         missing.check([place], plan.settings, named=True)
-        failed = missing.compress_missing([place], plan.settings, run.id, _progress)
+        with progress.progress(scheme) as told:
+            failed = missing.compress_missing([place], plan.settings, run.id, told)
         if failed:
             raise RuntimeError(failed[scheme])
         Path("compressed").mkdir(exist_ok=True)
         shutil.copyfile(place.path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
     jobs = plan.jobs(run.base(models.folder(plan.model_id)))
-    records = run.measure(place.identify(), jobs, lambda step: _progress(f"{scheme}: {step}"))
+    with progress.progress(scheme) as told:
+        records = run.measure(place.identify(), jobs, told.step)
     broken = [f"{r.measure}: {r.reason}" for r in records if r.status != "ok"]
     if len(broken) == len(records):
         raise RuntimeError(broken[0])
@@ -92,10 +95,6 @@ def _refusal(scheme: str) -> str | None:
     here = machine.probe()
     verdict = plugins.load("schemes", scheme).verdict(here.compute_capability, here.cpu_flags)
     return None if verdict.kind == "native" else str(verdict.reason)
-
-
-def _progress(text: str) -> None:
-    cli.err.print(f"  {text}", end="\r", highlight=False)
 
 
 def run(planned: list[Step], minutes: float) -> bool:

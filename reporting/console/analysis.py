@@ -3,27 +3,30 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.text import Text
-
 from checkpoints.consistency import Finding
 from core import cli
 from core.words import bits_text, size
 from inspection.data import Inspection
 from inspection.overview import LayerKind, Overview
 from reporting.console import analysis_sections
+from reporting.console import progress as drawing
 from reporting.console.lines import line, table
 from reporting.console.quantities import count
+from running.progress import Turn
 
 MOST_REASONS = 12  # of findings
+READING = "reading"
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, str, int, int], None]]:
-    """A spinner on stderr; yields a function of what, step, done and total."""
-    with cli.err.status("reading") as status:
+    """Draws progress on stderr; yields a function of what, step, done and total."""
+    with drawing.progress("analyze.py", READING) as told:
 
         def show(what: str, step: str, done: int, total: int) -> None:
-            status.update(Text(cli.one_line(f"{what}: {step} ({done + 1}/{total})")))
+            if told.turn.subject != what:
+                told.begin(Turn(subject=what))
+            told.step(READING, done + 1, total, step)
 
         yield show
 

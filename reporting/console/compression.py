@@ -1,10 +1,6 @@
-"""What `compress.py` prints: the list of schemes, the plan, progress, the result."""
+"""What `compress.py` prints: the list of schemes, the plan, the result."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
-
-from rich.markup import escape
 
 from compressing.preflight import Plan
 from core import cli, machine, plugins
@@ -90,26 +86,6 @@ def print_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
     )
     served = SERVED[plan.serving.kind]
     return tell(f"  served by vLLM on this machine: {served} ({plan.serving.reason})")
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar with the time left over the whole calibration; yields `progress(step, done, total)`."""
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=cli.err, transient=True) as bar:
-        task = bar.add_task("loading libraries and weights", total=None)
-
-        def report(step: str, done: int, total: int) -> None:
-            bar.update(task, description=escape(step), completed=done, total=total)
-
-        yield report
 
 
 def print_result(manifest: dict[str, Any], as_json: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from running import session
+from running import server
 
 MODULES = (
     "core", "checkpoints", "running", "multiprocessing", "signal", "json", "typing", "torch",
@@ -114,4 +114,4 @@ def test_code_that_torch_compiled_is_not_looked_for_in_the_current_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert session._user_cache() == Path.home() / ".cache" / "llm-quantization-benchmark"
+    assert server._user_cache() == Path.home() / ".cache" / "llm-quantization-benchmark"

@@ -17,7 +17,7 @@ from compressing.settings import Settings
 from core import plugins
 from core.machine import probe
 from measures.answers import PROMPTS
-from running import child, session
+from running import child, server
 from running.memory import Watch
 from running.run import LOGS
 from tests.gpu import look
@@ -65,7 +65,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
     """Compress the demo model with a scheme and serve it in a clean child, once per scheme."""
     before, folder = Path.cwd(), tmp_path_factory.mktemp("gpu")
     os.chdir(folder)
-    session.prepare("vllm", [], LOGS, missing.LIBRARIES)
+    server.prepare("vllm", [], LOGS, missing.LIBRARIES)
     known: dict[str, Served] = {}
 
     def served(scheme: str) -> Served:

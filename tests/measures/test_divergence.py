@@ -175,7 +175,7 @@ def asked(tmp_path: Path) -> Divergence:
 def test_a_checkpoint_beside_its_base(load: Load, asked: Divergence) -> None:
     ticks: list[int] = []
     loaded = load()
-    loaded.tick = lambda: ticks.append(1)
+    loaded.tick = lambda *_: ticks.append(1)
     raw = divergence.run(loaded, asked)
     assert raw["top_k"] == 8 and raw["tokens"] == [14, 9]
     assert len(ticks) == 4  # each window written and read

@@ -50,7 +50,7 @@ def test_every_token_but_the_first_is_scored_as_the_engine_says(load: Load, tmp_
     loaded = load()
     text = "the quick brown fox jumps over the lazy dog"
     ticks: list[int] = []
-    loaded.tick = lambda: ticks.append(1)
+    loaded.tick = lambda *_: ticks.append(1)
     raw = perplexity.run(loaded, settings(tmp_path, text, window=9, stride=8))
     assert sum(raw["tokens"]) == len(text) - 1
     logprobs = loaded.engine.score([list(text.encode())])[0].logprobs.astype("float64")
@@ -63,7 +63,7 @@ def test_every_token_but_the_first_is_scored_as_the_engine_says(load: Load, tmp_
 def test_more_windows_than_are_sent_at_once(load: Load, tmp_path: Path) -> None:
     loaded = load()
     ticks: list[int] = []
-    loaded.tick = lambda: ticks.append(1)
+    loaded.tick = lambda *_: ticks.append(1)
     raw = perplexity.run(loaded, settings(tmp_path, "ab" * 85))
     assert len(raw["tokens"]) == len(raw["nll"]) == 17 and len(ticks) == 2
     assert set(raw["tokens"]) == {9}  # without BOS each window's first token has nothing before it

@@ -26,7 +26,7 @@ def test_answers_are_kept_and_scored(load: Load, tmp_path: Path) -> None:
     pairs = (("one", "first"), ("two", "second"), ("one", "second"))
     loaded = load()
     ticks: list[int] = []
-    loaded.tick = lambda: ticks.append(1)
+    loaded.tick = lambda *_: ticks.append(1)
     raw = references.run(loaded, Prompts(pairs=pairs, max_new_tokens=7, metrics=(str(own),)))
     assert len(raw["generated"]) == 3 and raw["generated"][0] == raw["generated"][2]
     assert raw["references"] == ["first", "second", "second"]

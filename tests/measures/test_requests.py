@@ -86,7 +86,7 @@ def test_every_request_of_every_repeat_is_kept(load: Load, measure, requests: in
 def test_work_is_reported_while_it_goes_on(load: Load) -> None:
     ticks: list[int] = []
     loaded = load()
-    loaded.tick = lambda: ticks.append(1)
+    loaded.tick = lambda *_: ticks.append(1)
     batch.run(loaded, LOAD)
     assert len(ticks) == 2
     sequential.run(loaded, LOAD)

@@ -61,7 +61,7 @@ def test_the_ramp_ends_where_the_kv_cache_is_full(load: Load) -> None:
     """The fake engine gains with every doubling, and its KV cache holds 2048 tokens."""
     ticks: list[int] = []
     loaded = load()
-    loaded.tick = lambda: ticks.append(1)
+    loaded.tick = lambda *_: ticks.append(1)
     raw = MEASURE.run(loaded, LOAD)
     assert [size for size, _ in raw["points"]] == [1, 2, 4, 8, 16, 32]  # 64 x 36 tokens are 2304
     rate = 5 / (0.004 + 4 / 1000)  # a quarter of the 20 tokens

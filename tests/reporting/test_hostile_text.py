@@ -22,6 +22,7 @@ from inspection.data import EngineRun, Inspection
 from inspection.numeric import LayerError, WeightErrors
 from inspection.runtime import Runtime
 from reporting.console import analysis, analysis_pictures, answers, progress
+from running.progress import Turn
 from tests import models
 from tests.report_case import GPU, MACHINE, performance, quality, write
 from tests.report_case import analysis as inside
@@ -236,8 +237,9 @@ def test_what_an_inspection_finds_is_shown(capsys: pytest.CaptureFixture[str]) -
 def test_progress_and_messages_obey_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     def show() -> None:
         cli.say(EVIL, "red")
-        with progress.progress(EVIL) as step:
-            step(EVIL)
+        with progress.progress(EVIL) as told:
+            told.begin(Turn(subject=EVIL, place=(EVIL, EVIL)))
+            told.step(EVIL, 1, 2, EVIL)
         with analysis.progress() as steps:
             steps(EVIL, EVIL, 0, 1)
 

@@ -11,6 +11,7 @@ from core.measure import OPEN_SIZE, Job, Workload
 from core.records import load_all
 from measures._requests import LoadOptions
 from running import jobs, ramp
+from running.progress import Progress
 from running.run import Run
 
 SMALL = Workload(prompt_tokens=8, max_new_tokens=8, requests=1, repeats=2)
@@ -22,7 +23,7 @@ PLANNED = [
 
 
 def settled(run: Run) -> list[tuple[str, int]]:
-    found = ramp.settled(run, places.identify("tiny"), PLANNED, lambda step: None)
+    found = ramp.settled(run, places.identify("tiny"), PLANNED, Progress())
     return [(job.measure, job.settings.batch_size) for job in found]
 
 
@@ -43,7 +44,7 @@ def test_open_sizes_become_a_middle_load_and_saturation(
 def test_sizes_that_were_given_need_no_load(run: Run, base: Path) -> None:
     given = [Job("batch", replace(SMALL, batch_size=3)), Job("perplexity", None)]
     (base / "fake.json").write_text(json.dumps({"fail": "crash"}))
-    assert ramp.settled(run, places.identify("tiny"), given, lambda step: None) == given
+    assert ramp.settled(run, places.identify("tiny"), given, Progress()) == given
 
 
 def test_without_a_ramp_the_size_is_the_default_one(

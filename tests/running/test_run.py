@@ -32,20 +32,23 @@ def scored(run: Run, base: Path, tmp_path: Path) -> tuple[Record, Job]:
     (tmp_path / "text.txt").write_text("Some text to be read by the fake engine. " * 20)
     asked = {"perplexity": PerplexityOptions(text=str(tmp_path / "text.txt"), window=64)}
     (job,) = jobs.plan(asked, run.base(base))
-    (scored,) = run.measure(places.identify("tiny"), [job], lambda step: None)
+    (scored,) = run.measure(places.identify("tiny"), [job], lambda *step: None)
     assert scored.status == "ok", scored.reason
     return scored, job
 
 
 def test_jobs_become_saved_records(run: Run, base: Path) -> None:
-    steps: list[str] = []
+    steps: dict[str, list[tuple[int, int]]] = {}
     wanted = [Job("sequential", SMALL), Job("batch", SMALL)]
-    records = run.measure(places.identify("tiny"), wanted, steps.append, 2)
+    records = run.measure(
+        places.identify("tiny"), wanted, lambda step, *of: steps.setdefault(step, []).append(of), 2
+    )
     assert [(r.measure, r.status, r.round) for r in records] == [
         ("sequential", "ok", 2),
         ("batch", "ok", 2),
     ]
-    assert steps == ["loading", "sequential", "batch"]
+    assert list(steps) == ["loading", "timing one user", "timing 2 users"]
+    assert steps["timing 2 users"] == [(0, 0), (1, 3), (2, 3)]
     assert records[1].settings["batch_size"] == 2 and records[1].kind == "performance"
     assert {r.run_id for r in load_all(run.results)} == {run.id}
     assert len(load_all(run.results)) == 2 and not run.eval_results.exists()
@@ -64,7 +67,7 @@ def test_what_else_the_machine_did_is_told_of_speed_only(run: Run, base: Path) -
 def test_one_job_that_fails_spoils_no_other(run: Run, base: Path) -> None:
     huge = replace(SMALL, batch_size=10_000)
     records = run.measure(
-        places.identify("tiny"), [Job("batch", huge), Job("batch", SMALL)], lambda step: None
+        places.identify("tiny"), [Job("batch", huge), Job("batch", SMALL)], lambda *step: None
     )
     assert [r.status for r in records] == ["failed", "ok"]
     assert records[0].reason is not None and "the KV cache holds" in records[0].reason
@@ -181,18 +184,22 @@ def test_the_base_of_a_run_has_its_context(run: Run, base: Path, tmp_path: Path)
 def test_a_record_is_saved_when_its_measure_ends(run: Run, base: Path) -> None:
     saved: dict[str, int] = {}
 
-    def progress(step: str) -> None:
+    def progress(step: str, *_: int) -> None:
         saved[step] = len(load_all(run.results))
 
     run.measure(places.identify("tiny"), [Job("load", SMALL), Job("batch", SMALL)], progress)
-    assert saved == {"loading": 0, "load": 0, "batch": 1}
+    assert list(saved.items())[-3:] == [
+        ("loading", 0),
+        ("measuring the first request", 0),
+        ("timing 2 users", 1),
+    ]
 
 
 def test_a_record_that_cannot_be_saved_is_kept_aside_and_the_run_goes_on(
     run: Run, base: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def progress(step: str) -> None:
-        if step == "batch":  # the folder is lost while the second measure runs
+    def progress(step: str, *_: int) -> None:
+        if step == "timing 2 users" and run.results.is_dir():  # it is lost meanwhile
             shutil.rmtree(run.results)
             run.results.touch()
 
@@ -214,8 +221,8 @@ def test_text_that_no_json_holds_is_saved_escaped(tmp_path: Path) -> None:
 def test_an_exchanged_checkpoint_is_told(
     run: Run, base: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def progress(step: str) -> None:
-        if step == "batch":
+    def progress(step: str, *_: int) -> None:
+        if step == "timing 2 users":
             models.write_model(base, bos_token_id=7)
 
     (record,) = run.measure(places.identify("tiny"), [Job("batch", SMALL)], progress)
@@ -231,10 +238,10 @@ def test_writing_is_tried_and_leaves_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_is_lost_between_rounds_ends_no_run(
     run: Run, base: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run.measure(places.identify("tiny"), [Job("load", SMALL)], lambda step: None)
+    run.measure(places.identify("tiny"), [Job("load", SMALL)], lambda *step: None)
     shutil.rmtree(run.results)
     run.results.touch()
-    (record,) = run.measure(places.identify("tiny"), [Job("load", SMALL)], lambda step: None, 2)
+    (record,) = run.measure(places.identify("tiny"), [Job("load", SMALL)], lambda *step: None, 2)
     assert record.status == "ok" and [r.round for r in load_all(UNSAVED)] == [2]
 
 

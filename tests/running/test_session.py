@@ -15,11 +15,12 @@ from core.measure import Job, Workload
 from engines.fake import FakeEngine
 from measures import load
 from measures.answers import Questions
-from running import child, session
+from running import child, server, session
 from running.session import Session
 from tests import models
 
 SMALL = Workload(prompt_tokens=4, max_new_tokens=4, requests=1, batch_size=2, repeats=2)
+FIRST = "measuring the first request"
 TOO_MANY = replace(SMALL, batch_size=100_000)
 
 
@@ -37,7 +38,7 @@ def test_a_load_is_proved_before_its_jobs_run(base: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(FakeEngine, "simulated", False)
     events = serve(base, Job("load", SMALL), Job("batch", TOO_MANY), Job("memory", SMALL))
     steps = [payload for kind, payload in events if kind == "step"]
-    assert steps == ["loading", "load", "batch", "memory"]
+    assert steps == ["loading", FIRST, "timing 100000 users", "measuring memory"]
     kinds = [kind for kind, _ in events if kind not in ("step", "tick")]
     assert kinds == ["loaded", "ended", "ended", "ended"]
     load, batch, memory = (payload[1] for kind, payload in events if kind == "ended")
@@ -73,12 +74,13 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    session.prepare("fake", ["load"], tmp_path)
+    server.prepare("fake", ["load"], tmp_path)
     good, bad = Job("load", SMALL), Job("batch", TOO_MANY)
     task = Session(path=base, engine="fake", options=Options(), jobs=[good, bad])
     steps: list[str] = []
-    result = session.run(task, tmp_path / "log", steps.append)
-    assert steps == ["loading", "load", "batch"] and result.reason is None
+    result = session.run(task, tmp_path / "log", lambda step, *_: steps.append(step))
+    assert list(dict.fromkeys(steps)) == ["loading", FIRST, f"timing {TOO_MANY.batch_size} users"]
+    assert result.reason is None
     assert result.of(good).raw and result.of(good).reason is None
     assert result.of(bad).raw is None and result.of(bad).reason
     assert result.of(good).contention is None  # nothing spoils a made-up clock
@@ -91,11 +93,11 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
 
 def test_a_template_that_loops_for_one_chat_is_killed(base: Path, tmp_path: Path) -> None:
     """In C, where no handler of Python's runs."""
-    session.prepare("fake", ["answers"], tmp_path)
+    server.prepare("fake", ["answers"], tmp_path)
     events: list[Any] = []
     reason = child.run(loops_in_a_template, (base,), tmp_path / "log", 600, events.append)
     assert reason == "the chat template took more than 1 s: killed"
-    assert events[-1] == ("step", "answers")
+    assert events[-1] == ("step", "answering")
 
 
 def loops_in_a_template(emit: child.Emit, folder: Path) -> None:

@@ -14,6 +14,7 @@ from core.records import Record
 from measures.perplexity import PerplexityOptions
 from quality.comparison import Scored
 from running import jobs, turns
+from running.progress import Progress
 from running.run import Run
 from tests import models
 
@@ -47,16 +48,17 @@ def ended(scored: Scored) -> str:
 def measured(run: Run, checkpoints: list[places.Place], *jobs: Job, **options: Any) -> list[Record]:
     contenders = options.pop("contenders", turns.everyone)
     rounds = replace(run, **options)
-    return turns.measure_all(rounds, checkpoints, list(jobs), lambda step: None, contenders)
+    return turns.measure_all(rounds, checkpoints, list(jobs), Progress(), contenders)
 
 
 def test_checkpoints_take_turns_quality_is_asked_once_and_the_base_comes_last_too(
     run: Run, checkpoints: list[places.Place], text_job: Job
 ) -> None:
     run = replace(run, options=replace(run.options, seed=3), rounds=2, max_rounds=2)
-    steps: list[str] = []
+    said: list[str] = []
+    told = Progress(lambda: said.append(f"{told.turn.subject}, {told.turn.place}: {told.now.name}"))
     wanted = [Job("sequential", SMALL), text_job]
-    records = turns.measure_all(run, checkpoints, wanted, steps.append, turns.everyone)
+    records = turns.measure_all(run, checkpoints, wanted, told, turns.everyone)
     first = ["BASE", "INT8-W8A8", "FP8-W8A8"]
     second = ["FP8-W8A8", "INT8-W8A8", "BASE"]
     assert seen(records) == [
@@ -66,7 +68,9 @@ def test_checkpoints_take_turns_quality_is_asked_once_and_the_base_comes_last_to
     ]
     assert {(r.status, r.looks) for r in records} == {("ok", 1)}
     assert [r.started for r in records] == sorted(r.started for r in records)
-    assert "FP8-W8A8, round 2: loading" in steps
+    assert f"FP8-W8A8, {('scheme 1 of 3', 'round 2 of 2')}: loading" in said
+    assert said[-2:] == [f"BASE, {('once more',)}: {s}" for s in ("loading", "timing one user")]
+    assert told.left_s() is not None
 
 
 def order(checkpoints: list[places.Place], seed: int, number: int) -> list[str]:
@@ -204,10 +208,10 @@ def test_rounds_of_one_checkpoint(
     monkeypatch.setattr(turns, "contended", lambda seen: next(reasons, None))
     job, checkpoint = Job("sequential", SMALL), checkpoints[1].identify()
     rounds = replace(run, rounds=3, max_rounds=3)
-    records = turns.measure_one(rounds, checkpoint, [job], lambda step: None)
+    records = turns.measure_one(rounds, checkpoint, [job], Progress())
     assert [r.round for r in records] == [1, 2, 2, 3]
     (checkpoint.path / "fake.json").write_text(json.dumps({"fail": "error"}))
-    failed = turns.measure_one(rounds, checkpoint, [job], lambda step: None)
+    failed = turns.measure_one(rounds, checkpoint, [job], Progress())
     assert [(r.round, r.status) for r in failed] == [(1, "failed")]
 
 
@@ -215,10 +219,10 @@ def test_a_base_is_scored_once_and_kept(
     run: Run, checkpoints: list[places.Place], text_job: Job
 ) -> None:
     compressed = [bases.pair(str(place.path), None) for place in checkpoints[1:]]
-    scored = turns.score_all(run, compressed, [text_job], lambda step: None)
+    scored = turns.score_all(run, compressed, [text_job], Progress())
     assert [each.checkpoint[0].subject.scheme for each in scored] == SCHEMES
     assert [each.is_base for each in scored] == [True, False, False]
-    again = turns.score_all(run, compressed[:1], [text_job], lambda step: None)
+    again = turns.score_all(run, compressed[:1], [text_job], Progress())
     assert ended(again[0]) == ended(scored[0])  # the record that was there
     assert ended(again[1]) > ended(scored[1])
     assert again[1].base is again[0].checkpoint
@@ -228,7 +232,7 @@ def test_a_base_that_was_asked_for_is_scored_anew(
     run: Run, checkpoints: list[places.Place], text_job: Job
 ) -> None:
     pairs = [bases.pair(str(checkpoints[1].path), None), bases.pair("tiny", None)]
-    before = turns.score_all(run, pairs, [text_job], lambda step: None)
-    after = turns.score_all(run, pairs, [text_job], lambda step: None)
+    before = turns.score_all(run, pairs, [text_job], Progress())
+    after = turns.score_all(run, pairs, [text_job], Progress())
     assert [each.checkpoint[0].subject.scheme for each in after] == ["BASE", "FP8-W8A8"]
     assert ended(before[0]) < ended(after[0])
