@@ -29,7 +29,8 @@ def make(options: ReportOptions) -> int:
     """
     name, form = choose_format(options)
     budget = None if options.memory_budget is None else parse_size(options.memory_budget)
-    records = reading.read(folders(options.results_dir))
+    beside = None if options.results_dir else Path()
+    records = reading.read(folders(options.results_dir), beside)
     if options.compare is not None:
         return compare(records, options, name, form)
     if options.history:

@@ -1,12 +1,15 @@
 """lm-evaluation-harness's own result files as records, for scores made without this project.
 
-`lm_eval --output_path` writes `results_{time}.json` and, with `--log_samples`, one
-`samples_{task}_{time}.jsonl` per task next to it. Samples give a score per document, so checkpoints
-can be paired; without them there are only averages with their standard errors.
+`lm_eval --output_path FOLDER` writes `results_{time}.json` into a folder of the model's name,
+`--output_path NAME.json` writes `NAME_{time}.json`; with `--log_samples` there is one
+`samples_{task}_{time}.jsonl` a task next to it. Samples give a score per document, so checkpoints
+can be paired; without them there are only averages with their standard errors. What hardware they
+were made on the files do not say.
 Source of the layout: lm_eval/loggers/evaluation_tracker.py of lm-eval 0.4.13.
 """
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,12 +23,31 @@ from core.records import MAX_BYTES, SCHEMA_VERSION, Figure, Record, Subject
 from quality.tasks import primary
 
 NOT_METRICS = ("alias", "sample_len")
+NAME = re.compile(r"(?P<name>.*?)_(?P<time>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(\.\d+)?)")
+RESULTS = "results"  # the name of files in a folder of the model's name
 Z95 = 1.959964
 
 
 def is_results(path: Path) -> bool:
     """Whether a file is one of lm-eval's results, by its name."""
-    return path.name.startswith("results_") and path.suffix == ".json"
+    named = path.name.startswith(f"{RESULTS}_") or _is_dated(path)
+    return named and path.suffix == ".json"
+
+
+def beside(folder: Path) -> list[Path]:
+    """Results of `lm_eval --output_path NAME.json` right in a folder, where other files lie too."""
+    return sorted(path for path in folder.glob("*.json") if _is_dated(path) and path.is_file())
+
+
+def _is_dated(path: Path) -> bool:
+    return NAME.fullmatch(path.stem) is not None
+
+
+def _parts(path: Path) -> tuple[str, str]:
+    """The name a results file was given, and when it was written as its name says."""
+    match = NAME.fullmatch(path.stem)
+    name, _, time = path.stem.partition("_")
+    return (match["name"], match["time"]) if match else (name, time)
 
 
 def read(path: Path, known: list[Record]) -> Record:
@@ -41,7 +63,7 @@ def read(path: Path, known: list[Record]) -> Record:
         for metric, figure in _figures(values)
     }
     subject = _subject(document, path, known)
-    ended = str(document.get("date") or "")
+    ended = _time(document, path)
     return Record(
         schema_version=SCHEMA_VERSION,
         run_id=as_name(f"lm-eval-{path.stem}"),
@@ -59,7 +81,7 @@ def read(path: Path, known: list[Record]) -> Record:
         machine={},
         command=["lm_eval"],
         started=ended,
-        ended=_time(document, path),
+        ended=ended,
     )
 
 
@@ -130,14 +152,16 @@ def _usable(value: Any) -> bool:
 
 def _time(document: dict[str, Any], path: Path) -> str:
     """When it ended, as ISO text: the file's name carries it (results_2026-01-02T03-04-05.6)."""
-    stamp = as_name(path.stem.removeprefix("results_"))
+    stamp = as_name(_parts(path)[1])
     day, _, clock = stamp.partition("T")
     return f"{day}T{clock.replace('-', ':')}+00:00" if clock else str(document.get("date"))
 
 
 def _subject(document: dict[str, Any], path: Path, known: list[Record]) -> Subject:
     """Who was evaluated: the folder in `model_args`, matched with known records' folders."""
-    folder = as_name(Path(_pretrained(document) or path.parent.name).name)
+    named = _parts(path)[0].removeprefix("lm_eval_")
+    usual = path.parent.name if named == RESULTS else named
+    folder = as_name(Path(_pretrained(document) or usual).name)
     for record in reversed(known):
         if record.subject.path == folder or _folder_name(record.subject) == folder:
             return record.subject
@@ -184,7 +208,7 @@ def raw(path: Path) -> dict[str, Any]:
     `UserError` for a file that is not lm-eval's.
     """
     document = _document(path)
-    stamp = path.stem.removeprefix("results_")
+    stamp = _parts(path)[1]
     tasks = {}
     for task in document["results"]:
         samples = path.with_name(f"samples_{as_name(task)}_{stamp}.jsonl")

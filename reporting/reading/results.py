@@ -126,14 +126,15 @@ class RecordsRead:
         return [stored for stored in self.stored if stored.record.subject.model == chosen]
 
 
-def read(folders: list[Path]) -> RecordsRead:
+def read(folders: list[Path], beside: Path | None = None) -> RecordsRead:
     """Every record below `folders`, lm-eval's own result files included.
 
-    The example that comes with the project is read only where there is nothing else. Raises
-    `UserError` for a folder that was asked for and is not there.
+    Those of lm-eval that lie right in the folder `beside` are read too; the example that comes with
+    the project only where there is nothing else. Raises `UserError` for a folder that was asked for
+    and is not there.
     """
     paths = list(_files(folders))
-    own: list[Path] = []
+    own = lm_eval.beside(beside) if beside else []
     example: list[Path] = []
     for path, folder in paths:
         (example if path.relative_to(folder).parts[0] == EXAMPLE else own).append(path)
