@@ -5,8 +5,9 @@
     python analyze.py llama3_8b-INT4-W4A16 --target sm_90 --tensor_parallel_size 4
     python analyze.py
 
-Without a checkpoint every one found in the current folder is inspected. Only headers, scales and
-configs are read unless `--base` or `--engine` ask for more; exit code 1 means something was found.
+Without a checkpoint every one in the current folder is inspected; of a single one everything is
+shown. Only headers, scales and configs are read unless `--base` or `--engine` ask for more; exit
+code 1 means something was found.
 """
 
 from pathlib import Path
@@ -52,6 +53,8 @@ def main(
         analysis.show(inspections[0], all_)
     else:
         analysis.listing(inspections)
+    if not json_ and not settings.engine and not settings.target:
+        analysis.more(inspections)
     if pictures:
         from reporting.console import analysis_pictures
 

@@ -1,6 +1,7 @@
 """The simple inference check: load a checkpoint, answer a few prompts, show the text.
 
     python vllm_test.py llama3_8b-INT4-W4A16
+    python vllm_test.py                 # the newest checkpoint here
     python vllm_test.py demo --prompt "Question: What colour is the mineral Klugine?"
 
 Chat models get the prompt through their chat template; `--raw` sends it as it is.
@@ -24,7 +25,9 @@ LOG = Path("build/logs/vllm_test.log")
 
 def main(
     *,
-    model: Annotated[str, typer.Argument(help="checkpoint folder, or `demo`")],
+    model: Annotated[
+        str | None, typer.Argument(help="checkpoint folder, or `demo`; by default the newest here")
+    ] = None,
     prompt: Annotated[list[str] | None, option("what to ask; may be given again")] = None,
     max_new_tokens: Annotated[int, option("longest answer", min=1)] = 64,
     raw: Annotated[bool, option("no chat template")] = False,
@@ -33,12 +36,15 @@ def main(
     json_: Json = False,
 ) -> None:
     """Load a checkpoint and answer a few prompts."""
-    from inspection import runtime
+    from inspection import runtime, several
     from measures.answers import PROMPTS, Questions
     from reporting.console import answers, progress
     from running import session
 
     plugins.load("engines", engine).check_options(options)
+    if model is None:
+        model, which = several.newest(Path())
+        cli.say(f"{model}, {which}")
     identity = models.identify(model)
     checkpoint.read(identity.path)
     refusal = session.impossible(identity, engine, allow_fallback=True)

@@ -10,7 +10,6 @@ from checkpoints import models
 from core import plugins
 from core.corpus import Document, choose, read_jsonl
 from core.errors import UserError, first_line
-from core.texts import documents
 from guarding import bounded, templates
 
 if TYPE_CHECKING:
@@ -22,6 +21,17 @@ NO_TEMPLATE = (
     "{model} has no chat template, which the chats of {source} need: calibrate on text "
     "(--calibration wikitext, or a JSONL with `text`)"
 )
+
+
+def documents(source: str, count: int, seed: int) -> list[Document]:
+    """`count` documents from a corpus by name or from a JSONL file, chosen by `seed`.
+
+    Raises `UserError` for an unknown source, a broken file (with its line) or too few documents.
+    """
+    if source.endswith((".jsonl", ".json")) or Path(source).is_file():
+        return choose(read_jsonl(Path(source)), count, seed, source)
+    corpus = plugins.load("corpora", source)
+    return corpus.load(count, seed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,16 +13,18 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
 from typer.core import TyperCommand
 
+from core import machine
 from core.errors import UserError
 from core.options import flattened
 from core.plugins import ROOT
+from core.spellings import ours
 from core.words import wrapped
 
 Tell = Callable[[str, int, int], None]  # of a step, how much of it is done, of how much
@@ -76,9 +78,7 @@ def application(command: Callable[..., Any]) -> typer.Typer:
             _check_words(sys.argv)
             return flat(*args, **options)
         except UserError as problem:
-            said = Text.assemble(("error:", "red"), f" {one_line(str(problem))}")
-            err.print(said, highlight=False)
-            sys.exit(BAD_INPUT)
+            _refuse(problem)
         except SystemExit as problem:  # none of ours: commands raise typer.Exit
             code = f"sys.exit({problem.code!r})"
             err.print(f"error: code that an option names called {code}", markup=False)
@@ -101,6 +101,13 @@ def application(command: Callable[..., Any]) -> typer.Typer:
     return app
 
 
+def _refuse(problem: UserError) -> NoReturn:
+    """End the command with a sentence about what it was given."""
+    said = Text.assemble(("error:", "red"), f" {one_line(str(problem))}")
+    err.print(said, highlight=False)
+    sys.exit(BAD_INPUT)
+
+
 class _Command(TyperCommand):
     """A command whose help leaves the texts room where the terminal is narrow."""
 
@@ -108,6 +115,15 @@ class _Command(TyperCommand):
         options = max(16, min(30, formatter.width - TEXT_WIDTH))
         formatter.write_dl = functools.partial(formatter.write_dl, col_max=options)
         super().format_help(ctx, formatter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Also of a line with other scripts' options, where they mean the same here."""
+        spelled = (name for p in self.params for name in (*p.opts, *p.secondary_opts))
+        known = {"help", *(_underscores(name.lstrip("-")) for name in spelled)}
+        try:
+            return super().parse_args(ctx, ours(args, known, machine.check_device))
+        except UserError as problem:
+            _refuse(problem)
 
 
 class _Program(typer.Typer):

@@ -1,7 +1,7 @@
 """The corpus contract: text to calibrate on, as chats or plain documents, chosen by seed.
 
 A corpus file (`corpora/ultrachat.py`) exports one `CORPUS`. A JSONL file with `messages` or `text`
-on every line is a corpus too, named by its path: `core.texts` finds either.
+on every line is a corpus too, named by its path: `compressing.calibration` finds either.
 """
 
 import json

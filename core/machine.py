@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from core.errors import UserError
 from core.plugins import ROOT
 from core.scheme import Capability
 
@@ -185,6 +186,19 @@ def _commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def check_device(name: str) -> None:
+    """Raise `UserError` for another device than the one engines run on here: `cpu` or `cuda`."""
+    kind, _, number = name.partition(":")
+    if number.strip("0"):
+        raise UserError(f"--device {name}: CUDA_VISIBLE_DEVICES={number} chooses that GPU")
+    runs_on = "cuda" if probe().gpus else "cpu"
+    if kind != runs_on:
+        raise UserError(
+            f"--device {name}: engines run on {runs_on} here; it is the NVIDIA GPU where one "
+            "answers, else the processor"
+        )
 
 
 def started(program: str) -> list[str]:

@@ -1,19 +1,56 @@
 """Several checkpoints: which ones there are in a folder, and the result of each."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from checkpoints import models
+from core import machine
 from core.errors import UserError
 from inspection import results
 from inspection.data import Inspection
 from inspection.results import Progress, Settings
 
+USUAL = "llama3_8b"  # what commands take where no model is named
+
 
 def find(folder: Path) -> list[str]:
-    """Every checkpoint in the folder (itself included), by path, and the built-in model."""
+    """Every checkpoint in the folder (itself included), by path; else the built-in model."""
+    return [str(path) for path in _there(folder)] or [models.DEMO]
+
+
+def newest(folder: Path) -> tuple[str, str]:
+    """The checkpoint to take where none is named, by path, and which one that is in words.
+
+    The newest compressed one; else llama3_8b, which download_model.py fetches, or the newest model.
+    Raises `UserError` where there is none.
+    """
+    there = _there(folder)
+    compressed = [path for path in there if _is_compressed(path)]
+    usual = [path for path in there if path.name == USUAL]
+    chosen = compressed or usual or there
+    if not chosen:
+        demo = machine.command_line(Path(sys.argv[0]).name, models.DEMO)
+        raise UserError(f"there is no checkpoint in this folder: name one, or try `{demo}`")
+    last = max(chosen, key=lambda path: (path / "config.json").stat().st_mtime)
+    if len(chosen) == 1:
+        what = "the only compressed checkpoint here" if compressed else "the model here"
+    else:
+        kind = "compressed checkpoints" if compressed else "models"
+        what = f"the newest of {len(chosen)} {kind} here"
+    return str(last), what
+
+
+def _there(folder: Path) -> list[Path]:
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-    return [*(str(path) for path in places if _is_checkpoint(path)), models.DEMO]
+    return [path for path in places if _is_checkpoint(path)]
+
+
+def _is_compressed(path: Path) -> bool:
+    try:
+        return models.identify(str(path)).scheme != "BASE"
+    except UserError:  # whoever names it is told why
+        return False
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -41,7 +78,7 @@ def _refuse_parent(name: str) -> None:
     folder = Path(name)
     if name == models.DEMO or not folder.is_dir() or (folder / "config.json").is_file():
         return
-    inside = find(folder)[:-1]
+    inside = [str(path) for path in _there(folder)]
     if inside:
         more = ", ..." if len(inside) > 3 else ""
         raise UserError(

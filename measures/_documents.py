@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from core.measure import Raw
-from core.texts import digest
+from measures._windows import digest
 from quality.tasks import primary
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from core import texts
 from core.engine import Completion, TokenIds
 from core.errors import UserError
 from core.measure import OPEN_SIZE, Loaded, Quantity, Raw, ServedBase, Values, Workload
 from core.options import Seed, option
 from core.stats import Estimate, estimate
+from measures._windows import read_entries
 
 QUANTITIES = {
     "output_tokens_per_s": Quantity(
@@ -96,7 +96,7 @@ def read_prompts(path: Path | None) -> tuple[str, ...]:
     """The prompts of a JSON file: a list of `{"prompt": ...}` objects or of strings."""
     if path is None:
         return ()
-    entries = texts.read_entries(path)
+    entries = read_entries(path)
     prompts = [e.get("prompt") if isinstance(e, dict) else e for e in entries]
     usable = tuple(p for p in prompts if isinstance(p, str) and p)
     if not usable or len(usable) < len(entries):

@@ -1,11 +1,13 @@
-"""A text as windows of token ids, and which of their tokens are scored."""
+"""What measures read: prompts of a file, a text as windows of token ids, which are scored."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from checkpoints import models
-from core import texts
+from core import plugins
 from core.corpus import DATA_DIR
 from core.engine import Engine, TokenIds
 from core.errors import UserError
@@ -59,7 +61,7 @@ def settings(options: TextOptions, base: ServedBase) -> Text | None:
     source = options.text or ("demo" if demo else "wikitext")
     return Text(
         source=source,
-        digest=texts.digest(texts.text(source, options.data_dir).encode()),
+        digest=digest(read_text(source, options.data_dir).encode()),
         window=length,
         stride=length - 1,
         add_bos_token=options.add_bos_token,
@@ -92,7 +94,7 @@ def cut(engine: Engine, settings: Text) -> list[Window]:
 
     The text is tokenized as a whole and without special tokens.
     """
-    text = texts.text(settings.source, Path(settings.data_dir))
+    text = read_text(settings.source, Path(settings.data_dir))
     ids = engine.encode(text, special=False)[: settings.tokens]
     begin = engine.start_ids[0] if settings.add_bos_token else None
     return sliding(ids, settings.window, settings.stride, begin)
@@ -116,3 +118,36 @@ def sliding(ids: TokenIds, length: int, stride: int, begin: int | None) -> list[
             windows.append(Window(ids=front + part, first=first))
         scored = start + len(part)
     return windows
+
+
+def read_text(source: str, data_dir: Path = DATA_DIR) -> str:
+    """The text of a corpus by name, or of a file. Raises `UserError` where there is none."""
+    path = Path(source)
+    if path.is_file():
+        try:
+            content = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as problem:
+            raise UserError(f"{path}: not UTF-8 text ({problem})") from problem
+        if not content.strip():
+            raise UserError(f"{path}: the file is empty")
+        return content
+    if "/" in source or path.suffix:
+        raise UserError(f"{path}: there is no such file")
+    corpus = plugins.load("corpora", source)
+    if corpus.text is None:
+        raise UserError(f"{source} has no text to measure on; `wikitext` and `demo` have")
+    return corpus.text(data_dir)
+
+
+def read_entries(path: Path) -> list[Any]:
+    """A JSON list, empty for another document. Raises `UserError` for a file that is not JSON."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise UserError(f"{path}: not a JSON file of prompts ({problem})") from problem
+    return entries if isinstance(entries, list) else []
+
+
+def digest(content: bytes) -> str:
+    """12 hex digits of the SHA-256 of some content."""
+    return hashlib.sha256(content).hexdigest()[:12]

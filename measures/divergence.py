@@ -15,11 +15,10 @@ from core.errors import UserError
 from core.measure import Loaded, Measure, Quantity, Raw, ServedBase, Shown, Values
 from core.options import option
 from core.stats import Estimate, estimate
-from core.texts import digest
 from core.words import significant
 from measures import _windows
 from measures._answers import NotFinite
-from measures._windows import Text
+from measures._windows import Text, digest
 
 NANO = 1e-9  # nats: divergences are kept in whole numbers of these
 REST = 1e-6  # a mass outside the likeliest tokens below this is rounding

@@ -16,8 +16,8 @@ from core.errors import UserError
 from core.measure import Loaded, Measure, Paired, Quantity, Raw, ServedBase, Shown
 from core.options import option
 from core.stats import Estimate, estimate, mean_of
-from core.texts import digest, read_entries
 from measures._answers import refuse_empty
+from measures._windows import digest, read_entries
 
 OURS = ("rouge_l", "bleu", "chrf")
 CHUNK = 256

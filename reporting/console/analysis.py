@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from checkpoints.consistency import Finding
 from core import cli
+from core.machine import command_line
 from core.words import bits_text, size
 from inspection.data import Inspection
 from inspection.overview import LayerKind, Overview
@@ -145,6 +146,15 @@ def findings(all_: list[Finding], everything: bool) -> None:
         line(f"  ! {text}", "red")
     if len(reasons) > MOST_REASONS and not everything:
         line(f"  ! and {len(reasons) - MOST_REASONS} more (--all shows them)", "red")
+
+
+def more(inspections: list[Inspection]) -> None:
+    """The commands that show one of several in full, and what really runs."""
+    name = min(inspections, key=lambda inspection: inspection.overview is None).name
+    if len(inspections) > 1:
+        cli.say(f"`{command_line('analyze.py', name)}` shows one in full", "dim")
+    engine = command_line("analyze.py", name, "--engine", "vllm")
+    cli.say(f"`{engine}` loads it and says what really runs", "dim")
 
 
 def listing(inspections: list[Inspection]) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core import corpus, texts
+from compressing.calibration import documents
+from core import corpus
 from core.errors import UserError
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
@@ -40,20 +41,20 @@ def test_broken_lines(tmp_path: Path, lines: list[object], sentence: str) -> Non
 
 def test_missing_file_and_too_few(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
-        texts.documents(str(tmp_path / "none.jsonl"), 1, 0)
+        documents(str(tmp_path / "none.jsonl"), 1, 0)
     file = write(tmp_path / "a.jsonl", CHAT)
     with pytest.raises(UserError, match=r"2 samples were asked for, .* has 1"):
-        texts.documents(str(file), 2, 0)
+        documents(str(file), 2, 0)
 
 
 def test_unknown_corpus() -> None:
     with pytest.raises(UserError, match="Did you mean ultrachat"):
-        texts.documents("ultrachatt", 1, 0)
+        documents("ultrachatt", 1, 0)
 
 
 def test_choice_follows_the_seed(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", *({"text": str(n)} for n in range(50)))
-    first = texts.documents(str(file), 10, 0)
-    assert first == texts.documents(str(file), 10, 0)
-    assert first != texts.documents(str(file), 10, 1)
+    first = documents(str(file), 10, 0)
+    assert first == documents(str(file), 10, 0)
+    assert first != documents(str(file), 10, 1)
     assert len({d["text"] for d in first}) == 10

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core import texts
 from core.errors import UserError
+from measures._windows import read_text
 from quality import tasks
 from quality.tasks import Tasks
 
@@ -98,4 +98,4 @@ def test_the_text_for_perplexity_is_looked_for_there_too(tmp_path: Path) -> None
     folder.mkdir(parents=True)
     pages = Dataset.from_dict({"page": ["One article.", "Another."]})
     pages.to_parquet(folder / "test-00000-of-00001.parquet")
-    assert texts.text("wikitext", tmp_path) == "One article.\n\nAnother."
+    assert read_text("wikitext", tmp_path) == "One article.\n\nAnother."
