@@ -26,7 +26,7 @@ def run(loaded: Loaded, workload: Workload) -> Raw:
 
 
 def figures(raw: Raw) -> dict[str, Estimate]:
-    """The four numbers, the peak while loading and while answering, and what there was before."""
+    """The four numbers, the peaks while loading and at either load, and what there was before."""
     served, stages = raw["served"], raw["stages"]
     idle = stages.get("idle", {}).get("used_bytes")
     # On a CPU a page inherited from the fork server is in both, also where writing has made it a
@@ -37,6 +37,10 @@ def figures(raw: Raw) -> dict[str, Estimate]:
         if stage != "idle" and marks.get("peak_bytes", -1) >= (idle or 0)
     }
     answering = [peak for stage, peak in peaks.items() if stage != "loaded"]
+    loads = {
+        load: [peak for stage, peak in peaks.items() if stage.rpartition(":")[2] == load]
+        for load in ("sequential", "batch")
+    }
     values: dict[str, float | None] = {
         "checkpoint_bytes": raw["checkpoint_bytes"],
         "weights_bytes": served["weights_bytes"],
@@ -46,6 +50,7 @@ def figures(raw: Raw) -> dict[str, Estimate]:
         "peak_bytes": max(peaks.values(), default=None),
         "loading_peak_bytes": peaks.get("loaded"),
         "inference_peak_bytes": max(answering, default=None),
+        **{f"{load}_peak_bytes": max(reached, default=None) for load, reached in loads.items()},
         "idle_bytes": idle if peaks else None,
     }
     return {name: estimate([float(v)]) for name, v in values.items() if v is not None}
@@ -108,7 +113,9 @@ MEASURE = Measure(
         ),
         "max_concurrency": Quantity(unit="requests", better="higher", title="full requests"),
         "loading_peak_bytes": _bytes("loading peak", chart="peak while loading"),
-        "inference_peak_bytes": _bytes("inference peak", chart="peak while answering"),
+        "inference_peak_bytes": _bytes("", chart="peak while answering"),
+        "sequential_peak_bytes": _bytes("one-user peak"),
+        "batch_peak_bytes": _bytes("batch peak"),
         "peak_bytes": _bytes("peak", in_summary=True, change="single"),
         "idle_bytes": Quantity(unit="bytes", better="none"),
     },

@@ -27,11 +27,28 @@ STAGES = [
     ({"loaded": {"peak_bytes": 50}}, {"peak_bytes": 50, "loading_peak_bytes": 50}),
     (
         {"idle": {"peak_bytes": 45}, "loaded": {"peak_bytes": 50}, "batch": {"peak_bytes": 40}},
-        {"peak_bytes": 50, "loading_peak_bytes": 50, "inference_peak_bytes": 40},
+        {
+            "peak_bytes": 50,
+            "loading_peak_bytes": 50,
+            "inference_peak_bytes": 40,
+            "batch_peak_bytes": 40,
+        },
     ),
     (
         {"sequential": {"peak_bytes": 60}, "batch": {"peak_bytes": 70}},
-        {"peak_bytes": 70, "inference_peak_bytes": 70},
+        {
+            "peak_bytes": 70,
+            "inference_peak_bytes": 70,
+            "sequential_peak_bytes": 60,
+            "batch_peak_bytes": 70,
+        },
+    ),
+    (  # of several batch sizes the one that took most
+        {
+            f"{n}:{m}": {"peak_bytes": p}
+            for n, m, p in ((1, "batch", 70), (2, "batch", 75), (0, "load", 9))
+        },
+        {"peak_bytes": 75, "inference_peak_bytes": 75, "batch_peak_bytes": 75},
     ),
     (  # a GPU that other processes use too, or a process that holds its libraries
         {
@@ -39,7 +56,13 @@ STAGES = [
             "loaded": {"used_bytes": 55, "peak_bytes": 60},
             "0:batch": {"used_bytes": 55, "peak_bytes": 75},
         },
-        {"peak_bytes": 45, "loading_peak_bytes": 30, "inference_peak_bytes": 45, "idle_bytes": 30},
+        {
+            "peak_bytes": 45,
+            "loading_peak_bytes": 30,
+            "inference_peak_bytes": 45,
+            "batch_peak_bytes": 45,
+            "idle_bytes": 30,
+        },
     ),
     (  # what others used on the GPU before is gone: there is no figure
         {"idle": {"used_bytes": 30}, "loaded": {"peak_bytes": 29}},
