@@ -48,18 +48,22 @@ setup:
 lock:
 	scripts/lock.sh
 
-# Pictures and page of the records in perf_results/example/ and eval_results/example/, for the README.
-EXAMPLE = --results_dir perf_results/example --results_dir eval_results/example
+# Pictures and page of the records in perf_results/example/ and eval_results/example/. Those of the
+# README are renewed by `make example EXAMPLE=docs/example ANALYSES=eval_results/example`.
+EXAMPLE = build/example
+ANALYSES = build/example/analyses
+RECORDS = --results_dir perf_results/example $(patsubst %,--results_dir %,\
+    $(sort eval_results/example $(ANALYSES)))
 example: setup
-	$(RUN) analyze.py $(wildcard demo-*) --base demo --save --results_dir eval_results/example
-	mkdir -p docs/example
-	$(RUN) report.py $(EXAMPLE) --output_file docs/example/report.md
-	$(RUN) report.py $(EXAMPLE) --output_file docs/example/report.html
+	$(RUN) analyze.py $(wildcard demo-*) --base demo --save --results_dir $(ANALYSES)
+	mkdir -p $(EXAMPLE)
+	$(RUN) report.py $(RECORDS) --output_file $(EXAMPLE)/report.md
+	$(RUN) report.py $(RECORDS) --output_file $(EXAMPLE)/report.html
 	for metric in tradeoff speed memory quality latency; do \
-	    $(RUN) report.py $(EXAMPLE) --metric $$metric \
-	        --output_file docs/example/$$metric.png || exit 1; done
+	    $(RUN) report.py $(RECORDS) --metric $$metric \
+	        --output_file $(EXAMPLE)/$$metric.png || exit 1; done
 	chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,1150 \
-	    --virtual-time-budget=3000 --screenshot=docs/example/page.png docs/example/report.html
+	    --virtual-time-budget=3000 --screenshot=$(EXAMPLE)/page.png $(EXAMPLE)/report.html
 
 demo-model: setup
 	$(RUN) -m scripts.demo_corpus --seed 0 --output_dir demo/data

@@ -1,6 +1,7 @@
 """Tiny model folders written by hand: tests need neither torch nor real weights."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def write_model(
     (folder / "config.json").write_text(json.dumps({**CONFIG, **config}))
     write_safetensors(folder / "model.safetensors", shapes or llama_shapes(), values)
     return folder
+
+
+def kept_from_others(folder: Path) -> list[str]:
+    """What in a folder is less open than the user's umask lets new files and folders be."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return [
+        str(path)
+        for path in (folder, *folder.rglob("*"))
+        if path.stat().st_mode & 0o777 != (0o777 if path.is_dir() else 0o666) & ~mask
+    ]
 
 
 def write_compressed(folder: Path, base: Path, scheme: str = "FP8-W8A8") -> Path:

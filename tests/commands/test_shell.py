@@ -1,5 +1,6 @@
 """The two shell scripts: folders are relative to where their user stands, and so are results."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -12,9 +13,19 @@ from tests import models as tiny
 from tests.checkpoints.test_bases import change
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(
-    not (ROOT / ".venv" / ".locked").exists(), reason="`make setup` makes what they run in"
-)
+
+def set_up() -> bool:
+    """Whether `scripts/setup.sh`, which the scripts call first, has nothing to do."""
+    locked = ROOT / ".venv" / ".locked"
+    parts = ("scripts/setup.sh", "requirements/cpu.txt", "requirements/vllm/pyproject.toml")
+    gpu = [part.replace("cpu", "gpu") for part in parts]
+    return locked.is_file() and locked.read_text().strip() in (
+        f"{hashlib.sha256(b''.join((ROOT / p).read_bytes() for p in kind)).hexdigest()}  -"
+        for kind in (parts, gpu)
+    )
+
+
+pytestmark = pytest.mark.skipif(not set_up(), reason="`make setup` has something to install")
 LOAD = ("--engine", "fake", "--max_new_tokens", "4", "--prompt_tokens", "4", "--batch_sizes", "2")
 NOTHING = ("--tasks", "none", "--text", "none")
 

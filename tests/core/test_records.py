@@ -8,6 +8,7 @@ import pytest
 
 from core import records
 from core.errors import UserError
+from tests.models import kept_from_others
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -87,6 +88,11 @@ def test_a_checkpoint_is_called_by_names(tmp_path: Path, part: str, name: str) -
     path.write_text(json.dumps(document))
     with pytest.raises(UserError, match=f"not a record .subject.{part}: .* is no name: "):
         records.load(path)
+
+
+def test_others_can_read_a_record(tmp_path: Path) -> None:
+    records.save(make(), tmp_path / "results")
+    assert kept_from_others(tmp_path / "results") == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])

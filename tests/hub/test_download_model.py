@@ -16,6 +16,7 @@ from tests.hub.conftest import Download
 from tests.hub.hub_case import MODEL, SMALL, UNWANTED, WANTED, contents, record, safetensors
 from tests.hub.hub_stand_in import HubStandIn
 from tests.hub.published import git_sha1, sha256
+from tests.models import kept_from_others
 
 
 def test_takes_safetensors_and_tokenizer_and_nothing_that_runs(
@@ -68,6 +69,11 @@ def test_the_record_says_what_the_folder_holds(hub: HubStandIn, download: Downlo
         "endpoint": hub.url,
         "huggingface_hub": huggingface_hub.__version__,
     }
+
+
+def test_whoever_serves_it_can_read_it(hub: HubStandIn, download: Download) -> None:
+    assert download().returncode == 0
+    assert kept_from_others(Path("tiny-llama")) == []
 
 
 def test_the_default_model_has_its_own_folder(hub: HubStandIn, command: Run) -> None:

@@ -15,6 +15,7 @@ from compressing import preflight, verify
 from core import plugins
 from core.machine import probe
 from tests.conftest import ROOT, wait_until
+from tests.models import kept_from_others
 from tests.real.conftest import CALIBRATION, RealRun
 
 pytestmark = pytest.mark.real
@@ -36,6 +37,7 @@ def test_checkpoint_is_what_the_scheme_says(real_run: RealRun, name: str) -> Non
     stored = checkpoint.read(made)
     assert stored.nbytes == pytest.approx(planned.predicted_bytes, rel=0.01)
     assert (made / "tokenizer.json").is_file()
+    assert kept_from_others(made) == []
     if scheme.kv_cache_bits:
         assert "model.layers.0.self_attn.k_scale" in stored.by_name
 

@@ -9,6 +9,7 @@ import pytest
 from checkpoints import checkpoint, models
 from scripts import make_model
 from scripts.model_shapes import SHAPES
+from tests.models import kept_from_others
 
 pytestmark = pytest.mark.real
 
@@ -54,6 +55,7 @@ def test_shapes_are_what_transformers_builds(name: str, tmp_path: Path) -> None:
 def test_a_random_model_is_served_and_compressed(tmp_path: Path, process) -> None:
     made = process("scripts/make_model.py", "--shape", "tiny", "tiny")
     assert made.returncode == 0, made.stderr
+    assert kept_from_others(tmp_path / "tiny") == []
     asked = process("vllm_test.py", "tiny", "--json", "--max_new_tokens", "4")
     assert asked.returncode == 0, asked.stderr
     assert all(len(a["token_ids"]) for a in json.loads(asked.stdout)["answers"])
