@@ -117,7 +117,7 @@ def caused_by(cause: Exception) -> Exception:
         (httpx.TooManyRedirects("20"), "(it redirects without an end)"),
         (httpx.DecodingError("gzip"), "does not answer as a model hub does"),
         (OSError("Consistency check failed\nmore"), "(Consistency check failed): run this again"),
-        (OSError(), "A file did not arrive whole (): run this again"),
+        (OSError(), "A file did not arrive whole (no message): run this again"),
         (OSError(errno.EIO, "broken disk"), None),
         (ZeroDivisionError(), None),
     ],
