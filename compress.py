@@ -43,6 +43,7 @@ def main(
     from compressing import making
     from compressing.missing import COMPRESSING
     from reporting.console import progress
+    from running.run import LOGS
 
     name = plugins.shown("schemes", plugins.find("schemes", compression_type))
     (place,) = models.places(model_id, [name], output_dir)
@@ -51,7 +52,8 @@ def main(
     if dry_run:
         return making.must_fit(place, planned)
     try:
-        with progress.progress(place.scheme, COMPRESSING) as told:
+        log = LOGS / f"compress-{place.model}-{place.scheme}.log"
+        with progress.libraries_to(log), progress.progress(place.scheme, COMPRESSING) as told:
 
             def tell(detail: str, done: int, total: int) -> None:
                 told.step(COMPRESSING, done, total, detail)

@@ -95,7 +95,7 @@ class Progress:
     def _rest(self) -> float | None:
         """Seconds that the step which is on still takes."""
         elapsed, share = self.elapsed_s(), self.now.share
-        if share and elapsed >= TELLING_S:
+        if share and share < 1 and elapsed >= TELLING_S:
             return elapsed * (1 - share) / share
         usual = self._usual(self.turn.subject, self.now.name)
         return None if usual is None else max(0.0, usual - elapsed)

@@ -106,7 +106,7 @@ def start(modules: tuple[str, ...], environment: dict[str, str], log: Path) -> N
         try:
             # The command cleans up on these, with its children; server and tracker wait for its
             # end, and print to the log.
-            with _ignoring(*ENDED_BY), _output_to(log):
+            with _ignoring(*ENDED_BY), output_to(log):
                 forkserver.ensure_running()
             first = context.Process(target=_nothing)  # waits until everything is imported
             first.start()
@@ -187,8 +187,8 @@ def _ignoring(*numbers: signal.Signals) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _output_to(log: Path) -> Iterator[None]:
-    """Standard output and error of the processes started in the block go to a file."""
+def output_to(log: Path) -> Iterator[None]:
+    """Standard output and error, also of processes that are started meanwhile, go to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
     originals = [os.dup(1), os.dup(2)]

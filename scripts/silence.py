@@ -6,7 +6,7 @@
 Runs a small real pipeline (or the command that is given) twice, once with its output in a pipe and
 once on a pseudo-terminal of 80 columns, and prints what came in the first seconds, the longest
 silence, and lines that are not ours: progress bars, warnings and logs of libraries. Exit code 1
-where nothing came within a second or for ten.
+where there are any, or nothing came for ten seconds, or for the first five.
 """
 
 import os
@@ -131,7 +131,8 @@ def main(
             watched = watch(line, here, terminal)
         print(f"\n{'on a terminal' if terminal else 'in a log'}: {told(watched)}", flush=True)
         quiet, _ = watched.silence
-        bad |= quiet > MOST_S or watched.first_s > 1 or bool(watched.foreign or watched.code)
+        late = quiet > MOST_S or watched.first_s > FIRST_S
+        bad |= late or bool(watched.foreign or watched.code)
     raise typer.Exit(bad)
 
 

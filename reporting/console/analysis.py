@@ -27,7 +27,8 @@ def progress() -> Iterator[Callable[[str, str, int, int], None]]:
         def show(what: str, step: str, done: int, total: int) -> None:
             if told.turn.subject != what:
                 told.begin(Turn(subject=what))
-            told.step(READING, done + 1, total, step)
+            of = f", {done + 1} of {total}" if total > 1 else ""
+            told.step(READING, detail=f"{step}{of}")
 
         yield show
 

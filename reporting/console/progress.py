@@ -5,14 +5,19 @@ next to what is being timed and take over 1 % of a core. Elsewhere (nohup, Slurm
 a line with its time, and so is what goes on in a long one.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.text import Text
 
 from core import cli
+from running import server
 from running.progress import Progress, Turn
 
 QUIET_S = 8.0  # at the most, between two lines of a log
@@ -26,6 +31,23 @@ def progress(subject: str, step: str = "starting") -> Iterator[Progress]:
         told.begin(Turn(subject=subject))
         told.step(step)
         yield told
+
+
+@contextmanager
+def libraries_to(log: Path) -> Iterator[None]:
+    """What libraries print goes to a file; what we say goes where it went before."""
+    try:
+        ours = os.dup(cli.err.file.fileno())
+    except OSError:  # a test's, which no library prints to
+        yield
+        return
+    with os.fdopen(ours, "w", encoding=cli.err.encoding, errors="backslashreplace") as file:
+        cli.err.file = file
+        try:
+            with server.output_to(log):
+                yield
+        finally:
+            cli.err.file = None  # type: ignore[assignment]  # standard error, whatever it is then
 
 
 class _Line:
@@ -43,7 +65,15 @@ class _Line:
 
     @contextmanager
     def shown(self) -> Iterator[Progress]:
-        with cli.err.status(self, refresh_per_second=1):
+        line = Live(
+            Spinner("dots", self),
+            console=cli.err,
+            refresh_per_second=1,
+            transient=True,
+            redirect_stdout=False,  # whatever libraries print there is none of ours
+            redirect_stderr=False,
+        )
+        with line:
             yield self.told
 
 

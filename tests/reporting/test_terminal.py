@@ -41,6 +41,8 @@ def outputs(command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         machine.probe(), cpu="AMD EPYC", cores=2, gpus=(), cpu_flags=frozenset({"avx2", "fma"})
     )
     monkeypatch.setattr(machine, "probe", lambda: here)
+    monkeypatch.setattr(machine, "started", lambda program: ["python", program])
+    monkeypatch.setattr(machine, "installed", lambda name: name)
     base = models.write_model(tmp_path / "tiny")
     for scheme in ("FP8-W8A8", "INT4-W4A16-AWQ"):
         models.write_compressed(tmp_path / f"tiny-{scheme}", base)
@@ -76,9 +78,7 @@ def outputs(command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         "report": of("report.py", "--results_dir", "perf_results"),
         "compare": of("report.py", *runs, "--compare", "20260104", "20260105"),
         "history": of("report.py", *runs, "--history"),
-        "pipeline": lambda: results.show_run(
-            typical(), "tiny", [tmp_path / "perf_results"], "1", False
-        ),
+        "pipeline": lambda: results.show_run(typical(), "tiny", [Path("perf_results")], "1", False),
         "benchmark": lambda: results.show_performance(
             performance("INT8-W8A8", 400, 6 << 20), Path("perf_results"), False
         ),
