@@ -146,7 +146,8 @@ class Shown:
 
     `observe` says in sentences what figures of the base and of each compressed scheme show.
     `warnings` are what a reader must know of raw values, `cut` what was cut of each task,
-    `answers` are generated texts to show next to the base's, `available` the documents there are of
+    `answers` are generated texts to show next to the base's, to the `prompts` that settings hold,
+    `available` the documents there are of
     each task, `dataset` the public data that settings name, for which model cards carry the
     headline figure (empty: none).
     """
@@ -166,6 +167,7 @@ class Shown:
     warnings: Callable[[Raw], list[str]] = lambda raw: []
     cut: Callable[[Raw], dict[str, str]] = lambda raw: {}
     answers: Callable[[Raw], list[str]] | None = None
+    prompts: Callable[[dict[str, Any]], list[str]] = lambda settings: []
     available: Callable[[Raw], dict[str, int]] = lambda raw: {}
     dataset: Callable[[dict[str, Any]], str] = lambda settings: ""
 

@@ -226,5 +226,6 @@ MEASURE = Measure(
         headline_title="ROUGE-L",
         own_columns=True,
         answers=lambda raw: raw["generated"],
+        prompts=lambda settings: [prompt for prompt, _ in settings.get("pairs", ())],
     ),
 )

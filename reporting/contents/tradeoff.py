@@ -16,12 +16,14 @@ from reporting.reading import measures
 
 @dataclass(frozen=True)
 class Scatter:
-    """The trade-off: right and down is better."""
+    """The trade-off: right and down is better. Names of points are placed for `widths`."""
 
     title: str
     x_title: str
     y_title: str
     points: list[Point]
+    widths: tuple[int, ...] = labels.WIDTHS
+    padding: float = labels.PADDING
 
 
 def tradeoff(study: Study) -> Scatter | None:

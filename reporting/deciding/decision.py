@@ -39,7 +39,7 @@ class Outcome:
 
     `decided`: deploy `winner`; None where no scheme fits the memory budget. Otherwise `winner` is
     what is safe to deploy meanwhile (None when nothing is), and `to_decide` are commands that would
-    settle it. `measure` and `figure` are what was compared.
+    settle it. `measure` and `figure` are what was compared, `headline` is the winner's in words.
     """
 
     use_case: UseCase
@@ -51,6 +51,7 @@ class Outcome:
     command: str | None = None
     measure: str = ""
     figure: str = ""
+    headline: str = ""
 
     @property
     def lost(self) -> list[tuple[str, str]]:
@@ -132,7 +133,8 @@ def _finish(study: Study, outcome: Outcome, measure: str, name: str, budget: int
     """Add the command and what was compared."""
     chosen = next((c for c in study.candidates if c.scheme == outcome.winner), None)
     command = serve_command(chosen, budget, study.here) if chosen else None
-    return replace(outcome, command=command, measure=measure, figure=name)
+    said = reasons.headline(study, outcome.use_case, chosen) if chosen else ""
+    return replace(outcome, command=command, measure=measure, figure=name, headline=said)
 
 
 def contenders(records: list[Record], margins: "dict[str, Margin] | None" = None) -> set[str]:

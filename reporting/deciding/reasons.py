@@ -2,9 +2,11 @@
 
 from core.stats import Ratio
 from core.words import join, percent, ratio_text, value_text
+from reporting.deciding.candidate import Candidate
 from reporting.deciding.commands import measure_command, score_command, too_few_documents
 from reporting.deciding.gates import accepted, quality_state
-from reporting.deciding.ranking import Ranking, Rated, UseCase, finer
+from reporting.deciding.ranking import Ranking, Rated, UseCase, finer, metric
+from reporting.deciding.study import Study
 from reporting.reading import measures
 
 GOALS = {
@@ -23,12 +25,9 @@ WORSE = {
 def lead_sentence(ranking: Ranking) -> str:
     """Why the leader comes first, in one sentence with its figure against the base's."""
     lead, use_case = ranking.lead, ranking.use_case
-    measure, name = ranking.metric
     scheme = lead.candidate.scheme
-    shown_in = measures.shown_in(measure, name)
-    value = value_text(lead.figure.value, lead.figure.unit, shown_in)
-    ratio = ranking.study.speed_up(lead.candidate, measure, name)
-    figure = f"{value} {_load(measure, use_case)}{_times(ratio, use_case)}"
+    ratio = ranking.study.speed_up(lead.candidate, *ranking.metric)
+    figure = headline(ranking.study, use_case, lead.candidate)
     others = [rating.candidate.scheme for rating in ranking.tied if rating is not lead]
     if lead.candidate.is_base:
         verb = "is" if len(others) == 1 else "are"
@@ -44,6 +43,17 @@ def lead_sentence(ranking: Ranking) -> str:
         f"{join([scheme, *others])} share the {BEST[use_case]}. {scheme} comes first because it "
         f"{join(list(why))}: {figure}.{quality}"
     )
+
+
+def headline(study: Study, use_case: UseCase, candidate: Candidate) -> str:
+    """A candidate's figure for a use case, and what that is of the base's where they differ."""
+    measure, name = metric(study, use_case)
+    figure = candidate.figure(measure, name)
+    if figure is None:
+        return ""
+    value = value_text(figure.value, figure.unit, measures.shown_in(measure, name))
+    ratio = study.speed_up(candidate, measure, name)
+    return f"{value} {_load(measure, use_case)}{_times(ratio, use_case)}"
 
 
 def _times(ratio: Ratio | None, use_case: UseCase) -> str:

@@ -6,15 +6,16 @@ from typing import Any
 from core.records import Record
 from core.words import size, value_text
 from reporting.contents import checkpoints
-from reporting.deciding.candidate import BASE, Candidate
+from reporting.deciding.candidate import Candidate
 from reporting.deciding.commands import elsewhere, folder, serve_command
 from reporting.deciding.study import Study
+from reporting.formats._answers import answers
 from reporting.formats._markup import Markup, element
 from reporting.reading import measures
 
 MOST_REQUESTS = 60  # rows of raw requests shown per measure
-MOST_ANSWERS = 5
 WIDE = 60  # characters of a fact that gets a line of its own
+LONGEST = 400  # characters of a list that is shown whole
 
 
 def schemes(study: Study) -> list[Markup]:
@@ -34,7 +35,7 @@ def _scheme(study: Study, candidate: Candidate) -> Markup:
         *_block("Command", _code(" ".join(map(elsewhere, record.command)))),
         *_block("Every figure and repeat", _figures(candidate)),
         *_block("Single requests", *_requests(candidate)),
-        *_block("Answers", *_answers(study, candidate)),
+        *_block("Answers", *answers(study, candidate)),
     ]
     return element("details", summary, element("div", *parts, class_="inside"), class_="scheme")
 
@@ -158,7 +159,8 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_text(inner) or '-'}" for name, inner in value.items())
     if isinstance(value, list):
-        return "; ".join(map(_text, value))
+        text = "; ".join(map(_text, value))
+        return text if len(text) <= LONGEST else f"{len(value)} of them, in the record"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -217,27 +219,3 @@ def _requests(candidate: Candidate) -> list[Markup]:
 
 def _fold(title: str, *children: Markup) -> Markup:
     return element("details", element("summary", title), *children)
-
-
-def _answers(study: Study, candidate: Candidate) -> list[Markup]:
-    """The first generated texts of each measure that has any, the base's next to them."""
-    base = study.base if not candidate.is_base else None
-    drawn = []
-    for key in candidate.quality:
-        texts, others = _generated(candidate, key), _generated(base, key) if base else []
-        rows = [
-            [str(n + 1), text, *others[n : n + 1]] for n, text in enumerate(texts[:MOST_ANSWERS])
-        ]
-        heads = ("document", candidate.scheme, BASE)[: len(rows[0])] if rows else ()
-        drawn += [_table(f"Answers of {candidate.scheme}", heads, rows)] if rows else []
-    return drawn
-
-
-def _generated(candidate: Candidate, key: str) -> list[str]:
-    measure, stored = measures.of_key(key), candidate.quality.get(key)
-    if measure is None or measure.shown.answers is None or not stored or not candidate.record(key):
-        return []
-    try:
-        return [str(text) for text in measure.shown.answers(stored.raw())]
-    except (KeyError, TypeError):  # raw values that are not this measure's
-        return []

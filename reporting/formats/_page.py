@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from core import cli
+from reporting.contents import glossary
 from reporting.contents.cells import Cell, Table
 from reporting.formats._markup import Markup, element, raw, together
 
 HERE = Path(__file__).parent
+SHORT = 24  # characters of a cell that is not broken
 
 
 def whole(title: str, where: str, sections: list[Markup], data: dict[str, Any]) -> str:
@@ -74,7 +76,7 @@ def embedded(data: Any) -> str:
 
 
 def _header(title: str, where: str) -> Markup:
-    button = element("button", "Dark", type="button", id="theme", aria_pressed="false", hidden=True)
+    button = element("button", type="button", id="theme", hidden=True)  # page.js says what it does
     return element("header", element("div", element("h1", title), element("p", where)), button)
 
 
@@ -110,7 +112,7 @@ def table(contents: Table) -> Markup:
     heads = [
         element(
             "th",
-            element("button", name, type="button", class_="sort"),
+            element("button", _explained(name), type="button", class_="sort"),
             scope="col",
             class_="number" if number else None,
         )
@@ -135,11 +137,18 @@ def table(contents: Table) -> Markup:
     return together(frame, *notes)
 
 
+def _explained(heading: str) -> str:
+    """A heading with what its words mean as a tooltip."""
+    meaning = glossary.explain(heading)
+    return element("abbr", heading, title=meaning) if meaning else heading
+
+
 def _row(row: list[Cell], numbers: list[bool]) -> Markup:
     first, *rest = row
     cells = [element("th", first.text, scope="row")]
     for cell, number in zip(rest, numbers[1:], strict=True):
-        classes = " ".join(filter(None, ["number" if number else "", cell.tone]))
+        whole = "whole" if len(cell.text) <= SHORT else ""  # on one line
+        classes = " ".join(filter(None, ["number" if number else whole, cell.tone]))
         value = None if cell.value is None else repr(float(cell.value))
         cells.append(element("td", cell.text, class_=classes or None, data_value=value))
     return element("tr", *cells)

@@ -7,7 +7,7 @@ from typing import Any
 from core import cli
 from core.errors import UserError
 from core.plugins import ROOT
-from reporting.contents import charts
+from reporting.contents import charts, labels
 from reporting.contents.charts import Distribution, Panel
 from reporting.contents.document import Report
 from reporting.contents.environment import engine_text
@@ -17,6 +17,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 COLOURS = {"base": "#6b7280", "compressed": "#1d6fb8", "failed": "#b3261e"}
 LABELS = {"base": "BASE", "compressed": "compressed", "failed": "quality failed"}
 FRONT = "#059669"
+CHARACTER, LINE = 4.6, 10.0  # points, of a name in the scatter
 INCH_PER_BAR, PANEL_WIDTH, DPI = 0.32, 2.9, 160
 LONGEST = 200  # characters of a caption
 WIDE = 5  # beyond this the axis is logarithmic
@@ -181,15 +182,17 @@ def _scatter(scatter: Scatter, caption: str) -> Any:
             markersize=7,
             linewidth=1,
         )
-        up, right = point.label.startswith("top"), point.label.endswith("right")
+        across, up = point.places[labels.WIDTHS.index(labels.PICTURE)]
+        far = abs(up) > labels.NEAR
         axis.annotate(
             point.scheme,
             (point.x, point.y),
-            xytext=(8 if right else -8, 7 if up else -7),
+            xytext=(across * CHARACTER, up * LINE),
             textcoords="offset points",
             fontsize=8,
-            ha="left" if right else "right",
-            va="bottom" if up else "top",
+            ha="center",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "#9ca3af", "shrinkB": 6} if far else None,
         )
     for kind in dict.fromkeys(p.kind for p in scatter.points):
         axis.plot(
@@ -200,7 +203,7 @@ def _scatter(scatter: Scatter, caption: str) -> Any:
             linestyle="",
             label=LABELS[kind],
         )
-    axis.margins(0.15)
+    axis.margins(labels.PADDING / (1 - 2 * labels.PADDING))
     axis.set_xlabel(f"{scatter.x_title} (more is better)")
     axis.set_ylabel(f"{scatter.y_title} (less is better)")
     axis.legend(frameon=False, fontsize=8)

@@ -5,7 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reporting.contents import charts, checkpoints
+from reporting.contents import charts, checkpoints, glossary
+from reporting.contents.cells import Tone
 from reporting.contents.changes import RunComparison
 from reporting.contents.document import Report, Request
 from reporting.contents.environment import engine_text
@@ -50,21 +51,18 @@ def chart_data(report: Report) -> dict[str, Any]:
 
 
 def _sections(report: Report, data: dict[str, Any]) -> list[Markup]:
-    parts = [_decision(report), _notes(report)]
+    first, *rest = dict.fromkeys(table.section for table in report.tables)
+    parts = [_decision(report), _topic(report, data, first), _notes(report)]
     if "tradeoff" in data:
         drawn = data["tradeoff"]
         parts.append(section("tradeoff", drawn["title"], chart("tradeoff", [drawn])))
     parts.append(section("observations", "Observations", bullets(report.observations)))
-    parts += _topics(report, data)
+    parts += [_topic(report, data, title) for title in rest]
     parts.append(section("schemes", "Each scheme", *details.schemes(report.study)))
     parts.append(section("environment", "Test environment", pairs(report.environment)))
+    words = glossary.meanings([name for table in report.tables for name in table.columns])
+    parts.append(section("words", "Words", pairs(list(words.items()))))
     return [part for part in parts if part]
-
-
-def _topics(report: Report, data: dict[str, Any]) -> list[Markup]:
-    """A heading for each section of tables, with its charts before them."""
-    titles = dict.fromkeys(table.section for table in report.tables)
-    return [_topic(report, data, title) for title in titles]
 
 
 def _topic(report: Report, data: dict[str, Any], title: str) -> Markup:
@@ -78,7 +76,7 @@ def _topic(report: Report, data: dict[str, Any], title: str) -> Markup:
 
 
 def _charts(data: dict[str, Any], title: str) -> list[Markup]:
-    """The charts of a section: its panels, single requests next to latency, insides of layers."""
+    """The charts of a section: its panels, single requests of latency, insides of layers."""
     panels = data["panels"].get(title.lower(), [])
     drawn = [chart(slug(title), panels)] if panels else []
     if "latency" in data and title == measures.title(LATENCY):
@@ -95,27 +93,38 @@ def _decision(report: Report) -> Markup:
 
 
 def _card(outcome: Outcome) -> Markup:
-    badge = element(
-        "span",
-        "decided" if outcome.decided else "undecided",
-        class_=f"badge {'good' if outcome.decided else 'open'}",
-    )
+    certainty, tone = _certainty(outcome)
+    badge = element("span", certainty, class_=f"badge {tone}")
     parts = [
         element("p", f"For {GOALS[outcome.use_case]} ", badge, class_="goal"),
         element("h3", outcome.winner or "no scheme"),
-        element("p", outcome.sentence),
+        element("p", outcome.headline, class_="headline") if outcome.headline else "",
     ]
     if outcome.command:
         parts.append(
             _command("Deploy it:" if outcome.decided else "Deploy meanwhile:", outcome.command)
         )
+    reason = "Why" if outcome.decided else "What is undecided"
+    folded = outcome.winner is not None
+    parts.append(_fold(reason, element("p", outcome.sentence), is_open=not folded))
     if outcome.to_decide:
         commands = [_command("Run:", command) for command in outcome.to_decide]
-        parts.append(element("details", element("summary", "How to decide it"), *commands))
+        parts.append(_fold("How to decide it", *commands))
     if outcome.losers:
         losers = [together(element("strong", names), f": {why}") for names, why in outcome.lost]
-        parts.append(element("details", element("summary", "Why not the others"), bullets(losers)))
+        parts.append(_fold("Why not the others", bullets(losers)))
     return element("article", *parts, class_="card")
+
+
+def _certainty(outcome: Outcome) -> tuple[str, Tone]:
+    """The word on a card's badge and its colour: green only where a scheme is chosen for good."""
+    if not outcome.decided:
+        return "undecided", "open"
+    return ("decided", "good") if outcome.winner else ("none fits", "bad")
+
+
+def _fold(title: str, *children: Markup, is_open: bool = False) -> Markup:
+    return element("details", element("summary", title), *children, open=is_open)
 
 
 def _command(label: str, command: str) -> Markup:

@@ -62,15 +62,31 @@
       marker: { size: 22, color: "rgba(0,0,0,0)", line: { color: colour("front"), width: 2 } },
     }];
     const narrow = matchMedia("(max-width: 600px)").matches;
-    const place = (p) => (narrow ? p.narrow : p.label);
+    const [character, line, near] = [narrow ? 6.2 : 7.2, 16, 2];
+    // names stand where labels.py found room; those farther off are joined to their point by a line
+    const columns = (document.getElementById("chart-tradeoff-0").clientWidth - 90) / character;
+    const closest = chart.widths.map((width) => Math.abs(width - columns));
+    const width = closest.indexOf(Math.min(...closest));
+    const range = (axis) => {
+      const ends = points.flatMap((p) => [p[axis], p[`${axis}_low`], p[`${axis}_high`]]).filter((end) => end !== null);
+      const [low, high] = [Math.min(...ends), Math.max(...ends)];
+      const free = (high - low || 1) * chart.padding / (1 - 2 * chart.padding);
+      return [low - free, high + free];
+    };
+    const names = points.map((p) => {
+      const [across, up] = p.places[width];
+      return {
+        x: p.x, y: p.y, text: plain(p.scheme), ax: across * character, ay: -up * line, showarrow: true, arrowhead: 0, arrowwidth: 1,
+        standoff: 9, arrowcolor: Math.abs(up) > near ? colour("soft") : "rgba(0,0,0,0)", font: { color: colour("ink"), size: narrow ? 11 : 13 },
+        borderpad: 0,
+      };
+    });
     const labels = { base: "BASE", compressed: "compressed", failed: "quality failed" };
     for (const kind of Object.keys(labels)) {
       const some = points.filter((p) => p.kind === kind);
       if (!some.length) continue;
       traces.push({
-        x: some.map((p) => p.x), y: some.map((p) => p.y), mode: "markers+text", name: labels[kind],
-        text: some.map((p) => plain(p.scheme)), textposition: some.map(place), cliponaxis: false,
-        textfont: { color: colour("ink"), size: narrow ? 11 : 13 },
+        x: some.map((p) => p.x), y: some.map((p) => p.y), mode: "markers", name: labels[kind], cliponaxis: false,
         marker: { size: 12, color: colour(kind), symbol: kind === "failed" ? "x" : "circle" },
         error_x: { ...error(some, "x", "x_low", "x_high"), color: colour(kind) },
         error_y: { ...error(some, "y", "y_low", "y_high"), color: colour(kind) },
@@ -79,9 +95,9 @@
       });
     }
     return [traces, layout({
-      showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, height: 430,
+      annotations: names, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, height: 430,
       margin: { l: 10, r: 30, t: 36, b: 44 },
-      xaxis: axis([chart.x_title, "more is better"]), yaxis: axis([chart.y_title, "less is better"]),
+      xaxis: axis([chart.x_title, "more is better"], { range: range("x") }), yaxis: axis([chart.y_title, "less is better"], { range: range("y") }),
       shapes: [{ type: "line", x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { color: colour("soft"), width: 1, dash: "dot" } }],
     })];
   };
@@ -123,30 +139,56 @@
       xaxis: axis(["MiB on disk"], { rangemode: "tozero" }), yaxis: axis([], { autorange: "reversed", ticksuffix: "  " }),
     }),
   ];
-  const depths = (chart) => [
-    Object.entries(chart.lines).map(([name, points], n) => ({
+  // lines of one name look alike in all charts of a group, which have one legend above them
+  const symbols = ["●", "■", "◆", "✚", "✖", "▲", "▼", "◀"];
+  const namesOf = (charts) => [...new Set(charts.flatMap((chart) => Object.keys(chart.lines)))];
+  const look = (names, name) => names.indexOf(name) % palette.length;
+  const legend = (id, names) => {
+    const panels = document.getElementById(id).parentNode;
+    if (panels.previousElementSibling?.className === "legend") return;
+    const list = document.createElement("ul");
+    list.className = "legend";
+    names.forEach((name) => {
+      const item = document.createElement("li");
+      const mark = document.createElement("span");
+      mark.textContent = symbols[look(names, name)];
+      mark.style.color = palette[look(names, name)];
+      item.append(mark, ` ${name}`);
+      list.append(item);
+    });
+    panels.before(list);
+  };
+
+  const depths = (chart, names) => [
+    Object.entries(chart.lines).map(([name, points]) => ({
       mode: "lines+markers", name: plain(name), x: points.map((p) => p[0]), y: points.map((p) => p[1]),
-      line: { color: palette[n % palette.length], width: 1.5 }, marker: { size: 6, symbol: n },
+      line: { color: palette[look(names, name)], width: 1.5 }, marker: { size: 6, symbol: look(names, name) },
       hovertext: points.map((p) => `${plain(name)}, layer ${p[0]}: ${short(p[1])} dB`), hoverinfo: "text",
     })),
     layout({
-      title: { text: plain(chart.title), font: { size: 14 }, x: 0.5 }, showlegend: true,
-      legend: { orientation: "h", y: -0.3, yanchor: "top" }, height: 380,
+      title: { text: plain(chart.title), font: { size: 14 }, x: 0.5 }, height: 300,
       xaxis: axis(["decoder layer"], { tickformat: "d" }), yaxis: axis(["SQNR dB, more is better"]),
     }),
   ];
 
-  const history = (chart) => [
-    Object.entries(chart.lines).map(([name, points], n) => ({
-      mode: "lines+markers", name: plain(name), x: points.map((p) => p.at), y: points.map((p) => p.value),
-      line: { color: palette[n % palette.length], width: 1.5 }, marker: { size: 7, symbol: n },
-      error_y: { ...error(points, "value", "low", "high"), color: palette[n % palette.length] },
+  // runs stand at equal distances, whatever time passed between them; few of them are dated
+  const most = 3;
+  const dated = (runs) => {
+    const step = Math.max(1, Math.ceil((runs.length - 1) / (most - 1)));
+    const chosen = runs.map((_, n) => n).filter((n) => n % step === 0);
+    return { tickvals: chosen, ticktext: chosen.map((n) => `${plain(runs[n].slice(0, 10))}<br>${plain(runs[n].slice(11, 16))}`) };
+  };
+  const history = (chart, names, runs) => [
+    Object.entries(chart.lines).map(([name, points]) => ({
+      mode: "lines+markers", name: plain(name), x: points.map((p) => runs.indexOf(p.at)), y: points.map((p) => p.value),
+      line: { color: palette[look(names, name)], width: 1.5 }, marker: { size: 7, symbol: look(names, name) },
+      error_y: { ...error(points, "value", "low", "high"), color: palette[look(names, name)] },
       hovertext: points.map((p) => `${plain(name)}, ${plain(p.run)}: ${plain(p.full)}`), hoverinfo: "text",
     })),
     layout({
-      title: { text: plain(chart.title), font: { size: 14 }, x: 0.5 }, showlegend: true,
-      legend: { orientation: "h", y: -0.3, yanchor: "top" }, height: 340,
-      xaxis: axis(["run ended (UTC)"], { type: "date" }), yaxis: axis([[chart.unit, arrows[chart.better]].filter(Boolean).join(", ")]),
+      title: { text: plain(chart.title), font: { size: 14 }, x: 0.5 }, height: 300,
+      xaxis: axis(["run ended (UTC)"], { ...dated(runs), range: [-0.4, runs.length - 0.6], tickangle: 0, ticks: "outside", ticklen: 8, tickcolor: "rgba(0,0,0,0)" }),
+      yaxis: axis([[chart.unit, arrows[chart.better]].filter(Boolean).join(", ")]),
     }),
   ];
 
@@ -159,8 +201,12 @@
       panels.forEach((panel, n) => put(`chart-${slug}-${n}`, bars(panel)));
     }
     if (data.dtypes) put("chart-dtypes-0", dtypes(data.dtypes));
-    (data.sqnr || []).forEach((chart, n) => put(`chart-sqnr-${n}`, depths(chart)));
-    (data.history || []).forEach((chart, n) => put(`chart-history-${n}`, history(chart)));
+    const [layers, drawn] = [data.sqnr || [], data.history || []];
+    if (layers.length) legend("chart-sqnr-0", namesOf(layers));
+    layers.forEach((chart, n) => put(`chart-sqnr-${n}`, depths(chart, namesOf(layers))));
+    const runs = [...new Set(drawn.flatMap((chart) => Object.values(chart.lines).flat().map((p) => p.at)))].sort();
+    if (drawn.length) legend("chart-history-0", namesOf(drawn));
+    drawn.forEach((chart, n) => put(`chart-history-${n}`, history(chart, namesOf(drawn), runs)));
     if (data.latency) put("chart-latency-0", boxes(data.latency));
   };
 
@@ -199,7 +245,7 @@
   const system = matchMedia("(prefers-color-scheme: dark)");
   const show = (dark) => {
     root.dataset.theme = dark ? "dark" : "light";
-    toggle.setAttribute("aria-pressed", String(dark));
+    toggle.textContent = dark ? "Switch to light" : "Switch to dark";
     draw();
   };
   toggle.hidden = false;

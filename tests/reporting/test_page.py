@@ -5,10 +5,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from reporting.contents import document
 from reporting.formats import _details as details
 from reporting.formats import html as page
-from tests.report_case import EVIL, analysis, performance, typical
+from tests.report_case import EVIL, analysis, performance, quality, typical
 from tests.reporting.conftest import made
 
 
@@ -54,3 +56,48 @@ def test_what_is_inside_a_checkpoint_is_shown_as_text(tmp_path: Path) -> None:
     drawn = page.chart_data(built)
     assert drawn["dtypes"]["series"] == {"I8": [6.0], "BF16": [1.0]}
     assert len(drawn["sqnr"][0]["lines"]["up_proj"]) == 61
+
+
+def test_prompts_stand_above_the_answers(tmp_path: Path) -> None:
+    """Next to the base's; what both answer alike stands there once."""
+    asked = {"settings": {"pairs": [["Where is\nthe lake?", "north"], [EVIL, "x"]]}}
+    records = [
+        r.model_copy(update=asked) if r.measure == "references" else r
+        for r in [*performance("BASE", 300, 1), *quality("BASE")]
+    ]
+    others = {"generated": ["other", "two"], "documents": ["a", "b"], "scores": {}}
+    records += performance("INT8-W8A8", 400, 1)
+    records += [
+        r.model_copy(update={**asked, "raw": others}) if r.measure == "references" else r
+        for r in quality("INT8-W8A8")
+    ]
+    study = made(tmp_path, records)
+    _, scheme = details.schemes(study)
+    first, second = scheme.partition("<h3>Answers</h3>")[2].split('<div class="answer">')[1:]
+    assert "Prompt 1</p>" in first and ">Where is\nthe lake?</div>" in first
+    assert ">other</div>" in first and "INT8-W8A8</p>" in first and "BASE</p>" in first
+    assert "<img" not in second and html.escape(EVIL) in second
+    assert "INT8-W8A8 and BASE, word for word</p>" in second and second.count(">two</div>") == 1
+
+
+def test_a_long_list_is_counted_in_the_settings(tmp_path: Path) -> None:
+    texts = {"settings": {"texts": [f"prompt number {n}" for n in range(50)]}}
+    record = performance("BASE", 300, 1, rounds=1)[1].model_copy(update=texts)
+    (scheme,) = details.schemes(made(tmp_path, [record]))
+    assert "<dt>texts</dt><dd>50 of them, in the record</dd>" in scheme
+
+
+@pytest.mark.parametrize(
+    ("decided", "winner", "badge"),
+    [
+        (True, "BASE", '<span class="badge good">decided'),
+        (False, "BASE", '<span class="badge open">undecided'),
+        (True, None, '<span class="badge bad">none fits'),
+    ],
+)
+def test_a_badge_is_green_only_for_what_is_decided(
+    tmp_path: Path, decided: bool, winner: str | None, badge: str
+) -> None:
+    built = document.build(made(tmp_path, typical()), "memory")
+    outcome = replace(built.outcomes[0], decided=decided, winner=winner, to_decide=[])
+    assert badge in page.html(replace(built, outcomes=[outcome]))

@@ -18,11 +18,37 @@ def test_pictures(typical_folder: Path, metric: str, tmp_path: Path) -> None:
     assert "INT8-W8A8" in svg
 
 
-def test_names_in_the_scatter_neither_collide_nor_leave_it() -> None:
-    near = [
-        labels.Point(f"INT4-W4A16-{n}", x, None, None, 0.5, None, None, "compressed")
-        for n, x in enumerate((1.0, 1.01, 2.0))
+def point(name: str, x: float, y: float, reach: float = 0.0) -> labels.Point:
+    ends = (x - reach, x + reach, y, y - reach, y + reach)
+    return labels.Point(name, x, *ends, "compressed")
+
+
+def boxes(points: list[labels.Point], columns: int) -> list[labels.Box]:
+    """Where the names stand, in characters and lines."""
+    place = labels.WIDTHS.index(columns)
+    xs = labels._scaled([(p.x, p.x_low, p.x_high) for p in points], columns)
+    ys = labels._scaled([(p.y, p.y_low, p.y_high) for p in points], labels.LINES)
+    return [
+        labels._box(p.places[place], x[0], y[0], len(p.scheme))
+        for p, x, y in zip(points, xs, ys, strict=True)
     ]
-    one, other, last = labels.placed(near)
-    assert one.label != other.label and one.narrow != other.narrow
-    assert last.label.endswith("left") and last.narrow.endswith("left")
+
+
+@pytest.mark.parametrize("columns", labels.WIDTHS)
+def test_names_in_the_scatter_meet_nothing_and_stay_inside(columns: int) -> None:
+    """Three schemes as fast as the base, whose whiskers cross, and two far away."""
+    points = [
+        point("BASE", 1.0, 0.0),
+        point("FP8-W8A8", 1.03, 0.01, 0.05),
+        point("INT8-W8A16", 1.02, 0.0, 0.05),
+        point("INT8-W8A8", 1.33, 0.02, 0.05),
+        point("INT4-W4A16-AWQ", 1.97, 0.5, 0.1),
+    ]
+    found = boxes(labels.placed(points), columns)
+    for number, box in enumerate(found):
+        assert box[0] >= 0 and box[1] <= columns and box[2] >= 0 and box[3] <= labels.LINES
+        assert labels._met(box, found[:number]) == 0
+    xs = labels._scaled([(p.x, p.x_low, p.x_high) for p in points], columns)
+    ys = labels._scaled([(p.y, p.y_low, p.y_high) for p in points], labels.LINES)
+    whiskers = [w for x, y in zip(xs, ys, strict=True) for w in labels._whiskers(x, y)]
+    assert sum(labels._met(box, whiskers) for box in found) == 0
