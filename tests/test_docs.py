@@ -7,6 +7,9 @@ import re
 import pytest
 
 from core.plugins import ROOT
+from reporting.contents.document import Request
+from reporting.formats import md as markdown
+from reporting.reading import results as reading
 from scripts import make_docs, walk_docs, walk_rules
 from tests.test_rules import ROOMS
 
@@ -103,3 +106,12 @@ def test_the_walk_leaves_nothing_out_that_no_page_shows() -> None:
     rules = walk_rules.LEFT_OUT | walk_rules.LONG | walk_rules.SMALLER
     for pattern in [*rules, *walk_rules.EXIT_CODES, *walk_rules.CHANGE_FILES]:
         assert any(fnmatch.fnmatchcase(command, f"{pattern}*") for command in shown), pattern
+
+
+def test_the_example_is_what_the_report_says_of_its_records() -> None:
+    """Run `make example` anew where this fails; the table in the README is the report's first."""
+    folders = [ROOT / name / "example" for name in ("perf_results", "eval_results")]
+    made = markdown.text(Request(records_read=reading.read(folders)).report)
+    assert (ROOT / "docs" / "example" / "report.md").read_text() == made
+    table = made.partition("## Summary\n\n")[2].partition("\n\n")[0]
+    assert table.replace("\\~", "~") in (ROOT / "README.md").read_text()

@@ -19,6 +19,7 @@ LABELS = {"base": "BASE", "compressed": "compressed", "failed": "quality failed"
 FRONT = "#059669"
 CHARACTER, LINE = 4.6, 10.0  # points, of a name in the scatter
 INCH_PER_BAR, PANEL_WIDTH, DPI = 0.32, 2.9, 160
+PER_CHARACTER = 0.018  # of a panel's width
 LONGEST = 200  # characters of a caption
 WIDE = 5  # beyond this the axis is logarithmic
 
@@ -147,6 +148,9 @@ def _bars(axis: Any, panel: Panel, named: bool) -> None:
     axis.set_ylim(0.4, len(places) + 0.6)
     axis.tick_params(axis="y", length=0)
     axis.margins(x=0.25)
+    low, high = axis.get_xlim()
+    longest = max((len(bar.text) for bar in panel.bars), default=0)
+    axis.set_xlim(right=high + PER_CHARACTER * longest * (high - low))  # values stay inside
     if panel.from_zero:
         axis.set_xlim(left=0)
     else:
