@@ -43,7 +43,10 @@ def main(
 
     A gated model needs its licence accepted and `hf auth login` or HF_TOKEN.
     """
-    outcome = download(model, revision, output_dir, datasets, datasets_dir)
+    from reporting.console import progress
+
+    with progress.progress(model, "asking the hub") as told:
+        outcome = download(model, revision, output_dir, datasets, datasets_dir, told.step)
     for downloaded in (outcome.model, *outcome.datasets):
         cli.say(sentence(downloaded), "green")
     for failure in outcome.failed:

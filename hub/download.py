@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from core.cli import say
+from core.cli import Tell, say
 from core.errors import UserError
 from hub.folders import check_folder, check_space, fetch, is_whole
 from hub.listing import Listing, check_name, list_repository
@@ -45,6 +45,7 @@ def download(
     folder: Path | None = None,
     with_data: bool = False,
     data_folder: Path | None = None,
+    tell: Tell = lambda step, done, total: None,
 ) -> Outcome:
     """Fetch `model` and, if wanted, `DATA_SETS`; folders that are whole already stay as they are.
 
@@ -64,10 +65,10 @@ def download(
         with _noting(data_set.repo_id, failed):
             plan.append((_list(data_set.repo_id, "dataset", "main", place, choose), place))
     check_space(plan)
-    outcome = Outcome(_bring(*plan[0]), failed=failed)
+    outcome = Outcome(_bring(*plan[0], tell), failed=failed)
     for listing, place in plan[1:]:
         with _noting(listing.repo_id, failed):
-            outcome.datasets.append(_bring(listing, place))
+            outcome.datasets.append(_bring(listing, place, tell))
     return outcome
 
 
@@ -93,13 +94,13 @@ def _list(
     return list_repository(repo_id, repo_type, revision, choose)
 
 
-def _bring(listing: Listing, folder: Path) -> Downloaded:
+def _bring(listing: Listing, folder: Path, tell: Tell) -> Downloaded:
     """Fetch `listing` into `folder` unless it is there."""
     already_there = is_whole(folder, listing)
     n_files, n_bytes = len(listing.files), listing.total_bytes
     if not already_there:
         say(f"{listing.repo_id}: {n_files} files, {n_bytes / 1e9:.2f} GB")
-        fetch(listing, folder)
+        fetch(listing, folder, tell)
     return Downloaded(
         repo_id=listing.repo_id,
         revision=listing.revision,

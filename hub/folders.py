@@ -5,7 +5,7 @@ a finished folder holds (repository, commit, files with sizes and checksums).
 
     check_folder(folder, listing.repo_id)
     check_space([(listing, folder)])
-    fetch(listing, folder)
+    fetch(listing, folder, tell)
 """
 
 import json
@@ -21,7 +21,7 @@ from typing import Any
 
 from checkpoints.models import DOWNLOAD
 from core import strict_json
-from core.cli import say
+from core.cli import Tell, say
 from core.errors import UserError
 from guarding import locks
 from hub.errors import user_errors
@@ -86,7 +86,7 @@ def is_whole(folder: Path, listing: Listing) -> bool:
     return all(_has_size(folder / file.path, file.size) for file in listing.files)
 
 
-def fetch(listing: Listing, folder: Path) -> None:
+def fetch(listing: Listing, folder: Path, tell: Tell) -> None:
     """Fill `folder` with the files of `listing`, checked, and a `download.json` about them.
 
     An older or damaged download under the same name is kept next to it, as `<folder>.<commit>`.
@@ -103,7 +103,7 @@ def fetch(listing: Listing, folder: Path) -> None:
             leftover.unlink()  # of a killed run: huggingface_hub neither resumes nor deletes it
         for file in _unchanged(listing, folder):
             _link(folder / file.path, partial / file.path)
-        transfer(listing, partial)
+        transfer(listing, partial, tell)
         _delete_all_but(listing, partial)
         _write_record(listing, partial)
         _put_in_place(partial, folder)

@@ -3,39 +3,43 @@
 `huggingface_hub` does the transfer: resumed after a dropped connection or a time-out, whole files
 skipped by the next run. Here is what it leaves to its caller; `hub.client` bounds what it is sent.
 
-    transfer(listing, Path("name.partial"))
+    transfer(listing, Path("name.partial"), tell)
 """
 
 import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.cli import ENDED_BY, say
+from core.cli import ENDED_BY, Tell, say
 from core.errors import UserError, first_line
 from hub.defects import find_defects
 from hub.listing import Listing, RemoteFile
 from hub.names import enumeration, shown
 
 WORKERS = 8  # files fetched at once
+SHOW_CURSOR = b"\x1b[?25h"  # which the line of progress hides
+LOOK_S = 1.0  # how often the bytes that are there are counted
 
 
-def transfer(listing: Listing, folder: Path) -> None:
+def transfer(listing: Listing, folder: Path, tell: Tell) -> None:
     """Fetch `listing` into `folder` and check it; a file that arrived damaged is fetched once more.
+
+    `tell` hears of the bytes that came.
 
     Raises `UserError` for a file that is damaged again (it is deleted), and what huggingface_hub
     raises.
     """
-    _download(listing, folder, listing.files)
-    say(f"checking {listing.repo_id} against the published checksums", "dim")
+    _download(listing, folder, listing.files, tell)
+    tell(f"checking {listing.repo_id} against the published checksums", 0, 0)
     damaged = _delete_damaged(listing, folder)
     if not damaged:
         return
     say(f"fetching again: {_enumeration(damaged)}", "yellow")
-    _download(listing, folder, [f for f in listing.files if f.path in damaged], force=True)
+    _download(listing, folder, [f for f in listing.files if f.path in damaged], tell, force=True)
     damaged = _delete_damaged(listing, folder)
     if damaged:
         raise UserError(
@@ -45,20 +49,41 @@ def transfer(listing: Listing, folder: Path) -> None:
 
 
 def _download(
-    listing: Listing, folder: Path, files: Iterable[RemoteFile], force: bool = False
+    listing: Listing,
+    folder: Path,
+    files: Iterable[RemoteFile],
+    tell: Tell,
+    force: bool = False,
 ) -> None:
     """Let huggingface_hub fetch `files`; the first that cannot be had ends it.
 
     `snapshot_download` would fetch what a second listing (`/tree/`) names: as many pages of names
     as the hub likes, none of them checked.
     """
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
+    there = _bytes_in(folder)
     with _ended_at_once(), ThreadPoolExecutor(WORKERS) as pool:
-        running = [pool.submit(_fetch, listing, folder, file, force) for file in files]
+        running = {pool.submit(_fetch, listing, folder, file, force) for file in files}
         try:
-            for file in as_completed(running):
-                file.result()
+            while running:
+                came = max(0, _bytes_in(folder) - there)
+                tell(f"downloading {listing.repo_id}", came, listing.total_bytes - there)
+                done, running = wait(running, timeout=LOOK_S)
+                for file in done:
+                    file.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _bytes_in(folder: Path) -> int:
+    """Bytes of all files in a folder, half-fetched ones too."""
+    sizes = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # moved meanwhile
+            sizes += path.lstat().st_size if path.is_file() else 0
+    return sizes
 
 
 def _fetch(listing: Listing, folder: Path, file: RemoteFile, force: bool) -> None:
@@ -111,6 +136,7 @@ def _ended_at_once() -> Iterator[None]:
 
     def stop(number: int, frame: object) -> None:
         # os.write: the interrupted thread may be inside the console's own write
+        os.write(2, SHOW_CURSOR if os.isatty(2) else b"")
         os.write(2, b"\ninterrupted: the files that are whole were kept, run this again\n")
         os._exit(128 + number)
 

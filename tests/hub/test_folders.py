@@ -56,7 +56,11 @@ def test_files_in_folders_are_shared_too(hub: HubStandIn) -> None:
     path = "data/train/part.parquet"
     for files in ({path: b"rows"}, {path: b"rows", "README.md": b"new"}):
         hub.add("org/data", files, type="dataset")
-        fetch(list_repository("org/data", "dataset", "main", choose=list), Path("data"))
+        fetch(
+            list_repository("org/data", "dataset", "main", choose=list),
+            Path("data"),
+            lambda *_: None,
+        )
         assert contents(Path("data")) == files
     (kept,) = Path().glob("data.*")
     assert (kept / path).samefile(Path("data", path))

@@ -19,6 +19,15 @@ FOLDER = Path("tiny-llama")
 PARTIAL = Path("tiny-llama.partial")
 
 
+def test_progress_is_in_bytes_and_has_no_bar_of_the_library(
+    hub: HubStandIn, download: Download
+) -> None:
+    hub.add(MODEL, WANTED | {BIG: safetensors(3_000_000)})
+    said = download().stderr
+    assert "asking the hub" in said and f"downloading {MODEL}, 0 %" in said
+    assert "checking" in said and "it/s" not in said and "B/s" not in said
+
+
 def test_a_dropped_connection_is_resumed(
     hub: HubStandIn, download: Download, no_waiting: None
 ) -> None:
