@@ -56,8 +56,10 @@ def serve_command(record: Record, folder: str, budget: int | None = None) -> str
     memory = gpus[0].get("memory_bytes") if gpus else None
     if budget is not None and memory:
         options["gpu_memory_utilization"] = min(0.95, int(100 * budget / memory) / 100)
-    if not gpus:
+    if not gpus:  # left alone vLLM takes nine tenths of a processor's memory, or refuses to start
         options["gpu_memory_utilization"] = None
+        taken = ((record.served or {}).get("arguments") or {}).get("kv_cache_memory_bytes")
+        options["kv_cache_memory_bytes"] = options["kv_cache_memory_bytes"] or taken
     words = ["vllm", "serve", folder]
     for name, default in SERVE_DEFAULTS.items():
         value = options[name]

@@ -41,6 +41,7 @@ class _Settings(_Part):
 class _Served(_Part):
     kernels: dict[str, list[str]] | None = None
     process: dict[str, Any] | None = None
+    arguments: dict[str, Any] | None = None
 
 
 class _Task(_Part):

@@ -14,6 +14,7 @@ from engines import _vllm_environment, _vllm_facts, _vllm_log
 from engines.vllm import VllmEngine, _kv_cache_tokens
 from running import session
 from tests import models
+from tests.report_case import GPU, performance
 
 LINES = [  # as vLLM 0.26.0 and 0.32.0 write them on a GPU
     ("model_executor.model_loader.default_loader", "Loading weights took %.2f seconds", 4.25),
@@ -148,3 +149,14 @@ def test_an_image_part_that_is_left_out_spares_no_text_layers(base: Path, tmp_pa
     served = served_with(kernels={"qkv_proj": ["UnquantizedLinearMethod"]})
     with pytest.raises(WrongCheckpoint, match="qkv_proj is compressed"):
         _vllm_facts.check_served(checkpoint.read(folder), served, allow_fallback=True)
+
+
+def test_on_a_processor_it_is_served_with_the_cache_it_was_measured_with() -> None:
+    """Left alone vLLM takes nine tenths of the memory."""
+    served = {"arguments": {"kv_cache_memory_bytes": 1 << 30}}
+    measured = performance("INT8-W8A8", 1, 1, served=served)[0]
+    line = _vllm_facts.serve_command(measured, "there")
+    assert line == "vllm serve there --max-model-len 1024 --kv-cache-memory-bytes 1073741824"
+    gpu = {**measured.machine, "gpus": [GPU]}
+    on_gpu = measured.model_copy(update={"machine": gpu})
+    assert _vllm_facts.serve_command(on_gpu, "there") == "vllm serve there --max-model-len 1024"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +145,24 @@ def test_answers_are_the_reference_models(real_run: RealRun) -> None:
 
 def test_demo_is_a_whole_checkpoint() -> None:
     assert read(models.DEMO_PATH).format == "dense"
+
+
+def test_the_command_that_deploys_is_one_of_vllms(real_run: RealRun) -> None:
+    """Its own parser takes every option, with the values the checkpoints were measured with."""
+    from vllm.entrypoints.launchers.cli_args import make_arg_parser
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    parser = make_arg_parser(FlexibleArgumentParser())
+    odd = {"dtype": "float16", "tensor_parallel_size": 2, "trust_remote_code": True}
+    for record in real_run.of("BASE").values():
+        for options in (record.options, {**record.options, **odd, "gpu_memory_utilization": 0.5}):
+            made = record.model_copy(update={"options": options})
+            line = VllmEngine.serve_command(made, "demo/model", 8 << 30)
+            program, serve, folder, *words = shlex.split(str(line))
+            taken = parser.parse_args(words)
+            assert (program, serve, folder) == ("vllm", "serve", "demo/model")
+            assert taken.dtype == options["dtype"]
+            assert taken.max_model_len == options["max_model_len"]
+            if not probe().gpus:
+                arguments = (record.served or {})["arguments"]
+                assert taken.kv_cache_memory_bytes == arguments["kv_cache_memory_bytes"]
