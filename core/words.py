@@ -59,6 +59,11 @@ def signed(number: float, digits: int = 2) -> str:
     return text if float(text) else text[1:]
 
 
+def several(number: int, noun: str) -> str:
+    """`1 record`, `2 records`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def bits_text(number: float) -> str:
     """Bits per weight with two decimals, halves rounded up: 4.125 is `4.13` everywhere."""
     return str(Decimal(f"{number:.6f}").quantize(Decimal("0.01"), ROUND_HALF_UP))

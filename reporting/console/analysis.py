@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from checkpoints.consistency import Finding
 from core import cli
 from core.machine import command_line
-from core.words import bits_text, size
+from core.words import bits_text, several, size
 from inspection.data import Inspection
 from inspection.overview import LayerKind, Overview
 from reporting.console import analysis_sections
@@ -51,7 +51,7 @@ def summary(inspection: Inspection) -> str:
         answer = inspection.targets[0]
         runs = "runs" if answer.runs else "will not run"
         return f"{runs} on {answer.target}: {analysis_sections.kernels(answer)}"
-    return f"{number} finding{'s' if number > 1 else ''}" if number else "as declared"
+    return several(number, "finding") if number else "as declared"
 
 
 def headline(inspection: Inspection) -> None:
@@ -82,7 +82,7 @@ def _sizes(overview: Overview) -> str:
     quantized = overview.quantized_bits
     return (
         f"{count(overview.parameters)} weights, {size(overview.nbytes)} in "
-        f"{len(overview.files)} file{'s' if len(overview.files) > 1 else ''}, "
+        f"{several(len(overview.files), 'file')}, "
         f"{bits_text(overview.bits_per_weight)} bits a weight"
         + (f" ({bits_text(quantized)} in quantized layers)" if quantized else "")
         + (f", {times} smaller than {against}" if times else "")

@@ -6,6 +6,7 @@ from pathlib import Path
 from core import cli, machine
 from core.errors import UserError
 from core.records import Record
+from core.words import several
 from quality.comparison import Margin, Quality, Scored, judged_together, parse_margins
 from reporting.contents import quality_tables
 from reporting.contents.document import Report, Request
@@ -25,7 +26,7 @@ def show_performance(records: list[Record], results: Path, as_json: bool) -> Non
     if as_json:
         return cli.print_json([record.model_dump(mode="json") for record in records])
     terminal.show_tables([summary(study.of_records(records), everything=True)])
-    return cli.say(f"{len(records)} records in {results}/")
+    return cli.say(f"{several(len(records), 'record')} in {results}/")
 
 
 def show_quality(
@@ -40,7 +41,8 @@ def show_quality(
         beside_base = study.of_scored(pairs, margins)
         notes = [*quality_tables.reasons(beside_base), *quality_tables.remarks(beside_base)]
         _show_quality(beside_base, notes)
-    cli.say(f"{sum(len(each.checkpoint) for each in scored)} records in {results}/")
+    made = sum(len(each.checkpoint) for each in scored)
+    cli.say(f"{several(made, 'record')} in {results}/")
     return compared
 
 

@@ -7,7 +7,7 @@ left out.
 import statistics
 from typing import Any
 
-from core.words import bits_text, size
+from core.words import bits_text, several, size
 from reporting.contents.cells import EMPTY, Cell, Column, Table
 from reporting.contents.tables import one_per_scheme
 from reporting.deciding.candidate import Candidate
@@ -39,7 +39,7 @@ def table(study: Study) -> Table:
 def verdict(result: dict[str, Any]) -> str:
     """`as declared`, or how many findings."""
     number = len(result.get("findings") or [])
-    return f"{number} finding{'s' if number > 1 else ''}" if number else "as declared"
+    return several(number, "finding") if number else "as declared"
 
 
 def _verdict(result: dict[str, Any]) -> Cell:

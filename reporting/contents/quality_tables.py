@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from core.records import Figure
 from core.stats import CONFIDENCE
-from core.words import full_text, signed, span_text, value_text
+from core.words import full_text, several, signed, span_text, value_text
 from quality.tasks import primary
 from reporting.contents.cells import (
     EMPTY,
@@ -230,7 +230,7 @@ def _differences(candidate: Candidate) -> list[str]:
     return [
         f"{candidate.scheme}: {task} differs from the base "
         f"({signed(100 * comparison.difference, 1)} points, McNemar p = "
-        f"{compared.p_values[task]:.2g} corrected for {len(compared.tasks)} tasks)"
+        f"{compared.p_values[task]:.2g} corrected for {several(len(compared.tasks), 'task')})"
         for task, comparison in compared.tasks.items()
         if compared.p_values[task] < 1 - CONFIDENCE
     ]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from comparing.context import context, differences, grouped, kind_of
 from comparing.figures import figures_of
 from core.records import Record
+from core.words import several
 from reporting.deciding.candidate import BASE, Candidate, same_weights
 from reporting.reading import engines, measures
 from reporting.reading.measures import key_of
@@ -46,7 +47,7 @@ def of_newest_weights(stored: list[Stored], run: str | None) -> tuple[list[Store
     kept = [each for each in stored if current(each)]
     others = Counter(each.record.subject.scheme for each in stored if not current(each))
     notes = [
-        f"{scheme}: {count} records are left out, they are of other weights than it has now"
+        f"{scheme}: without {several(count, 'record')} of other weights than it has now"
         for scheme, count in others.items()
     ]
     return kept, notes
@@ -180,8 +181,8 @@ def _add_measure(candidates: Candidates, stored: list[Stored]) -> list[str]:
         evidence = merged([s for s in best if s.record.subject.scheme == scheme])
         of(candidates, scheme).quality[key_of(evidence.record)] = evidence
     return [
-        f"{len(group)} records of {group[0].record.measure} ({', '.join(_schemes(group))}) are "
-        f"left out, they differ: {_apart(best, group)}"
+        f"{several(len(group), 'record')} of {group[0].record.measure} "
+        f"({', '.join(_schemes(group))}) left out, what differs: {_apart(best, group)}"
         for group in groups
         if group is not best
     ]

@@ -139,8 +139,11 @@ def table(contents: Table) -> Markup:
 
 def _explained(heading: str) -> str:
     """A heading with what its words mean as a tooltip."""
-    meaning = glossary.explain(heading)
-    return element("abbr", heading, title=meaning) if meaning else heading
+    meaning, parts = glossary.explain(heading), heading.split(", ")  # broken behind commas only
+    spans = [element("span", f"{part},") for part in parts[:-1]]
+    broken = together(*(f for span in spans for f in (span, " ")), element("span", parts[-1]))
+    shown = broken if spans else heading
+    return element("abbr", shown, title=meaning) if meaning else shown
 
 
 def _row(row: list[Cell], numbers: list[bool]) -> Markup:

@@ -207,7 +207,7 @@ def test_answers_on_other_data_do_not_stand_in_one_column(tmp_path: Path) -> Non
     report = reported(tmp_path, [*asked, own.model_copy(update={"settings": mine})])
     table = next(table for table in report.tables if table.key == "quality")
     assert "INT4-W4A16" not in {row[0].text for row in table.rows}
-    note = "1 records of references (INT4-W4A16) are left out, they differ: "
+    note = "1 record of references (INT4-W4A16) left out, what differs: "
     assert any(said.startswith(note) and "digest" in said for said in report.notes)
 
 

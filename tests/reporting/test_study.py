@@ -48,3 +48,12 @@ def test_a_scheme_that_failed_in_one_round_has_failed(tmp_path: Path) -> None:
     assert found.base.problem("sequential") == "round 2: out of memory"
     table = next(t for t in document.build(found).tables if t.key == "missing")
     assert any(row[0].text == "BASE" and "out of memory" in row[2].text for row in table.rows)
+
+
+def test_the_environment_names_each_thing_once(tmp_path: Path) -> None:
+    served = {"kernels": {}, "process": {"LD_PRELOAD": ["libiomp5.so"]}}
+    built = document.build(made(tmp_path, performance("BASE", 300, 1, served=served)))
+    names = [name.casefold() for name, _ in built.environment]
+    assert len(names) == len(set(names)) and {"vllm", "ld preload"} <= set(names)
+    assert dict(built.environment)["LD PRELOAD"] == "libiomp5.so"
+    assert not any(text in ("[]", "") for _, text in built.environment)

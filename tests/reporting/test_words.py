@@ -5,6 +5,8 @@ import pytest
 from core import words
 from core.records import Figure
 from core.stats import Ratio, over_loads
+from measures import load
+from reporting.reading import measures
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,22 @@ def test_a_difference_of_nothing_has_no_sign(number: float, text: str) -> None:
 @pytest.mark.parametrize(("bits", "text"), [(4.125, "4.13"), (4.1249, "4.12"), (8.0, "8.00")])
 def test_bits_are_rounded_in_one_way(bits: float, text: str) -> None:
     assert words.bits_text(bits) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(1, "1 record"), (0, "0 records"), (1200, "1,200 records")]
+)
+def test_numbers_of_things(number: int, text: str) -> None:
+    assert words.several(number, "record") == text
+
+
+def test_a_batch_of_one_is_one_user() -> None:
+    loads = [measures.load(key) for key in ("sequential", "batch 1", "batch 8")]
+    assert loads == ["one user", "one user (batch 1)", "8 users"]
+
+
+@pytest.mark.parametrize(
+    ("cached", "said"), [((1.0, 0.999), "; all of each"), ((1.0, 0.42), "; at least 42 % of each")]
+)
+def test_the_page_cache_in_words(cached: tuple[float, ...], said: str) -> None:
+    assert said in load.note({}, [{"page_cache": share} for share in cached])
