@@ -35,6 +35,7 @@ INTERRUPTED = 130
 ENDED_BY = (signal.SIGTERM, signal.SIGHUP)  # as Ctrl-C, unless they are ignored (nohup)
 
 TEXT_WIDTH = 48  # columns that --help leaves what it says of options, where there are 80
+ERROR = "error:"
 NARROWEST = 20  # columns that lines are broken at
 JOINERS = "\u200c\u200d"  # in words of Persian and Hindi, and in emoji
 
@@ -80,16 +81,13 @@ def application(command: Callable[..., Any]) -> typer.Typer:
         except UserError as problem:
             _refuse(problem)
         except SystemExit as problem:  # none of ours: commands raise typer.Exit
-            code = f"sys.exit({problem.code!r})"
-            err.print(f"error: code that an option names called {code}", markup=False)
+            say(f"{ERROR} code that an option names called sys.exit({problem.code!r})")
             sys.exit(BAD_INPUT)
         except Terminated as problem:
-            err.print(
-                f"ended by {problem.signal.name}: nothing unfinished was kept{UNDER_ITS_NAME}"
-            )
+            say(f"ended by {problem.signal.name}: nothing unfinished was kept{UNDER_ITS_NAME}")
             sys.exit(128 + problem.signal)
         except KeyboardInterrupt:
-            err.print(f"interrupted: nothing unfinished was kept{UNDER_ITS_NAME}")
+            say(f"interrupted: nothing unfinished was kept{UNDER_ITS_NAME}")
             sys.exit(INTERRUPTED)
         except EOFError as problem:  # of which click would say "Aborted!" and nothing else
             raise RuntimeError(
@@ -103,8 +101,7 @@ def application(command: Callable[..., Any]) -> typer.Typer:
 
 def _refuse(problem: UserError) -> NoReturn:
     """End the command with a sentence about what it was given."""
-    said = Text.assemble(("error:", "red"), f" {one_line(str(problem))}")
-    err.print(said, highlight=False)
+    say(f"{ERROR} {problem}")
     sys.exit(BAD_INPUT)
 
 
@@ -228,10 +225,12 @@ def say(message: str, style: str = "") -> None:
 
 
 def _print(console: Console, text: str, style: str) -> None:
-    columns = width(console)
-    line = one_line(text)
+    columns, line = width(console), one_line(text)
     for part in [line] if columns is None else wrapped(line, columns):
-        console.print(Text(part, style=style), highlight=False)
+        shown = Text(part, style=style)
+        if part.startswith(ERROR) and not style:
+            shown.stylize("red", 0, len(ERROR))
+        console.print(shown, highlight=False)
 
 
 def print_json(document: Any) -> None:

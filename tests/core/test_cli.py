@@ -49,3 +49,21 @@ def test_an_error_is_one_line_of_text() -> None:
     assert done.exit_code == cli.BAD_INPUT
     said = "error: a\\x1b[31m [red]b[/] :bug: \\u202ec done: all is well\n"
     assert done.stderr == said
+
+
+def test_an_error_breaks_between_words_where_there_is_a_width(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def command() -> None:
+        raise UserError("there is no model folder 'x'; `python download_model.py --all` fetches it")
+
+    monkeypatch.setenv("COLUMNS", "30")
+    done = CliRunner().invoke(cli.application(command), [])
+    assert done.stderr.splitlines() == [
+        "error: there is no model",
+        "folder 'x';",
+        "`python download_model.py --all`",
+        "fetches it",
+    ]
+    monkeypatch.delenv("COLUMNS")
+    assert len(CliRunner().invoke(cli.application(command), []).stderr.splitlines()) == 1
