@@ -52,6 +52,7 @@ if [ ! -x .uv/bin/uv ] || [ "$(.uv/bin/uv --version | cut -d' ' -f2)" != "$UV_VE
 fi
 
 # uv does not read pip's configuration: pass on where pip was told to look.
+say "reading pip's configuration"
 from_pip() { "$python" -m pip config get "global.$1" 2>/dev/null | xargs | tr ' ' ',' || true; }
 links=$(echo "${PIP_FIND_LINKS:-$(from_pip find-links)}" | xargs | tr ' ' ',')
 index=${PIP_INDEX_URL:-$(from_pip index-url)}
