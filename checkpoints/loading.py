@@ -22,10 +22,10 @@ CODE = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.h5", "*.msgp
 CHAT_TEMPLATES = "additional_chat_templates"
 
 
-def load(folder: Path, trust_remote_code: bool) -> Any:
-    """The model in its own dtype: a language model, or one of several parts that holds one.
+def load(folder: Path, trust_remote_code: bool, **options: Any) -> Any:
+    """A language model, or one of several parts that holds one; in its own dtype unless told.
 
-    Raises `UserError` for a model of another kind.
+    `options` are `from_pretrained`'s. Raises `UserError` for a model of another kind.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
@@ -36,7 +36,8 @@ def load(folder: Path, trust_remote_code: bool) -> Any:
         chosen = AutoModelForImageTextToText
     if not (config.to_dict().get("auto_map") or type(config) in chosen._model_mapping):
         raise UserError(f"{folder}: transformers has no language model of type {config.model_type}")
-    model = chosen.from_pretrained(folder, dtype="auto", trust_remote_code=trust_remote_code)
+    wanted = {"dtype": "auto", "trust_remote_code": trust_remote_code, **options}
+    model = chosen.from_pretrained(folder, **wanted)
     _plain_linear(model)
     return model
 

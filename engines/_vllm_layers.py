@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from engines._storage import storage_bytes, weights_bytes
+
 
 def look(model: Any) -> dict[str, Any]:
     """Kernels per layer kind, attention backend, bytes of weights and of the KV cache."""
@@ -36,20 +38,6 @@ def kernel(layer: Any) -> str:
         if type(value).__name__.endswith("Kernel"):
             return f"{type(holder).__name__}/{type(value).__name__}"
     return type(holder).__name__
-
-
-def weights_bytes(model: Any) -> int:
-    """Bytes of every parameter and buffer (tied weights are shared)."""
-    return storage_bytes([*model.parameters(), *model.buffers()])
-
-
-def storage_bytes(tensors: list[Any]) -> int:
-    """Bytes of what these tensors lie in, each storage once."""
-    seen = {}
-    for tensor in tensors:
-        storage = tensor.untyped_storage()
-        seen[storage.data_ptr()] = storage.nbytes()
-    return sum(seen.values())
 
 
 @contextmanager

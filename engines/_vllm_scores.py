@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.engine import Scores, TokenIds
+from engines._logits import Picked, picked
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
     from vllm import LLM
-
-ROWS = 256  # of logits that are made float32 at once
 
 
 def token_scores(llm: "LLM", sequences: list[TokenIds]) -> list[Scores]:
@@ -82,23 +81,16 @@ class _Heard:
     top_k: int
     columns: "NDArray[Any]"
     rows: int = 0
-    parts: list[tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]] = field(default_factory=list)
+    parts: list[Picked] = field(default_factory=list)
 
     def take(self, logits: "torch.Tensor") -> None:
         import torch
 
-        for part in logits.split(ROWS):
-            columns = self.columns[self.rows : self.rows + len(part)]
-            part = part[: len(columns)]  # a runner may compute the place after the last token too
-            if not len(part):
-                return
-            logprobs = torch.log_softmax(part.float(), dim=-1)
-            ids = torch.as_tensor(columns, device=logprobs.device)
-            top = logprobs.topk(min(self.top_k, logprobs.shape[-1]), dim=-1)
-            self.parts.append(
-                (top.indices.int().cpu(), top.values.cpu(), logprobs.gather(-1, ids).cpu())
-            )
-            self.rows += len(part)
+        columns = torch.as_tensor(self.columns[self.rows : self.rows + len(logits)])
+        # a runner may compute the place after the last token too
+        if len(columns):
+            self.parts += picked(logits[: len(columns)], columns, self.top_k)
+        self.rows += len(columns)
 
 
 def _listen(model: "torch.nn.Module", top_k: int, columns: "NDArray[Any]") -> None:

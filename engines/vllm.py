@@ -14,7 +14,6 @@ from checkpoints import checkpoint
 from core.engine import (
     Completion,
     Description,
-    Engine,
     Options,
     Sampling,
     Scores,
@@ -22,10 +21,11 @@ from core.engine import (
 )
 from core.machine import probe
 from engines import _vllm_facts
+from engines._tokenizer import TokenizerEngine
 from engines._vllm_environment import cpu_kv_cache_bytes, register_model
 
 
-class VllmEngine(Engine):
+class VllmEngine(TokenizerEngine):
     """A checkpoint served by vLLM, prefix caching off."""
 
     name = "vllm"
@@ -137,42 +137,10 @@ class VllmEngine(Engine):
 
         return distribution(self.llm, sequence, top_k, at)
 
-    def encode(self, text: str, special: bool = True) -> TokenIds:
-        """With the checkpoint's own tokenizer."""
-        return list(self.llm.get_tokenizer().encode(text, add_special_tokens=special))
-
-    def render_chat(self, messages: list[dict[str, str]], answer: bool = True) -> str | None:
-        """With the checkpoint's own chat template."""
-        tokenizer = self.llm.get_tokenizer()
-        if not tokenizer.chat_template:
-            return None
-        return str(
-            tokenizer.apply_chat_template(
-                messages,
-                tokenize=False,
-                add_generation_prompt=answer,
-                continue_final_message=not answer,
-            )
-        )
-
-    def decode(self, token_ids: TokenIds) -> str:
-        """With the checkpoint's own tokenizer."""
-        return str(self.llm.get_tokenizer().decode(token_ids, skip_special_tokens=True))
-
     @property
-    def start_ids(self) -> tuple[int | None, int]:
-        """As the tokenizer names them."""
-        tokenizer = self.llm.get_tokenizer()
-        return tokenizer.bos_token_id, tokenizer.eos_token_id
-
-    @property
-    def vocabulary(self) -> range:
-        """From the first id after the special tokens at the front to the end of the tokenizer."""
-        tokenizer = self.llm.get_tokenizer()
-        special = set(tokenizer.all_special_ids)
-        first = next(n for n in range(len(tokenizer)) if n not in special)
-        last = next(n for n in reversed(range(len(tokenizer))) if n not in special)
-        return range(first, last + 1)
+    def tokenizer(self) -> Any:
+        """The checkpoint's own."""
+        return self.llm.get_tokenizer()
 
     def describe(self) -> Description:
         """Read from the running engine: the model's layers, the cache it allocated."""

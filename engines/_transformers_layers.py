@@ -1,0 +1,127 @@
+"""Layers of a model in transformers: what they store, what they compute in, and where."""
+
+from typing import TYPE_CHECKING, Any
+
+from checkpoints.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    import torch
+
+PLAIN = "Linear/"  # begins the name of a layer that is not compressed
+EMULATED = "decompressed"
+
+
+def device() -> "torch.device":
+    """An NVIDIA GPU, else Apple's, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def decompressed(files: Checkpoint) -> dict[str, Any]:
+    """Arguments of `from_pretrained` that decompress compressed-tensors' formats while loading."""
+    if (files.quantization or {}).get("quant_method") != "compressed-tensors":
+        return {}
+    from transformers import CompressedTensorsConfig
+
+    return {"quantization_config": CompressedTensorsConfig(dequantize=True)}
+
+
+def keep_activations_rounded(model: "torch.nn.Module") -> None:
+    """Round activations only: decompressed weights lie on their grid already."""
+    for module in model.modules():
+        scheme = getattr(module, "quantization_scheme", None)
+        if scheme is not None:
+            scheme.weights = None
+
+
+def end_ids(defaults: Any, tokenizer: Any) -> list[int]:
+    """Tokens that end an answer: the tokenizer's, and those of the checkpoint's sampling defaults.
+
+    A chat model's turns often end with another token than its texts. Source: vLLM's
+    `SamplingParams.update_from_generation_config`, which does the same.
+    """
+    named = defaults.eos_token_id
+    others = named if isinstance(named, list) else [named]
+    return sorted({number for number in (tokenizer.eos_token_id, *others) if number is not None})
+
+
+def method(model: Any) -> str | None:
+    """The quantization of a loaded model, as checkpoints declare it."""
+    declared = getattr(getattr(model.config, "quantization_config", None), "quant_method", None)
+    if declared is not None:
+        return str(getattr(declared, "value", declared))
+    emulated = any(hasattr(module, "quantization_scheme") for module in model.modules())
+    return "compressed-tensors" if emulated else None
+
+
+def kernels(model: "torch.nn.Module") -> dict[str, list[str]]:
+    """Kind of layer (`q_proj`) to what its layers are: class, storage and compute dtype."""
+    import torch
+
+    found: dict[str, set[str]] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            found.setdefault(name.rpartition(".")[2], set()).add(_kernel(module))
+    return {kind: sorted(names) for kind, names in sorted(found.items())}
+
+
+def _kernel(module: "torch.nn.Linear") -> str:
+    name, weight = type(module).__name__, module.weight
+    stored = _short(weight.dtype)
+    scheme = getattr(module, "quantization_scheme", None)
+    if scheme is not None:
+        rounded = scheme.input_activations
+        activations = f", activations rounded to {rounded.num_bits} bits" if rounded else ""
+        return f"{name}/{EMULATED} to {stored}{activations}"
+    state = getattr(weight, "quant_state", None)
+    if state is not None:  # bitsandbytes in 4 bits
+        return f"{name}/{state.quant_type} computes in {_short(_effective(module, weight))}"
+    return f"{name}/{stored}"
+
+
+def _effective(module: Any, weight: Any) -> "torch.dtype":
+    """What bitsandbytes really multiplies in: on some processors bfloat16, whatever was asked."""
+    import torch
+
+    if getattr(module, "support_avx512bf16_for_cpu", False) and weight.device.type == "cpu":
+        return torch.bfloat16
+    computes: torch.dtype = module.compute_dtype or torch.float32
+    return computes
+
+
+def _short(dtype: "torch.dtype") -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def cache_bytes(config: Any, itemsize: int, tokens: int) -> int:
+    """Bytes of the keys and values of one request."""
+    heads = config.num_attention_heads
+    kv_heads = getattr(config, "num_key_value_heads", None) or heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return int(2 * config.num_hidden_layers * kv_heads * size * itemsize * tokens)
+
+
+def compressed_kernels(served: dict[str, Any]) -> list[str]:
+    """What compressed layers run, each once."""
+    names = [name for names in (served.get("kernels") or {}).values() for name in names]
+    return list(dict.fromkeys(name for name in names if not name.startswith(PLAIN) or _made(name)))
+
+
+def _made(name: str) -> bool:
+    return EMULATED in name
+
+
+def uncompressed_kernel(served: dict[str, Any]) -> str | None:
+    """The layer's class where no layer is compressed."""
+    names = [name for names in (served.get("kernels") or {}).values() for name in names]
+    return names[0] if names and not compressed_kernels(served) else None
+
+
+def explain(kernel: str) -> str | None:
+    """What is done instead of computing in the scheme's own format."""
+    if EMULATED in kernel:
+        return "decompresses the weights when it loads and multiplies in 16 bits"
+    return None
