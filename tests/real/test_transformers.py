@@ -1,0 +1,90 @@
+"""The engine of transformers beside vLLM's: the same checkpoint answers and scores alike."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkpoints.models import DEMO_PATH
+from core import plugins
+from core.engine import Options, Sampling
+from core.plugins import ROOT
+from running import child, server
+
+pytestmark = pytest.mark.real
+PROMPTS, TOKENS = 100, 64
+
+
+def ask(emit: child.Emit, engine: str, folder: Path, dtype: str) -> None:
+    """In a child: greedy answers, log-probabilities of texts, and what is served."""
+    text = (ROOT / "demo" / "data" / "perplexity.txt").read_text()
+    options = Options(dtype=dtype, max_model_len=512, enforce_eager=True)
+    with plugins.load("engines", engine)(folder, options) as loaded:
+        begins = [loaded.encode(text[i * 300 : i * 300 + 80]) for i in range(PROMPTS)]
+        windows = [loaded.encode(text[i * 900 :])[: 100 + i] for i in range(8)]
+        answers = loaded.generate(begins, Sampling(max_new_tokens=TOKENS))
+        chat = loaded.encode_chat("What can I do to keep bread fresh?")
+        short = loaded.generate([chat] * 2, Sampling(max_new_tokens=TOKENS, ignore_eos=False))
+        stopped = loaded.generate(
+            [chat], Sampling(max_new_tokens=TOKENS, ignore_eos=False, stop=("butter",))
+        )
+        alone = loaded.score_distribution(windows[0], 5)
+        emit(
+            {
+                "answers": [answer.token_ids for answer in answers],
+                "chat": [loaded.decode(answer.token_ids) for answer in (*short, *stopped)],
+                "used_up": [answer.used_up for answer in (answers[0], *short, *stopped)],
+                "times": [(a.sent_s, a.first_token_s, a.last_token_s) for a in answers],
+                "logprobs": [scores.logprobs for scores in loaded.score(windows)],
+                "greedy": [scores.greedy for scores in loaded.score(windows)],
+                "top": (alone.logprobs, alone.top_ids, alone.top_logprobs),
+                "served": loaded.describe(),
+            }
+        )
+
+
+def asked(engine: str, folder: Path, tmp_path: Path, dtype: str = "float32") -> dict[str, Any]:
+    server.prepare("vllm", [], tmp_path)
+    heard: list[dict[str, Any]] = []
+    why = child.run(ask, (engine, folder, dtype), tmp_path / f"{engine}.log", 600, heard.append)
+    assert why is None, why
+    return heard[0]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What either engine says of the demo model in 32 bits."""
+    folder = tmp_path_factory.mktemp("both")
+    return {name: asked(name, DEMO_PATH, folder) for name in ("vllm", "transformers")}
+
+
+def test_greedy_answers_are_the_same(both: dict[str, dict[str, Any]]) -> None:
+    pairs = zip(both["vllm"]["answers"], both["transformers"]["answers"], strict=True)
+    same = [a == b for mine, theirs in pairs for a, b in zip(mine, theirs, strict=True)]
+    assert len(same) == PROMPTS * TOKENS and sum(same) >= 0.95 * len(same)
+    assert both["vllm"]["chat"] == both["transformers"]["chat"]
+    assert both["vllm"]["used_up"] == both["transformers"]["used_up"] == [True, False, False, False]
+
+
+def test_log_probabilities_are_the_same(both: dict[str, dict[str, Any]]) -> None:
+    for mine, theirs in zip(
+        both["vllm"]["logprobs"], both["transformers"]["logprobs"], strict=True
+    ):
+        assert mine == pytest.approx(theirs, abs=1e-3)
+    means = [sum(w.sum() for w in both[n]["logprobs"]) for n in ("vllm", "transformers")]
+    assert means[0] == pytest.approx(means[1], rel=1e-3)  # hence the perplexities too
+    mine, theirs = both["vllm"]["top"], both["transformers"]["top"]
+    assert mine[0] == pytest.approx(theirs[0], abs=1e-3)
+    assert mine[2] == pytest.approx(theirs[2], abs=1e-3)
+    assert (mine[1][:, 0] == theirs[1][:, 0]).mean() > 0.99
+
+
+def test_times_of_a_batch(both: dict[str, dict[str, Any]]) -> None:
+    for sent, first, last in both["transformers"]["times"]:
+        assert sent < first < last
+
+
+def test_what_runs_is_told(both: dict[str, dict[str, Any]]) -> None:
+    served = both["transformers"]["served"]
+    assert served.kernels["q_proj"] == ["Linear/float32"] and served.quantization is None
+    assert served.weights_bytes == pytest.approx(both["vllm"]["served"].weights_bytes, rel=0.05)
