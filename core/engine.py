@@ -95,6 +95,8 @@ class Description:
     `kernels` maps a kind of layer (`qkv_proj`, `lm_head`) to the kernels found in its layers.
     Sizes are bytes; `kv_cache_tokens` is how many tokens fit, `max_concurrency` how many requests
     of `max_model_len`. `names_kernels` tells readers of a record that `kernels` are real names.
+    `emulated` says how the scheme's format is emulated where it is: answers and scores are the
+    format's then, while speed and memory say nothing of it.
     """
 
     engine: str
@@ -112,6 +114,7 @@ class Description:
     arguments: dict[str, Any]
     process: dict[str, Any] = field(default_factory=dict)
     names_kernels: bool = True
+    emulated: str | None = None
 
 
 class WrongCheckpoint(Exception):

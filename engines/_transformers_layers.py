@@ -53,8 +53,20 @@ def method(model: Any) -> str | None:
     declared = getattr(getattr(model.config, "quantization_config", None), "quant_method", None)
     if declared is not None:
         return str(getattr(declared, "value", declared))
-    emulated = any(hasattr(module, "quantization_scheme") for module in model.modules())
-    return "compressed-tensors" if emulated else None
+    return "compressed-tensors" if any(map(_has_scheme, model.modules())) else None
+
+
+def emulated(model: "torch.nn.Module") -> str | None:
+    """How the layers' format is emulated; None where it is not."""
+    schemes = [module.quantization_scheme for module in model.modules() if _has_scheme(module)]
+    if not schemes:
+        return None
+    rounded = any(scheme.input_activations for scheme in schemes)
+    return "weights are decompressed" + (" and activations rounded in steps" if rounded else "")
+
+
+def _has_scheme(module: "torch.nn.Module") -> bool:
+    return hasattr(module, "quantization_scheme")
 
 
 def kernels(model: "torch.nn.Module") -> dict[str, list[str]]:

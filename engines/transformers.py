@@ -235,6 +235,7 @@ class TransformersEngine(TokenizerEngine):
             engine="transformers",
             version=transformers.__version__,
             quantization=layers.method(self.model),
+            emulated=layers.emulated(self.model),
             dtype=dtype,
             kernels=layers.kernels(self.model),
             attention=config._attn_implementation,

@@ -40,7 +40,8 @@ def recorded(blank: Record, job: Job, outcome: Outcome) -> Record:
     if outcome.raw is not None:
         record = completed(blank, job, raw=outcome.raw)
     else:
-        record = completed(blank, job, status="failed", reason=outcome.reason)
+        status: Status = "unsupported" if outcome.unsupported else "failed"
+        record = completed(blank, job, status=status, reason=outcome.reason)
     timed = record.kind == "performance"
     return record.model_copy(update={"contention": outcome.contention if timed else None})
 

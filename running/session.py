@@ -49,11 +49,13 @@ class Session:
 class Outcome:
     """What came of one job: its raw values, or why there are none.
 
-    `contention` is what else the machine did meanwhile; in the first job's the load is included.
+    `unsupported` says that it cannot be had here rather than failed. `contention` is what else the
+    machine did meanwhile; in the first job's the load is included.
     """
 
     raw: dict[str, Any] | None = None
     reason: str | None = None
+    unsupported: bool = False
     contention: dict[str, float] | None = None
 
 
@@ -150,12 +152,20 @@ def serve(emit: child.Emit, session: Session) -> None:
             loaded = Loaded(engine, description, timing, files.nbytes, tick, memory, session.output)
             for number, job in enumerate(session.jobs):
                 emit(("step", jobs.doing(job)))
-                outcome = _run_job(job, loaded)
+                outcome = _emulated(job, description) or _run_job(job, loaded)
                 memory[f"{number}:{job.measure}"] = watch.mark()
                 if not engine_class.simulated:  # nothing spoils a made-up clock
                     outcome = replace(outcome, contention=others.mark())
                 emit(("ended", (number, outcome)))
                 print(f"{ENDED} {job.measure} {time.time():.3f}", flush=True)  # in the log
+
+
+def _emulated(job: Job, served: Description) -> Outcome | None:
+    """Why a measure of speed or memory says nothing of what is served; None where it does."""
+    if served.emulated is None or plugins.load("measures", job.measure).kind != "performance":
+        return None
+    reason = f"{served.engine} emulates this format ({served.emulated}): quality only"
+    return Outcome(reason=reason, unsupported=True)
 
 
 def _run_job(job: Job, loaded: Loaded) -> Outcome:

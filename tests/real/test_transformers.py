@@ -9,7 +9,10 @@ from checkpoints.models import DEMO_PATH
 from core import plugins
 from core.engine import Options, Sampling
 from core.plugins import ROOT
+from core.records import load_all
 from running import child, server
+from tests.conftest import Run
+from tests.real.conftest import RealRun
 
 pytestmark = pytest.mark.real
 PROMPTS, TOKENS = 100, 64
@@ -88,3 +91,23 @@ def test_what_runs_is_told(both: dict[str, dict[str, Any]]) -> None:
     served = both["transformers"]["served"]
     assert served.kernels["q_proj"] == ["Linear/float32"] and served.quantization is None
     assert served.weights_bytes == pytest.approx(both["vllm"]["served"].weights_bytes, rel=0.05)
+
+
+def test_a_compressed_checkpoint_is_scored_and_not_timed(
+    real_run: RealRun, tmp_path: Path, process: Run
+) -> None:
+    folder = real_run.folder / "demo-INT8-W8A16"
+    small = ("--prompt_tokens", 16, "--max_new_tokens", 8, "--num_prompts", 1, "--batch_sizes", 2)
+    line = ("--model", folder, "--engine", "transformers", "--max_model_len", 512)
+    done = process("benchmark.py", *line, *small)
+    assert done.returncode == 1 and "emulates this format" in done.stdout + done.stderr
+    text = ("--tasks", "none", "--perplexity_tokens", 4096, "--divergence_tokens", 2048)
+    done = process("score.py", *line, *text)
+    assert done.returncode == 0, done.stderr
+    (record,) = (
+        r
+        for r in load_all(tmp_path / "eval_results")
+        if r.subject.scheme != "BASE" and r.measure == "divergence"
+    )
+    assert record.served is not None and record.served["emulated"] == "weights are decompressed"
+    assert 0 < record.figures["kl_mean"].value < 0.01
