@@ -1,8 +1,8 @@
 """The two shell scripts: folders are relative to where their user stands, and so are results."""
 
-import hashlib
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,21 +13,21 @@ from tests import models as tiny
 from tests.checkpoints.test_bases import change
 from tests.conftest import ROOT
 
-
-def set_up() -> bool:
-    """Whether `scripts/setup.sh`, which the scripts call first, has nothing to do."""
-    locked = ROOT / ".venv" / ".locked"
-    parts = ("scripts/setup.sh", "requirements/cpu.txt", "requirements/vllm/pyproject.toml")
-    gpu = [part.replace("cpu", "gpu") for part in parts]
-    return locked.is_file() and locked.read_text().strip() in (
-        f"{hashlib.sha256(b''.join((ROOT / p).read_bytes() for p in kind)).hexdigest()}  -"
-        for kind in (parts, gpu)
-    )
-
-
-pytestmark = pytest.mark.skipif(not set_up(), reason="`make setup` has something to install")
 LOAD = ("--engine", "fake", "--max_new_tokens", "4", "--prompt_tokens", "4", "--batch_sizes", "2")
 NOTHING = ("--tasks", "none", "--text", "none")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """This checkout, with an environment in which `scripts/setup.sh` finds nothing to install."""
+    folder = tmp_path / "check out"
+    (folder / ".venv").mkdir(parents=True)
+    (folder / ".venv" / ".bundle").touch()
+    for there, here in ((ROOT, folder), (Path(sys.prefix), folder / ".venv")):
+        for path in there.iterdir():
+            if path.name[0] != ".":
+                (here / path.name).symlink_to(path)
+    return folder
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def home(tmp_path: Path) -> Path:
 
 
 def shell(
-    script: str, where: Path, *words: str, **environment: str
+    script: Path, where: Path, *words: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", str(ROOT / script), *words],
+        ["bash", str(script), *words],
         cwd=where,
         capture_output=True,
         text=True,
@@ -59,10 +59,12 @@ def shell(
 
 
 @pytest.mark.parametrize("absolute", [False, True])
-def test_every_checkpoint_is_scored_from_where_one_stands(home: Path, absolute: bool) -> None:
+def test_every_checkpoint_is_scored_from_where_one_stands(
+    home: Path, checkout: Path, absolute: bool
+) -> None:
     model = home.parent / "models" / "tiny"
     done = shell(
-        "run_benchmark_lm-eval.sh",
+        checkout / "run_benchmark_lm-eval.sh",
         home,
         *("--engine", "fake", "--tasks", "none", "--text", "text.txt", "--window", "64"),
         MODEL_ID=str(model) if absolute else "../models/tiny",
@@ -74,9 +76,9 @@ def test_every_checkpoint_is_scored_from_where_one_stands(home: Path, absolute: 
     assert {record.subject.model for record in records.load_all(home / "eval_results")} == {"tiny"}
 
 
-def test_every_checkpoint_is_measured_from_where_one_stands(home: Path) -> None:
+def test_every_checkpoint_is_measured_from_where_one_stands(home: Path, checkout: Path) -> None:
     done = shell(
-        "run_benchmark.sh",
+        checkout / "run_benchmark.sh",
         home,
         *("--rounds", "1", *LOAD, *NOTHING, "--output_dir", "out", "--results_dir", "speed"),
         MODEL_ID="../models/tiny",
