@@ -127,7 +127,7 @@ class Walk:
 
     def take(self, command: str, folder: Path) -> None:
         """Run one command, unless the rules leave it out; says what came of it."""
-        shown = command.partition("  #")[0].partition("\n")[0].strip()
+        shown = " ".join(command.partition("  #")[0].replace("\\\n", " ").split())
         why = walk_rules.left_out(shown, self.everything)
         if why:
             return self.tell("left out", f"{shown}  ({why})")
