@@ -5,6 +5,7 @@ Patterns are those of file names, for the whole command without its comment.
 
 import hashlib
 import json
+import re
 import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -101,12 +102,11 @@ def replaced(command: str, clone: Path) -> str:
     A processor without AVX-512 has no kernel for INT4: INT8 stands for it.
     """
     records = (clone / "perf_results").glob("llama3_8b-BASE/*.json")
-    runs = sorted(path.stem.split("-")[-2] for path in records)
+    runs = sorted({json.loads(path.read_text())["run_id"] for path in records})
     if runs:
         command = command.replace("20260101T", runs[0]).replace("20260201T", runs[-1])
     if "avx512f" not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
-        for before in ("llama3_8b-", "compression_type "):
-            command = command.replace(f"{before}INT4-W4A16", f"{before}INT8-W8A8")
+        command = re.sub(r"(llama3_8b-|type )INT4-W4A16(?![\w-])", r"\1INT8-W8A8", command)
     return command
 
 

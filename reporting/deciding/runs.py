@@ -82,9 +82,13 @@ def comparable(known: list[RecordedRun]) -> tuple[list[RecordedRun], list[str]]:
 
 
 def previous(known: list[RecordedRun]) -> RecordedRun | None:
-    """The last run before the newest that measured something of the same."""
+    """The last run before the newest that measured something of the same in the same way.
+
+    Runs that scored only have no conditions, and are compared with each other.
+    """
     for run in reversed(known[:-1]):
-        if run.stored.keys() & known[-1].stored.keys():
+        same = not differences(run.conditions, known[-1].conditions)
+        if same and run.stored.keys() & known[-1].stored.keys():
             return run
     return None
 

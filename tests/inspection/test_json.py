@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core import records
+from core.plugins import ROOT
 from tests import models
 from tests.checkpoints import test_methods
 
@@ -57,10 +58,11 @@ def expected() -> dict[str, str]:
 
 
 def printed(command, arguments: str) -> str:
-    """What a command prints, but for the version of the library it asks."""
+    """What a command prints, but for the checkout's folder and the version of the library."""
     done = command("analyze.py", *arguments.split(), "--json", "--save")
+    stdout = done.stdout.replace(f"{ROOT}/", "")
     version = f"compressed-tensors {importlib.metadata.version('compressed-tensors')}"
-    return str(done.stdout.replace(version, "COMPRESSED_TENSORS")).removesuffix("\n")
+    return str(stdout.replace(version, "COMPRESSED_TENSORS")).removesuffix("\n")
 
 
 @pytest.mark.parametrize(

@@ -190,3 +190,16 @@ def test_a_history_is_a_page_with_a_chart_a_figure(report, tmp_path: Path) -> No
         done.exit_code == 2
         and "made as json, md or terminal (--history as html too)" in done.stderr
     )
+
+
+def test_a_run_that_scored_only_is_not_what_the_newest_is_compared_with(tmp_path: Path) -> None:
+    when = {n: {"run_id": f"202601{n:02d}T", "ended": f"2026-01-{n:02d}T01:00:00+00:00"}
+            for n in (1, 2, 3)}  # fmt: skip
+    for records in (run(1), quality("BASE", **when[1]), quality("BASE", **when[2]), run(3),
+                    quality("BASE", **when[3])):  # fmt: skip
+        write(tmp_path, records)
+    known, _ = runs.comparable(runs.runs(reading.read([tmp_path])))
+    assert [r.name for r in known] == ["20260101T", "20260102T", "20260103T"]
+    before = runs.previous(known)
+    assert before is not None and before.name == "20260101T"
+    assert history.compare(before, known[-1])
