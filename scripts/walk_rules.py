@@ -36,6 +36,7 @@ LEFT_OUT = {
 LONG = {
     "make demo": "six minutes",
     "python analyze.py demo-INT4-W4A16": "a checkpoint of make demo",
+    "python score.py --model demo-INT8-W8A16 *": "a checkpoint of make demo",
     "make test": "fifteen minutes",
     "make test-fast": "five minutes",
     "make fuzz": "ten thousand checkpoints",
