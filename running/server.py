@@ -38,6 +38,8 @@ FORKED = {
 # torch makes one in the folder for temporary files when it is imported.
 INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
 
+CHILDS_CODE = "running.session"  # of ours, which every child would import anew
+
 log_file = Path()  # where the server and children without a log of their own print
 started = 0.0  # Unix time
 
@@ -56,7 +58,7 @@ def prepare(
     if not started and wanted:
         tell(f"importing {join(_packages(wanted))}", 0, 0)
     start(
-        wanted,
+        (CHILDS_CODE, *wanted),
         {
             **FORKED,
             INDUCTOR: os.environ.get(INDUCTOR, str(_user_cache() / "torchinductor")),

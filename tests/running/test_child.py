@@ -252,4 +252,5 @@ def kills_the_server(emit: child.Emit) -> None:
 
 def test_a_server_that_died_is_a_reason_and_the_next_child_has_another(tmp_path: Path) -> None:
     run(kills_the_server, tmp_path)
+    server.prepare("fake", [], tmp_path)  # as every command does, here for the tests to come
     assert run(emits_and_prints, tmp_path, 1) == (None, [1])
