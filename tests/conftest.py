@@ -18,8 +18,10 @@ from tests import models
 ROOT = Path(__file__).resolve().parent.parent
 # As with an activated .venv: `python` in a printed command is the one that runs the tests.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-# A test run in the background ignores Ctrl-C, and what it starts would inherit that.
+# A test run in the background ignores Ctrl-C (one under nohup a hang-up), and what it starts would
+# inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.pop("COLUMNS", None)  # xdist's: lines of results in files are not broken without it
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -239,15 +239,20 @@ class Unreadable:
         return int, ("nine",)
 
 
-def test_a_child_that_cannot_begin_says_why(tmp_path: Path) -> None:
-    """Its log is empty then: what it said is in the server's."""
-    reason = run(emits_and_prints, tmp_path, Unreadable())[0]
-    assert reason is not None and "exit code 1, its last line: ValueErr" in reason
-
-
 def kills_the_server(emit: child.Emit) -> None:
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(0.5)
+
+
+def test_a_child_that_cannot_begin_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log is empty then: what it said is in that of the server, here a new one."""
+    run(kills_the_server, tmp_path / "before")
+    monkeypatch.setattr(server, "started", 0.0)
+    server.start((), {}, tmp_path / "server.log")
+    reason = run(emits_and_prints, tmp_path, Unreadable())[0]
+    assert reason is not None and "exit code 1, its last line: ValueErr" in reason
 
 
 def test_a_server_that_died_is_a_reason_and_the_next_child_has_another(tmp_path: Path) -> None:
