@@ -20,8 +20,9 @@ LEFT_OUT = {
     "make bundle*": NETWORK,
     "vllm serve *": SERVER,
     "*vllm bench serve *": SERVER,
-    "python vllm_test.py MODEL*": EXAMPLE,
-    "python analyze.py CHECKPOINT": EXAMPLE,
+    "python benchmark_MODEL.py *": "another project's",
+    "python compare_memory_usage.py *": "another project's",
+    "python visualize_benchmark.py *": "another project's",
     'python -c "import torch; print(torch.cuda*': GPU,
     "CUDA_VISIBLE_DEVICES=*": GPU,
     "python pipeline.py * --tensor_parallel_size 2": GPU,
@@ -65,6 +66,12 @@ SMALLER = {
     "*bash run_benchmark_lm-eval.sh*": f"{LOAD} {QUALITY}",
     "python analyze.py *--base*": TEXT,
 }
+# What pages call something of the reader's, and what it is here.
+EXAMPLES = {
+    r"\bMODEL(_1)?\b": "llama3_8b",
+    r"\bCHECKPOINT\b": "llama3_8b-INT8-W8A8",
+    r"\b(complex|custom)_prompts\.json": "demo/data/prompts.json",
+}
 # Commands that are there to change files git knows.
 CHANGE_FILES = ("make docs", "make format")
 # Other exit codes than 0 that the pages promise.
@@ -72,6 +79,7 @@ EXIT_CODES = {
     "python analyze.py INT8-W8A8 --target sm_100": (1,),  # it will not run there
     "python report.py --compare *": (0, 3),  # 3: something got slower
     "python report.py --history*": (0, 3),
+    "python benchmark.py --model demo-INT4-W4A16-G64": (0, 1),  # 1: no AVX-512, so no kernel
 }
 
 
@@ -98,10 +106,12 @@ def exit_codes(command: str) -> tuple[int, ...]:
 
 
 def replaced(command: str, clone: Path) -> str:
-    """Run ids of the pages are examples: take the first and the newest of the runs there are.
+    """The command about what is there: the reader's model, the first and the newest run.
 
     A processor without AVX-512 has no kernel for INT4: INT8 stands for it.
     """
+    for example, here in EXAMPLES.items():
+        command = re.sub(example, here, command)
     records = (clone / "perf_results").glob("llama3_8b-BASE/*.json")
     runs = sorted({json.loads(path.read_text())["run_id"] for path in records})
     if runs:

@@ -101,3 +101,19 @@ def test_commands_are_made_small_before_their_comment() -> None:
     assert walk_rules.exit_codes("python report.py --history --format html") == (0, 3)
     assert walk_rules.left_out("make mutants", everything=True) is None
     assert walk_rules.left_out("make bundle", everything=True) == walk_rules.NETWORK
+
+
+def test_examples_are_replaced_by_what_is_there(tmp_path: Path) -> None:
+    def made(command: str) -> str:
+        return walk_rules.replaced(command, tmp_path)
+
+    assert made("python benchmark.py --model MODEL_1") == "python benchmark.py --model llama3_8b"
+    assert made("score.py --prompts_file custom_prompts.json").endswith(" demo/data/prompts.json")
+    other = "python compress.py --compression_type INT4-W4A16-G64 --model_id demo"
+    assert made(other) == other
+    (tmp_path / "perf_results" / "llama3_8b-BASE").mkdir(parents=True)
+    for run in ("20260301T000000Z-a", "20260302T000000Z-b"):
+        record = tmp_path / "perf_results" / "llama3_8b-BASE" / f"load-{run}.json"
+        record.write_text(f'{{"run_id": "{run}"}}')
+    shown = made("python report.py --compare 20260101T 20260201T")
+    assert shown == "python report.py --compare 20260301T000000Z-a 20260302T000000Z-b"
