@@ -25,5 +25,8 @@ for folder in "$OUTPUT_DIR" . "$(dirname -- "$MODEL_ID")"; do
         fi
     done
 done
+if [ "$seen" = : ]; then
+    echo "no checkpoint of $name in $OUTPUT_DIR, . and $(dirname -- "$MODEL_ID"): it is scored alone" >&2
+fi
 "$here/scripts/setup.sh"
 exec "$here/.venv/bin/python" "$here/score.py" "${models[@]}" "$@"

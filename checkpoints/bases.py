@@ -50,7 +50,8 @@ def pair(model: str, base: str | None) -> Pair:
     files, base_files = checkpoint.read(compressed.path), checkpoint.read(original.path)
     if made_from and made_from != base_files.fingerprint:
         raise UserError(
-            f"{compressed.path.name} was made from other weights than {original.path.name} has"
+            f"{compressed.path} was made from other weights than {original.path} has: name its own "
+            "base with --base, or compress the model anew"
         )
     for key in ALIKE:
         if files.config.get(key) != base_files.config.get(key):

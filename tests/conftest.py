@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from typer.testing import CliRunner
 
 from tests import models
@@ -22,6 +23,9 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 # inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# How long an example takes is the machine's business.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 os.environ.pop("COLUMNS", None)  # xdist's: lines of results in files are not broken without it
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

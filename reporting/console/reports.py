@@ -153,8 +153,11 @@ def show_history(records: RecordsRead, options: ReportOptions, name: str, form: 
     before = runs.previous(known)
     changes = history.compare(before, known[-1], known[:-1]) if before else []
     shown = tables.history_tables(known)
-    if before:
-        shown.append(tables.change_table(changes, before.name, known[-1].name))
+    tested = [change for change in changes if change.called != "not tested"]
+    if before and tested:
+        shown.append(tables.change_table(tested, before.name, known[-1].name))
+    elif before:
+        cli.say(f"no change is tested: that takes {history.ENOUGH_RUNS} runs before the newest")
     comparison = tables.RunComparison(model=model, tables=shown, changes=changes, runs=known)
     form.history(comparison, options.output_file)
     return conclude(comparison, name)

@@ -87,15 +87,18 @@ def _tables(study: Study) -> list[Table]:
         checkpoints.table(study),
         tables.missing(study),
     ]
-    return [table for table in every if table.rows]
+    return [table for table in every if table.rows and table.columns[1:]]
 
 
 def _notes(study: Study, budget: int | None) -> list[str]:
     """What a reader must know before comparing: budget, missing base, what was left out."""
     notes = [f"Memory budget: {budget_text(budget)}."] if budget is not None else []
     if study.base is None or not study.base.performance:
+        scored = study.base is not None and bool(study.base.quality)
         notes.append(
-            "The base was not measured: figures are absolute, there are no speed-ups and no "
+            "The speed of the base was not measured: there are no speed-ups."
+            if scored
+            else "The base was not measured: figures are absolute, there are no speed-ups and no "
             "verdicts."
         )
     elif study.rounds == [1] and len(study.candidates) > 1:

@@ -45,10 +45,13 @@ def quality(study: Study) -> Table:
         *(column for key in keys for column in columns_of(study, key)),
     ]
     names, rows = filled(columns, rows_of(study, columns))
-    notes = [
+    called = (
         f"verdict: pass when the loss is below the margin ({_margins(study)}) with 95 % "
         "confidence (more where schemes are many or it was looked at before), fail when it or a "
-        "task's is above, else undecided; paired by document",
+        "task's is above, else undecided; paired by document"
+    )
+    notes = [
+        *([called] if "verdict" in names else []),
         *(note for key in keys for note in measure_notes(study, key)),
         *_warnings(study),
     ]

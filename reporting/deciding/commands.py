@@ -7,13 +7,16 @@ name no place of this machine.
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from checkpoints import bases, models
 from checkpoints.models import DEMO
 from comparing.rounds import FIRST_ROUNDS
 from core import machine, options, plugins
 from core.engine import Options
+from core.errors import UserError
 from core.records import Record
 from quality.margins import Margin, spelled
 from reporting.deciding.candidate import BASE, Candidate
@@ -28,7 +31,8 @@ LOAD = {  # settings of timed measures that the pipeline has options for
     "max_new_tokens": "max_new_tokens",
     "repeats": "repeats",
 }
-TRY_OTHERS = "Add tasks (score.py --tasks) or state a wider --margin."
+ADD_TASKS = "Add tasks (score.py --tasks)"
+TRY_OTHERS = f"{ADD_TASKS} or state a wider --margin."
 
 
 def too_few_documents(candidate: Candidate) -> list[str]:
@@ -43,7 +47,7 @@ def too_few_documents(candidate: Candidate) -> list[str]:
     if compared.judged and len(known) == len(counts):
         only = f"These tasks have only {sum(known):,} documents: they hardly decide it."
         return [f"{only} {TRY_OTHERS}"]
-    return [TRY_OTHERS]
+    return [TRY_OTHERS if compared.judged else f"{ADD_TASKS}."]
 
 
 def score_command(study: Study, candidate: Candidate) -> str:
@@ -76,9 +80,16 @@ def _judged(candidate: Candidate) -> Stored | None:
 
 def _base_folder(study: Study, start: Path) -> str:
     """What names the base on a command line in the folder `start`."""
-    if study.model == DEMO or study.base is None:
+    if study.model == DEMO:
         return study.model
-    return _folder(study, study.base, start)
+    if study.base is not None:
+        return _folder(study, study.base, start)
+    for candidate in study.compressed if study.here else ():
+        found = places.found(candidate.newest_stored)
+        with suppress(UserError):
+            if found is not None:
+                return machine.seen(bases.find(models.identify(str(found))), start)
+    return study.model
 
 
 def _folder(study: Study, candidate: Candidate, start: Path) -> str:
@@ -174,7 +185,8 @@ def _side_by_side(study: Study, timed: list[Stored], start: Path) -> list[str]:
     newest = max(timed, key=lambda stored: stored.record.ended)
     settings, load = newest.record.settings, measures.find(newest.record.measure)
     asked = {name: settings[key] for key, name in LOAD.items() if key in settings}
-    sizes = {s.record.settings.get("batch_size") for s in timed if s.record.measure == "batch"}
+    batches = [s.record for s in timed if s.record.measure == "batch" and s.record.status == "ok"]
+    sizes = {record.settings.get("batch_size") for record in batches}
     asked |= {"batch_sizes": ",".join(map(str, sorted(filter(None, sizes))))} if sizes else {}
     words += options.words(load.options, asked) if load and load.options else []
     quality = any(candidate.quality for candidate in study.compressed)

@@ -17,7 +17,7 @@ def gate(candidate: Candidate, budget: int | None) -> str | None:
         whole = why.startswith(("not served", "not compressed"))
         return why if whole else f"not served: {why}"
     if not candidate.performance:
-        return "its speed and memory were not measured"
+        return "speed and memory were not measured"
     kernels = wrong_kernels(candidate)
     if kernels:
         return f"served without a compressed kernel: {kernels}"

@@ -157,7 +157,7 @@ BEYOND: list[tuple[Quality | None, list[str]]] = [
         [f"These tasks have only 1,300 documents: they hardly decide it. {BOTH}"],
     ),
     (replace(OPEN, documents_needed=None, available={"a": 500}), [BOTH]),
-    (replace(OPEN, documents_needed=None, judged=()), [BOTH]),
+    (replace(OPEN, documents_needed=None, judged=()), ["Add tasks (score.py --tasks)."]),
     (
         replace(OPEN, documents_needed=None, aggregate=PASSED, contradiction="they diverge"),
         ["Look at its answers (vllm_test.py) and its layers (analyze.py)."],

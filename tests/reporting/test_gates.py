@@ -46,7 +46,7 @@ GATES: list[tuple[Candidate, int | None, str | None]] = [
     (candidate(FAST, SMALL), None, None),
     (candidate(FAST, SMALL, verdict="pass"), None, None),
     (candidate(FAST, SMALL, verdict="undecided"), None, None),
-    (candidate(), None, "its speed and memory were not measured"),
+    (candidate(), None, "speed and memory were not measured"),
     # all failed, the first says why
     (candidate(failed("no room"), failed("gone", "memory")), None, "not served: no room"),
     (candidate(failed("out of memory"), SMALL), None, None),
