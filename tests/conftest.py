@@ -26,7 +26,12 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # How long an example takes is the machine's business.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
-os.environ.pop("COLUMNS", None)  # xdist's: lines of results in files are not broken without it
+# Lines of results in files are not broken without COLUMNS, which xdist sets, and readline where
+# os.environ does not see it.
+with contextlib.suppress(ImportError):
+    import readline  # noqa: F401
+os.environ.pop("COLUMNS", None)
+os.unsetenv("COLUMNS")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
