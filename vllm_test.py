@@ -41,14 +41,16 @@ def main(
     from reporting.console import answers, progress
     from running import session
 
+    def refused(identity: models.Identity) -> str | None:
+        return session.impossible(identity, engine, allow_fallback=True)
+
     plugins.load("engines", engine).check_options(options)
     if model is None:
-        model, which = several.newest(Path())
+        model, which = several.newest(Path(), refused)
         cli.say(f"{model}, {which}")
     identity = models.identify(model)
     checkpoint.read(identity.path)
-    refusal = session.impossible(identity, engine, allow_fallback=True)
-    if refusal:
+    if refusal := refused(identity):
         raise UserError(refusal)
     questions = Questions(
         prompts=tuple(prompt or PROMPTS), max_new_tokens=max_new_tokens, verbatim=raw

@@ -1,7 +1,7 @@
 """Several checkpoints: which ones there are in a folder, and the result of each."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from checkpoints import models
@@ -19,14 +19,16 @@ def find(folder: Path) -> list[str]:
     return [str(path) for path in _there(folder)] or [models.DEMO]
 
 
-def newest(folder: Path) -> tuple[str, str]:
+def newest(folder: Path, refused: Callable[[models.Identity], object]) -> tuple[str, str]:
     """The checkpoint to take where none is named, by path, and which one that is in words.
 
-    The newest compressed one; else llama3_8b, which download_model.py fetches, or the newest model.
-    Raises `UserError` where there is none.
+    The newest compressed one that is not `refused`, which this machine cannot serve; else
+    llama3_8b, which download_model.py fetches, or the newest model. Raises `UserError` where there
+    is none.
     """
     there = _there(folder)
-    compressed = [path for path in there if _is_compressed(path)]
+    made = [path for path in there if _is_compressed(path)]
+    compressed = [path for path in made if not refused(models.identify(str(path)))] or made
     usual = [path for path in there if path.name == USUAL]
     chosen = compressed or usual or there
     if not chosen:
@@ -34,10 +36,13 @@ def newest(folder: Path) -> tuple[str, str]:
         raise UserError(f"there is no checkpoint in this folder: name one, or try `{demo}`")
     last = max(chosen, key=lambda path: (path / "config.json").stat().st_mtime)
     if len(chosen) == 1:
-        what = "the only compressed checkpoint here" if compressed else "the model here"
+        only = "compressed checkpoint here" if len(made) > 1 else "only compressed checkpoint here"
+        what = f"the {only}" if compressed else "the model here"
     else:
         kind = "compressed checkpoints" if compressed else "models"
         what = f"the newest of {len(chosen)} {kind} here"
+    if len(made) > len(compressed):
+        what += f"; {len(made) - len(compressed)} more cannot be served on this machine"
     return str(last), what
 
 

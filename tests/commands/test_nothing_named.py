@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from inspection import several
 from tests import models as tiny
 from tests.conftest import Run
 
@@ -34,6 +35,17 @@ def test_the_newest_compressed_checkpoint_is_asked(command: Run, tmp_path: Path)
     assert name == "tiny-B8" and "tiny-B8, the newest of 2 compressed checkpoints here" in said
     aged(made["B8"], 120)
     assert asked(command)[0] == "tiny-A8"
+
+
+def test_the_newest_that_this_machine_serves_is_taken(tmp_path: Path) -> None:
+    base = tiny.write_model(tmp_path / "tiny")
+    made = {s: tiny.write_compressed(tmp_path / f"tiny-{s}", base, s) for s in ("A8", "B8")}
+    aged(made["A8"], 60)
+    name, which = several.newest(tmp_path, lambda identity: identity.scheme == "B8")
+    assert Path(name).name == "tiny-A8"
+    assert which == "the compressed checkpoint here; 1 more cannot be served on this machine"
+    name, which = several.newest(tmp_path, lambda identity: True)  # its refusal is told
+    assert Path(name).name == "tiny-B8" and which == "the newest of 2 compressed checkpoints here"
 
 
 @pytest.mark.parametrize(
