@@ -1,5 +1,9 @@
 """The engine of transformers beside vLLM's: the same checkpoint answers and scores alike."""
 
+import os
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,6 @@ from core import plugins
 from core.engine import Options, Sampling
 from core.plugins import ROOT
 from core.records import load_all
-from running import child, server
 from tests.conftest import Run
 from tests.real.conftest import RealRun
 
@@ -18,11 +21,11 @@ pytestmark = pytest.mark.real
 PROMPTS, TOKENS = 100, 64
 
 
-def ask(emit: child.Emit, engine: str, folder: Path, dtype: str) -> None:
-    """In a child: greedy answers, log-probabilities of texts, and what is served."""
+def ask(engine: str, answers_file: str) -> None:
+    """In a process of its own: greedy answers, log-probabilities of texts, what is served."""
     text = (ROOT / "demo" / "data" / "perplexity.txt").read_text()
-    options = Options(dtype=dtype, max_model_len=512, enforce_eager=True)
-    with plugins.load("engines", engine)(folder, options) as loaded:
+    options = Options(dtype="float32", max_model_len=512, enforce_eager=True)
+    with plugins.load("engines", engine)(DEMO_PATH, options) as loaded:
         begins = [loaded.encode(text[i * 300 : i * 300 + 80]) for i in range(PROMPTS)]
         windows = [loaded.encode(text[i * 900 :])[: 100 + i] for i in range(8)]
         answers = loaded.generate(begins, Sampling(max_new_tokens=TOKENS))
@@ -32,33 +35,36 @@ def ask(emit: child.Emit, engine: str, folder: Path, dtype: str) -> None:
             [chat], Sampling(max_new_tokens=TOKENS, ignore_eos=False, stop=("butter",))
         )
         alone = loaded.score_distribution(windows[0], 5)
-        emit(
-            {
-                "answers": [answer.token_ids for answer in answers],
-                "chat": [loaded.decode(answer.token_ids) for answer in (*short, *stopped)],
-                "used_up": [answer.used_up for answer in (answers[0], *short, *stopped)],
-                "times": [(a.sent_s, a.first_token_s, a.last_token_s) for a in answers],
-                "logprobs": [scores.logprobs for scores in loaded.score(windows)],
-                "greedy": [scores.greedy for scores in loaded.score(windows)],
-                "top": (alone.logprobs, alone.top_ids, alone.top_logprobs),
-                "served": loaded.describe(),
-            }
-        )
+        scores = loaded.score(windows)
+        found = {
+            "answers": [answer.token_ids for answer in answers],
+            "chat": [loaded.decode(answer.token_ids) for answer in (*short, *stopped)],
+            "used_up": [answer.used_up for answer in (answers[0], *short, *stopped)],
+            "times": [(a.sent_s, a.first_token_s, a.last_token_s) for a in answers],
+            "logprobs": [each.logprobs for each in scores],
+            "top": (alone.logprobs, alone.top_ids, alone.top_logprobs),
+            "served": loaded.describe(),
+        }
+    Path(answers_file).write_bytes(pickle.dumps(found))
 
 
-def asked(engine: str, folder: Path, tmp_path: Path, dtype: str = "float32") -> dict[str, Any]:
-    server.prepare("vllm", [], tmp_path)
-    heard: list[dict[str, Any]] = []
-    why = child.run(ask, (engine, folder, dtype), tmp_path / f"{engine}.log", 600, heard.append)
-    assert why is None, why
-    return heard[0]
+def asked(engine: str, folder: Path) -> dict[str, Any]:
+    """What `ask` found."""
+    file = folder / engine
+    call = f"from tests.real.test_transformers import ask; ask({engine!r}, {str(file)!r})"
+    environment = {**os.environ, **plugins.load("engines", engine).environment()}
+    line = [sys.executable, "-c", call]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = pickle.loads(file.read_bytes())
+    return found
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What either engine says of the demo model in 32 bits."""
     folder = tmp_path_factory.mktemp("both")
-    return {name: asked(name, DEMO_PATH, folder) for name in ("vllm", "transformers")}
+    return {name: asked(name, folder) for name in ("vllm", "transformers")}
 
 
 def test_greedy_answers_are_the_same(both: dict[str, dict[str, Any]]) -> None:
