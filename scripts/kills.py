@@ -9,6 +9,7 @@ their process says, without a record; processes alive after five seconds; record
 read; what is left in the folder for temporary files and in shared memory. All must be nothing.
 """
 
+import contextlib
 import os
 import random
 import re
@@ -61,13 +62,10 @@ def kill(folder: Path, at_s: float | None) -> Killed:
     with subprocess.Popen(
         line, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as running:
-        try:
-            code = running.wait(at_s)
-            if at_s is None and code:
-                raise SystemExit(f"the pipeline ended with exit code {code}")
-        except subprocess.TimeoutExpired:
-            pass
+        numbers = _numbers_until(running, None if at_s is None else started + at_s)
         ended_itself = running.poll() is not None
+        if at_s is None and running.returncode:
+            raise SystemExit(f"the pipeline ended with exit code {running.returncode}")
         family = [] if ended_itself else psutil.Process(running.pid).children(recursive=True)
         running.send_signal(signal.SIGKILL)
         killed = time.time()
@@ -76,7 +74,7 @@ def kill(folder: Path, at_s: float | None) -> Killed:
     time.sleep(GRACE_S if ended_itself else 0)
     ended, lost, unreadable = _records(folder, killed)
     new = sorted(set(SHARED_MEMORY.iterdir()) - shared)
-    left = (*temporary.iterdir(), *(entry for entry in new if not _of_others(entry.name)))
+    left = (*temporary.iterdir(), *(entry for entry in new if not _of_others(entry.name, numbers)))
     return Killed(
         at_s=killed - started,
         ended=ended,
@@ -102,12 +100,22 @@ def _told(process: psutil.Process) -> str:
         return str(process.pid)
 
 
-def _of_others(name: str) -> bool:
-    """Whether shared memory is of a process that lives: nobody's leftover, or `alive` tells it."""
+def _numbers_until(running: subprocess.Popen[bytes], moment: float | None) -> set[int]:
+    """The numbers of all processes of a family, until it has ended or a moment (Unix time)."""
+    numbers = {running.pid}
+    while running.poll() is None and (moment is None or time.time() < moment):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            numbers |= {p.pid for p in psutil.Process(running.pid).children(recursive=True)}
+        time.sleep(0.2)
+    return numbers
+
+
+def _of_others(name: str, numbers: set[int]) -> bool:
+    """Whether shared memory was made by a process that is none of `numbers`."""
     from running.leftovers import MADE_BY
 
     made_by = MADE_BY.match(name)
-    return made_by is not None and psutil.pid_exists(int(made_by[1]))
+    return made_by is not None and int(made_by[1]) not in numbers
 
 
 def _records(folder: Path, killed: float) -> tuple[int, int, int]:
