@@ -1,5 +1,6 @@
 """Chat templates are programs of whoever published a model: what they may cost is bounded."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,17 +50,18 @@ def _templates(folder: Path) -> list[str]:
 
 @cache
 def _check(template: str, name: str) -> None:
-    what = f"the chat template of {name}"
-    bounded.within(SECONDS, EXTRA_BYTES, what, _render, template)
-
-
-def _render(template: str) -> None:
-    """In transformers' own sandbox, as it will be rendered."""
+    # imported here: its seconds are not the template's
     from transformers.utils.chat_template_utils import render_jinja_template
 
+    what = f"the chat template of {name}"
+    bounded.within(SECONDS, EXTRA_BYTES, what, _render, render_jinja_template, template)
+
+
+def _render(render: Callable[..., Any], template: str) -> None:
+    """In transformers' own sandbox, as it will be rendered."""
     for probe in PROBES:
         try:
-            render_jinja_template([probe], chat_template=template, add_generation_prompt=True)
+            render([probe], chat_template=template, add_generation_prompt=True)
         except MemoryError:
             raise
         except Exception:  # the probe may not suit it; rendering a real chat says why
