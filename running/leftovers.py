@@ -13,12 +13,15 @@ SHARED_MEMORY = Path("/dev/shm")
 MADE_BY = re.compile(r"(?:__KMP_REGISTERED_LIB_|sem\.loky-)(\d+)[_-]")
 
 
-def sweep(since: float) -> None:
-    """Remove what our own dead processes left, where it was made after `since` (Unix time)."""
+def sweep(since: float, ending: int | None = None) -> None:
+    """Remove what our own dead processes left, where it was made after `since` (Unix time).
+
+    The process of the number `ending` counts as dead: it is about to end without cleaning up.
+    """
     entries = SHARED_MEMORY.iterdir() if SHARED_MEMORY.is_dir() else ()
     for entry in entries:
         made_by = MADE_BY.match(entry.name)
-        if made_by is None or _lives(made_by[1]):
+        if made_by is None or (made_by[1] != str(ending) and _lives(made_by[1])):
             continue
         with contextlib.suppress(OSError):  # another sweep was faster
             status = entry.lstat()

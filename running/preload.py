@@ -35,10 +35,10 @@ def _import_all() -> float:
     return time.perf_counter() - started
 
 
-def _clean_up(server: int, started: float) -> None:
+def _clean_up(server: int, started: float, ending: int | None = None) -> None:
     """Only in the server itself: its children are forked with this handler."""
     if os.getpid() == server:
-        leftovers.sweep(started)
+        leftovers.sweep(started, ending)
         if TEMPORARY in os.environ and _command_is_gone():  # which else removes it
             shutil.rmtree(os.environ[TEMPORARY], ignore_errors=True)
 
@@ -58,7 +58,8 @@ def _ending_with_the_command() -> Iterator[None]:
 
     def end(*_: object) -> None:
         if command != str(os.getppid()):
-            _clean_up(os.getpid(), STARTED)
+            # the libraries' own handlers will not run
+            _clean_up(os.getpid(), STARTED, ending=os.getpid())
             os._exit(1)
 
     if not sys.platform.startswith("linux"):

@@ -81,3 +81,5 @@ def test_what_dead_processes_left_in_shared_memory_is_removed(
     assert {entry.name for entry in shared.iterdir()} == set(names)
     leftovers.sweep(since=time.time() - 60)
     assert {entry.name for entry in shared.iterdir()} == set(names[2:])
+    leftovers.sweep(since=time.time() - 60, ending=os.getpid())
+    assert {entry.name for entry in shared.iterdir()} == {names[3]}
