@@ -58,7 +58,7 @@ def method(model: Any) -> str | None:
 
 def emulated(model: "torch.nn.Module") -> str | None:
     """How the layers' format is emulated; None where it is not."""
-    schemes = [module.quantization_scheme for module in model.modules() if _has_scheme(module)]
+    schemes = [m.quantization_scheme for m in model.modules() if _has_scheme(m)]
     if not schemes:
         return None
     rounded = any(scheme.input_activations for scheme in schemes)
@@ -119,11 +119,8 @@ def cache_bytes(config: Any, itemsize: int, tokens: int) -> int:
 def compressed_kernels(served: dict[str, Any]) -> list[str]:
     """What compressed layers run, each once."""
     names = [name for names in (served.get("kernels") or {}).values() for name in names]
-    return list(dict.fromkeys(name for name in names if not name.startswith(PLAIN) or _made(name)))
-
-
-def _made(name: str) -> bool:
-    return EMULATED in name
+    compressed = [name for name in names if not name.startswith(PLAIN) or EMULATED in name]
+    return list(dict.fromkeys(compressed))
 
 
 def uncompressed_kernel(served: dict[str, Any]) -> str | None:
@@ -135,5 +132,5 @@ def uncompressed_kernel(served: dict[str, Any]) -> str | None:
 def explain(kernel: str) -> str | None:
     """What is done instead of computing in the scheme's own format."""
     if EMULATED in kernel:
-        return "decompresses the weights when it loads and multiplies in 16 bits"
+        return "decompresses the weights when it loads and multiplies uncompressed numbers"
     return None

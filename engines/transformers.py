@@ -6,7 +6,6 @@ rounded in every step where the format says so: the numbers are the format's, th
 """
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from checkpoints import checkpoint, loading
@@ -245,7 +244,7 @@ class TransformersEngine(TokenizerEngine):
             kv_cache_tokens=self.context,
             max_model_len=self.context,
             max_concurrency=1.0,
-            arguments={"model": Path(self.checkpoint).name, "device": self.device.type},
+            arguments={"model": self.checkpoint.name, "device": self.device.type},
         )
 
 
