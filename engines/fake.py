@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from core.engine import Completion, Description, Engine, Sampling, Scores, TokenIds
+from core.machine import devices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +27,8 @@ class FakeEngine(Engine):
     name = "fake"
     needs_kernels = False
     simulated = True
+
+    devices = staticmethod(devices)
 
     def __enter__(self) -> Self:
         path = self.checkpoint / "fake.json"

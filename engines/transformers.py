@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from checkpoints import checkpoint, loading
 from core.engine import Completion, Description, Options, Sampling, Scores, TokenIds
 from core.errors import UserError
+from engines import _transformers_devices as devices
 from engines import _transformers_layers as layers
 from engines._tokenizer import TokenizerEngine
 
@@ -49,10 +50,13 @@ class TransformersEngine(TokenizerEngine):
             "TRANSFORMERS_VERBOSITY": "error",
         }
 
+    devices = staticmethod(devices.devices)
+
     @classmethod
     def check_options(cls, options: Options) -> None:
-        """One device."""
+        """One device, and a dtype that it has."""
         super().check_options(options)
+        devices.check_dtype(cls.device(options), options.dtype)
         if options.tensor_parallel_size > 1:
             raise UserError("--engine transformers runs on one device: --tensor_parallel_size 1")
 
@@ -61,15 +65,17 @@ class TransformersEngine(TokenizerEngine):
         from transformers import AutoTokenizer, GenerationConfig, set_seed
 
         started = time.monotonic()
-        options, self.device = self.options, layers.device()
+        options, name = self.options, self.device(self.options)
+        self._place = torch.device(name)
         set_seed(options.seed)
         dtype = DTYPES.get(options.dtype, options.dtype)
         files = checkpoint.read(self.checkpoint)
+        devices.check_dtype(name, files.config.get("dtype", "") if dtype == "auto" else dtype)
         self.model = loading.load(
             self.checkpoint,
             options.trust_remote_code,
             dtype="auto" if dtype == "auto" else getattr(torch, dtype),
-            device_map={"": self.device},
+            device_map={"": self._place},
             **layers.decompressed(files),
         )
         layers.keep_activations_rounded(self.model)
@@ -91,14 +97,8 @@ class TransformersEngine(TokenizerEngine):
 
     def close(self) -> None:
         """Drop the model."""
-        import gc
-
-        import torch
-
         del self.model
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        devices.empty_cache(self._place.type)
 
     def generate(self, prompts: list[TokenIds], sampling: Sampling) -> list[Completion]:
         """In batches of `max_num_seqs`, the longest prompts first; each waits for the one before.
@@ -219,17 +219,18 @@ class TransformersEngine(TokenizerEngine):
             place = slice(width - len(sequence), None) if left else slice(len(sequence))
             ids[row, place] = torch.tensor(sequence)
             mask[row, place] = 1
-        return ids.to(self.device), mask.to(self.device)
+        return ids.to(self._place), mask.to(self._place)
 
     def describe(self) -> Description:
-        """The layers' classes, and what they compute in; the cache grows with each request."""
+        """The layers' classes, and what they compute in; room for the cache, which grows."""
         import transformers
 
         from engines._storage import weights_bytes
 
         config = self.model.config.get_text_config()
         dtype = str(self.model.dtype).removeprefix("torch.")
-        one_request = layers.cache_bytes(config, self.model.dtype.itemsize, self.context)
+        weights, token = weights_bytes(self.model), layers.cache_bytes(config, self.model.dtype)
+        tokens = self._cache_tokens(weights, token)
         return Description(
             engine="transformers",
             version=transformers.__version__,
@@ -239,13 +240,21 @@ class TransformersEngine(TokenizerEngine):
             kernels=layers.kernels(self.model),
             attention=config._attn_implementation,
             kv_cache_dtype=dtype,
-            weights_bytes=weights_bytes(self.model),
-            kv_cache_bytes=one_request,
-            kv_cache_tokens=self.context,
+            weights_bytes=weights,
+            kv_cache_bytes=tokens * token,
+            kv_cache_tokens=tokens,
             max_model_len=self.context,
-            max_concurrency=1.0,
-            arguments={"model": self.checkpoint.name, "device": self.device.type},
+            max_concurrency=tokens / self.context,
+            arguments={"model": self.checkpoint.name, "device": self._place.type},
         )
+
+    def _cache_tokens(self, weights: int, token: int) -> int:
+        """Tokens that fit beside the weights, at most `max_num_seqs` requests of full length."""
+        options, whole = self.options, devices.memory_bytes(self._place.type)
+        room = options.kv_cache_memory_bytes or int(
+            options.gpu_memory_utilization * whole - weights
+        )
+        return max(0, min(options.max_num_seqs * self.context, room // token))
 
 
 ENGINE = TransformersEngine

@@ -19,7 +19,7 @@ from core.engine import (
     Scores,
     TokenIds,
 )
-from core.machine import probe
+from core.machine import devices, probe
 from engines import _vllm_facts
 from engines._tokenizer import TokenizerEngine
 from engines._vllm_environment import cpu_kv_cache_bytes, register_model
@@ -41,6 +41,7 @@ class VllmEngine(TokenizerEngine):
         "vllm.model_executor.layers.quantization.compressed_tensors.compressed_tensors",
     )
 
+    devices = staticmethod(devices)
     method = staticmethod(_vllm_facts.method)
     serve_command = staticmethod(_vllm_facts.serve_command)
     compressed_kernels = staticmethod(_vllm_facts.compressed_kernels)

@@ -18,6 +18,8 @@ from typing import Any
 from core.errors import UserError, first_line
 from guarding.parent_death import signal_when_parent_ends
 
+STATM = Path("/proc/self/statm")
+
 
 def within(
     seconds: int, extra_bytes: int, what: str, task: Callable[..., Any], *arguments: Any
@@ -73,7 +75,9 @@ def memory(extra_bytes: int, what: str) -> Iterator[None]:
 
 
 def _limit_memory(extra_bytes: int, hard: int) -> None:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    if not STATM.exists():  # macOS, which holds no process to a limit of address space
+        return
+    pages = int(STATM.read_text().split()[0])
     most = pages * resource.getpagesize() + extra_bytes
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 

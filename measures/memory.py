@@ -72,7 +72,8 @@ def observe(base: Values, compressed: dict[str, Values]) -> list[str]:
         if share.get("weights_bytes", 1) < 1 - SMALL_CHANGE < share.get("peak_bytes", 0)
     }
     sentences = []
-    if stayed and "kv_cache_bytes" in base:
+    reserved = base.get("kv_cache_bytes", 0)  # or else it grows with what is asked, and is no part
+    if stayed and 0 < reserved <= base["peak_bytes"]:
         scheme, share = min(stayed.items(), key=lambda item: item[1]["weights_bytes"])
         sentences.append(
             f"Peak memory hardly moves although weights shrink ({scheme}: weights to "

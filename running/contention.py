@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from core.machine import Gpu
+from core.machine import Gpu, own_cores
 from running.gpus import Gpus
 
 STAT = Path("/proc/stat")
@@ -31,7 +31,7 @@ class Watch:
     """
 
     def __init__(self, root: int, gpus: tuple[Gpu, ...] = ()) -> None:
-        self.root, self.cores = root, os.sched_getaffinity(root)
+        self.root, self.cores = root, own_cores(root)
         self.gpus = Gpus(gpus, _family(root)) if gpus else None
         self._before = self._counters()
 

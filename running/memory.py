@@ -1,10 +1,13 @@
-"""Memory of this process: resident bytes on a CPU, device bytes through NVML on a GPU.
+"""Memory of this process: resident bytes on a CPU, device bytes on a GPU.
 
 On a CPU the kernel keeps the peak itself and lets a process reset it, so nothing need be sampled.
-On a GPU a second process (this file, run as a program) asks NVML every 20 ms and prints a JSON line
-per request, so that watching costs the measured process nothing:
+On an NVIDIA GPU a second process (this file, run as a program) asks NVML every 20 ms and prints a
+JSON line per request, so that watching costs the measured process nothing:
 
     python -m running.memory GPU-uuid [GPU-uuid ...]
+
+An Apple GPU's bytes only the process itself can ask for. PyTorch keeps what it was given once, so
+that what it holds at a mark was the peak since the mark before, which gave back what was free.
 """
 
 import json
@@ -29,8 +32,8 @@ RESET_PEAK = "5"  # proc(5): resets VmHWM to the current resident size
 class Watch:
     """Marks of used and peak bytes; use as a context manager around an engine's life."""
 
-    def __init__(self, gpu_uuids: list[str]) -> None:
-        self.uuids = gpu_uuids
+    def __init__(self, gpu_uuids: list[str], device: str = "") -> None:
+        self.uuids, self.device = gpu_uuids, device
         self._stack = ExitStack()
         self._sampler: subprocess.Popen[str] | None = None
 
@@ -51,7 +54,7 @@ class Watch:
     def mark(self) -> dict[str, int]:
         """`used_bytes` now and `peak_bytes` since the last mark; empty where it is not known."""
         if self._sampler is None:
-            return _resident()
+            return _metal() if self.device == "mps" else _resident()
         assert self._sampler.stdin and self._sampler.stdout
         try:
             self._sampler.stdin.write("mark\n")
@@ -62,7 +65,17 @@ class Watch:
         return marks
 
 
+def _metal() -> dict[str, int]:
+    import torch
+
+    peak = torch.mps.driver_allocated_memory()
+    torch.mps.empty_cache()
+    return {"used_bytes": torch.mps.driver_allocated_memory(), "peak_bytes": peak}
+
+
 def _resident() -> dict[str, int]:
+    if not STATUS.exists():  # macOS keeps a peak that nobody can reset
+        return {}
     fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
     kib = {name: int(fields[name].split()[0]) for name in ("VmRSS", "VmHWM")}
     with suppress(OSError):  # not allowed everywhere; the peak is then since the start

@@ -196,6 +196,7 @@ class Run:
     def _blank(self, subject: Subject, number: int) -> Record:
         """A record with all that the jobs of one load share."""
         now = records.now().isoformat()
+        device = plugins.load("engines", self.engine).device(self.options)
         return Record(
             run_id=self.id,
             round=number,
@@ -210,7 +211,7 @@ class Run:
             settings={},
             figures={},
             raw=None,
-            machine=probe().as_json(),
+            machine=probe().on(device).as_json(),
             command=records.command(),
             started=now,
             ended=now,

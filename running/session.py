@@ -122,10 +122,11 @@ def serve(emit: child.Emit, session: Session) -> None:
     engine_class = plugins.load("engines", session.engine)
     if not engine_class.simulated:
         templates.check(session.path)
-    gpus = probe().gpus[: session.options.tensor_parallel_size]
+    device = engine_class.device(session.options)
+    gpus = probe().on(device).gpus[: session.options.tensor_parallel_size]
     command = multiprocessing.parent_process()
     others = contention.Watch(command.pid if command and command.pid else os.getpid(), gpus)
-    with Watch([gpu.uuid for gpu in gpus]) as watch:
+    with Watch([gpu.uuid for gpu in gpus], device) as watch:
         memory = {"idle": watch.mark()}
         emit(("step", jobs.LOADING))
         started = time.monotonic()

@@ -76,8 +76,10 @@ def test_the_command_here_runs(command: Run, world: Path, line: str) -> None:
         (("benchmark.py", "--model-path=llama3_8b", "--batch-size=2", *SMALL), ""),
         (("benchmark.py", "--model", "x", "--output-file", "x.json"), "--results_dir"),
         (("benchmark.py", "--model", "x", "--metric", "quality"), "score.py"),
-        (("benchmark.py", "--model", "x", "--device", "mps"), "--device mps"),
-        (("benchmark.py", "--model", "x", "--device", "cuda:1"), "CUDA_VISIBLE_DEVICES=1"),
+        (("benchmark.py", "--model", "x", "--device", "mps"), "--engine vllm takes auto, "),
+        (("compress.py", "--device", "mps"), "--device mps: it is "),
+        (("benchmark.py", "--model", "x", "--device", "cuda:1"), "CUDA_VISIBLE_DEVICES chooses"),
+        (("compress.py", "--device", "cuda:1"), "CUDA_VISIBLE_DEVICES=1"),
         (("score.py", "--model", "x", "--batch_size", "8"), "scored together"),
         (("score.py", "--model", "x", "--batch_size", "auto"), "no model folder 'x'"),
         (("score.py", "--model", "x", "--model_args", "pretrained=y"), "--model FOLDER"),
@@ -99,9 +101,9 @@ def test_the_device_that_engines_run_on_is_no_news(command: Run, world: Path) ->
     done = command("benchmark.py", "--model", "llama3_8b", *SMALL, "--device", there)
     assert done.returncode == 0, done.stderr
     other = command("vllm_test.py", "llama3_8b", "--device=" + {"cpu": "cuda"}.get(there, "cpu"))
-    assert other.returncode == 2 and f"engines run on {there} here" in other.stderr
+    assert other.returncode == 2 and f"--engine vllm takes auto, {there} here" in other.stderr
 
 
 def test_other_spellings_are_not_in_the_help(command: Run) -> None:
     shown = command("benchmark.py", "--help").stdout
-    assert "--batch_sizes" in shown and "--batch_size " not in shown and "--device" not in shown
+    assert "--batch_sizes" in shown and "--batch_size " not in shown

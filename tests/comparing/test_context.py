@@ -49,6 +49,18 @@ def test_speed_of_another_kind(changes: dict[str, Any], difference: str | None) 
     assert differences(context(_speed()), context(other)) == [difference]
 
 
+def test_a_device_counts_as_what_it_is() -> None:
+    """Older records were asked for none: what computed is in the hardware."""
+    older, auto, cpu = (
+        _speed().model_copy(update={"options": {**OPTIONS, **device}})
+        for device in ({}, {"device": "auto"}, {"device": "cpu"})
+    )
+    assert differences(context(older), context(auto)) == []
+    assert differences(context(auto), context(cpu)) == []
+    apple = cpu.model_copy(update=_machine(accelerator="mps"))
+    assert differences(context(cpu), context(apple)) == ["accelerator - and mps"]
+
+
 def test_the_driver_and_the_engines_own_settings_count() -> None:
     first, second = (
         _speed().model_copy(update=_machine(gpus=[GPU], driver=driver))
