@@ -14,16 +14,16 @@ from typing import Annotated
 import typer
 
 from checkpoints import models
-from core import cli, plugins
+from core import cli
 from core.engine import Options
 from core.options import AllowFallback, Json, ResultsDir, option
-from running import jobs
+from running import jobs, serving
 
 
 def main(
     *,
     model: Annotated[str, option("checkpoint folder, or `demo`")],
-    engine: jobs.EngineName = "vllm",
+    engine: jobs.EngineName = serving.AUTO,
     loads: jobs.PerformanceOptions,
     rounds: Annotated[int, option("fresh loads of the checkpoint", min=1)] = 1,
     options: Options,
@@ -45,8 +45,9 @@ def main(
         rounds=rounds,
     )
     with progress.progress(model, "checking model and options") as told:
-        plugins.load("engines", engine).check_options(options)
+        serving.check(engine, options)
         checkpoint = models.identify(model)
+        run = replace(run, engine=serving.of(checkpoint, engine, allow_fallback).engine)
         planned = jobs.plan(loads, run.base(checkpoint.path))
         run = replace(run, options=jobs.roomy(options, planned))
         run.try_writing()

@@ -16,7 +16,7 @@ import typer
 
 from checkpoints import models
 from compressing.settings import Settings
-from core import cli, plugins
+from core import cli
 from core.engine import Options
 from core.options import (
     AllowFallback,
@@ -29,7 +29,7 @@ from core.options import (
     option,
     without,
 )
-from running import jobs
+from running import jobs, serving
 
 
 def main(
@@ -39,7 +39,7 @@ def main(
         str, option("all (base and the six classic schemes), every, or names with commas")
     ] = "all",
     settings: Annotated[Settings, without("ignore")],
-    engine: jobs.EngineName = "vllm",
+    engine: jobs.EngineName = serving.AUTO,
     loads: Annotated[jobs.PerformanceOptions, without("temperature", "top_p", "prompts_file")],
     rounds: jobs.RoundOptions,
     questions: Annotated[jobs.QualityOptions, without("max_new_tokens")],
@@ -70,7 +70,7 @@ def main(
     )
     with progress.progress(model_id, "checking model, options and tasks") as told:
         places = models.places(model_id, missing.choose(schemes), output_dir)
-        plugins.load("engines", engine).check_options(options)
+        serving.check(engine, options)
         undecided = partial(contenders, margins=parse_margins(margin))
         base = run.base(models.folder(model_id))
         timed = jobs.plan(loads, base)

@@ -13,11 +13,11 @@ from typing import Annotated
 import typer
 
 from checkpoints import bases, checkpoint
-from core import cli, plugins
+from core import cli
 from core.engine import Options
 from core.errors import UserError
 from core.options import AllowFallback, Json, Margin, ResultsDir, option
-from running import jobs
+from running import jobs, serving
 
 
 def main(
@@ -26,7 +26,7 @@ def main(
     base: Annotated[str | None, option("their base; by default what they were made from")] = None,
     questions: jobs.QualityOptions,
     margin: Margin = "1",
-    engine: jobs.EngineName = "vllm",
+    engine: jobs.EngineName = serving.AUTO,
     options: Options,
     allow_fallback: AllowFallback = False,
     results_dir: ResultsDir = Path("eval_results"),
@@ -48,7 +48,7 @@ def main(
     margins = parse_margins(margin)
     with progress.progress("score.py", "checking models, options and tasks") as told:
         pairs = [bases.pair(name, base) for name in dict.fromkeys(model)]
-        plugins.load("engines", engine).check_options(options)
+        serving.check(engine, options)
         _check_bases(pairs)
         planned = jobs.plan(questions, run.base(pairs[0].base.path))
         if not planned:

@@ -14,10 +14,11 @@ from typing import Annotated
 import typer
 
 from checkpoints import checkpoint, models
-from core import cli, plugins
+from core import cli
 from core.engine import Options
 from core.errors import UserError
 from core.options import Json, option, without
+from running import serving
 from running.jobs import EngineName
 
 LOG = Path("build/logs/vllm_test.log")
@@ -31,7 +32,7 @@ def main(
     prompt: Annotated[list[str] | None, option("what to ask; may be given again")] = None,
     max_new_tokens: Annotated[int, option("longest answer", min=1)] = 64,
     raw: Annotated[bool, option("no chat template")] = False,
-    engine: EngineName = "vllm",
+    engine: EngineName = serving.AUTO,
     options: Annotated[Options, without("enforce_eager")],
     json_: Json = False,
 ) -> None:
@@ -39,25 +40,27 @@ def main(
     from inspection import runtime, several
     from measures.answers import PROMPTS, Questions
     from reporting.console import answers, progress
-    from running import session
 
     def refused(identity: models.Identity) -> str | None:
-        return session.impossible(identity, engine, allow_fallback=True)
+        return serving.of(identity, engine, allow_fallback=True).unserved
 
-    plugins.load("engines", engine).check_options(options)
+    serving.check(engine, options)
     if model is None:
         model, which = several.newest(Path(), refused)
         cli.say(f"{model}, {which}")
     identity = models.identify(model)
     checkpoint.read(identity.path)
-    if refusal := refused(identity):
-        raise UserError(refusal)
+    way = serving.of(identity, engine, allow_fallback=True)
+    if way.unserved:
+        raise UserError(way.unserved)
     questions = Questions(
         prompts=tuple(prompt or PROMPTS), max_new_tokens=max_new_tokens, verbatim=raw
     )
     with progress.progress(model) as told:
         eager = replace(options, enforce_eager=True)
-        ran = runtime.run(identity.path, engine, eager, LOG, questions, told.step)
+        ran = runtime.run(
+            identity.path, way.engine, eager, LOG, questions, told.step, way.decompressed
+        )
     if json_:
         cli.print_json({"model": model, **ran.as_json()})
     else:

@@ -1,5 +1,9 @@
-"""Loading a base model in transformers, whichever of its automatic classes knows it."""
+"""Loading a model in transformers, whichever of its automatic classes knows it, and writing it.
 
+What `write_decompressed` leaves is a checkpoint that needs no kernel of its format.
+"""
+
+import json
 import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,6 +23,7 @@ BESIDE_WEIGHTS = (
 )  # fmt: skip
 # Loading these can run code of whoever published them.
 CODE = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.h5", "*.msgpack", "*.py")
+DECLARED = ("quantization_config", "compression_config")
 CHAT_TEMPLATES = "additional_chat_templates"
 
 
@@ -72,3 +77,40 @@ def is_beside_weights(name: str) -> bool:
     """Whether a file's name is of what `copy_beside_weights` copies."""
     wanted = any(fnmatchcase(name, pattern) for pattern in BESIDE_WEIGHTS)
     return wanted and not any(fnmatchcase(name, pattern) for pattern in CODE)
+
+
+def write_decompressed(source: Path, output: Path, trust_remote_code: bool) -> None:
+    """Write the checkpoint in `source` to the folder `output`, in the dtype its config names.
+
+    transformers decompresses, by compressed-tensors; nothing is rounded but a format's own values
+    to that dtype. Raises `UserError` where the disk has no room.
+    """
+    from transformers import CompressedTensorsConfig
+
+    model = load(
+        source, trust_remote_code, quantization_config=CompressedTensorsConfig(dequantize=True)
+    )
+    needed = sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
+    output.mkdir(parents=True)
+    free = shutil.disk_usage(output).free
+    if needed > free:
+        raise UserError(
+            f"decompressed, {source.name} takes {needed / 2**30:.1f} GiB and "
+            f"{free / 2**30:.1f} GiB are free in {output.parent}: set TMPDIR to a larger disk"
+        )
+    copy_beside_weights(source, output, trust_remote_code)
+    compressed = {
+        n for n, module in model.named_modules() if hasattr(module, "quantization_scheme")
+    }
+    plain = {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if name.rpartition(".")[0] not in compressed or name.endswith((".weight", ".bias"))
+    }
+    model.can_generate = lambda: False  # else its generation config is checked, and written
+    model.save_pretrained(output, state_dict=plain)
+    config = output / "config.json"
+    document = json.loads(config.read_text(encoding="utf-8"))
+    for name in DECLARED:
+        document.pop(name, None)
+    config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -26,11 +26,13 @@ def execute(
     """
     possible = [place for place in places if place.scheme not in impossible]
     libraries = () if all(place.path.exists() for place in possible) else missing.LIBRARIES
-    run.prepare(planned, libraries, progress.step)
-    base = next(place for place in places if place.is_base)
-    planned = ramp.settled(run, base.identify(), planned, progress)
-    rounds = turns.Rounds.of(run, places, planned)
-    progress.expect([*missing.turns(possible), *rounds.to_come(possible)])
+    groups = turns.Rounds.of(run, possible, planned)
+    engines = tuple(rounds.run.engine for rounds in groups)
+    run.prepare(planned, libraries, progress.step, engines)
+    planned = ramp.settled(groups[0].run, groups[0].base.identify(), planned, progress)
+    groups = turns.Rounds.of(run, possible, planned)
+    to_come = [turn for rounds in groups for turn in rounds.to_come(rounds.places)]
+    progress.expect([*missing.turns(possible), *to_come])
     failed = impossible | missing.compress_missing(possible, settings, run.id, progress)
     timed = jobs.of_kind(planned, "performance")
     given_up = [

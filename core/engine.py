@@ -134,6 +134,7 @@ class Engine(ABC):
     modules: ClassVar[tuple[str, ...]] = ()  # imported once, before the clean child is forked
     simulated: ClassVar[bool] = False  # its numbers come from no real work
     needs_kernels: ClassVar[bool] = True  # whether a scheme's `Serving` says what it can serve
+    emulated_methods: ClassVar[tuple[str, ...]] = ()  # as checkpoints declare them
 
     def __init__(self, checkpoint: Path, options: Options) -> None:
         self.checkpoint = checkpoint

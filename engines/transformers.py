@@ -35,6 +35,7 @@ class TransformersEngine(TokenizerEngine):
         "compressed_tensors",
     )
     needs_kernels = False
+    emulated_methods = ("compressed-tensors",)
 
     compressed_kernels = staticmethod(layers.compressed_kernels)
     uncompressed_kernel = staticmethod(layers.uncompressed_kernel)

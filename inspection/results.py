@@ -22,7 +22,7 @@ from inspection import numeric, runtime, sensitivity, target
 from inspection.data import EngineRun, Inspection
 from inspection.overview import overview
 from inspection.reference import Reference
-from running import session
+from running import serving
 
 # of what, which step, how many are done, of how many
 Progress = Callable[[str, str, int, int], None]
@@ -201,7 +201,8 @@ def text_source(base: Checkpoint, settings: Settings) -> str:
 def _run(result: Inspection, layers: Layers, settings: Settings, progress: Progress) -> None:
     """Load the checkpoint in the engine, and its base after it."""
     engine = str(settings.engine)
-    refusal = session.impossible(models.identify(result.name), engine, allow_fallback=True)
+    service = serving.of(models.identify(result.name), engine, allow_fallback=True)
+    refusal = service.untimed if service.decompressed else service.unserved
     if refusal:
         result.add_finding("runtime", refusal)
         return

@@ -34,14 +34,22 @@ def run(
     log: Path,
     questions: Questions | None = None,
     tell: cli.Tell = lambda step, done, total: None,
+    decompressed: bool = False,
 ) -> Runtime:
-    """Load a checkpoint and ask it questions in a clean child.
+    """Load a checkpoint, `decompressed` where it is to be, and ask it questions in a clean child.
 
     Failures are in the result, never raised. Kernels that are a fallback are let pass.
     """
     job = Job("answers", questions or Questions())
-    server.prepare(engine, [job.measure], log.parent, (), tell)
-    load = Session(path=path, engine=engine, options=options, jobs=[job], allow_fallback=True)
+    server.prepare((engine,), [job.measure], log.parent, (), tell)
+    load = Session(
+        path=path,
+        engine=engine,
+        options=options,
+        jobs=[job],
+        allow_fallback=True,
+        decompressed=decompressed,
+    )
     result = session.run(load, log, tell, TIMEOUT_S)
     outcome = result.of(job)
     return Runtime(

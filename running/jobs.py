@@ -22,8 +22,14 @@ def option_groups(kind: str) -> dict[str, type[Any]]:
     return {name: group for name, group in groups.items() if group is not None}
 
 
-ENGINES = " or ".join(plugins.names("engines"))
-EngineName = Annotated[str, option(f"what serves it: {ENGINES}", "engine")]
+ENGINES = ", ".join(plugins.names("engines"))
+EngineName = Annotated[
+    str,
+    option(
+        f"what serves it: {ENGINES}, or auto: vLLM where it has a kernel, else transformers",
+        "engine",
+    ),
+]
 PerformanceOptions = Annotated[dict[str, Any], Several(partial(option_groups, "performance"))]
 QualityOptions = Annotated[dict[str, Any], Several(partial(option_groups, "quality"))]
 

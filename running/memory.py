@@ -1,5 +1,8 @@
 """Memory of this process: resident bytes on a CPU, device bytes on a GPU.
 
+How much of a checkpoint is in memory before it is loaded, too: warm and cold loads are different
+figures.
+
 On a CPU the kernel keeps the peak itself and lets a process reset it, so nothing need be sampled.
 On an NVIDIA GPU a second process (this file, run as a program) asks NVML every 20 ms and prints a
 JSON line per request, so that watching costs the measured process nothing:
@@ -10,12 +13,14 @@ An Apple GPU's bytes only the process itself can ask for. PyTorch keeps what it 
 that what it holds at a mark was the peak since the mark before, which gave back what was free.
 """
 
+import ctypes
 import json
+import mmap
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
@@ -124,6 +129,39 @@ def serve(used: Used) -> None:
     for _ in sys.stdin:
         sys.stdout.write(json.dumps(sampler.mark()) + "\n")
         sys.stdout.flush()
+
+
+def resident_share(files: Iterable[Path]) -> float | None:
+    """Share of the files' pages in the page cache (mincore(2)); None where it cannot be asked."""
+    try:
+        mincore = ctypes.CDLL(None, use_errno=True).mincore
+    except (OSError, AttributeError):
+        return None
+    resident = pages = 0
+    for path in files:
+        if path.stat().st_size == 0:
+            continue
+        flags = _pages(path, mincore)
+        if flags is None:
+            return None
+        resident += sum(flag & 1 for flag in flags)
+        pages += len(flags)
+    return resident / pages if pages else None
+
+
+def _pages(path: Path, mincore: Callable[..., int]) -> bytes | None:
+    """One byte a page, its lowest bit set when the page is in memory. Nothing is read in."""
+    size = path.stat().st_size
+    flags = (ctypes.c_ubyte * -(-size // mmap.PAGESIZE))()
+    with path.open("rb") as file:
+        protection = mmap.PROT_READ | mmap.PROT_WRITE  # ctypes wants a writable buffer
+        with mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE, protection) as view:
+            anchor = ctypes.c_char.from_buffer(view)
+            failed = mincore(
+                ctypes.c_void_p(ctypes.addressof(anchor)), ctypes.c_size_t(size), flags
+            )
+            del anchor  # a mapping with a pointer into it cannot be closed
+    return None if failed else bytes(flags)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from core import cli
 from core.measure import OPEN_SIZE, Job, Workload
 from core.words import join
 from measures import saturation
-from running import session
+from running import serving
 from running.jobs import steps
 from running.progress import Progress, Turn
 from running.run import Run
@@ -37,7 +37,7 @@ def _sizes(
     run: Run, identity: models.Identity, workload: Workload, progress: Progress
 ) -> list[int]:
     """By the ramp; the default where there can be none, which the records will give reasons for."""
-    if session.impossible(identity, run.engine, run.allow_fallback):
+    if serving.of(identity, run.engine, run.allow_fallback).refuses(Job("saturation", workload)):
         return [Workload.batch_size]
     job = Job("saturation", workload)
     progress.begin(Turn(subject=identity.scheme, steps=steps([job])))

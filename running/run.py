@@ -14,7 +14,7 @@ from core.machine import probe
 from core.measure import Job, ServedBase
 from core.records import Record, Subject
 from quality.documents import covers
-from running import outcomes, server, session
+from running import outcomes, server, serving, session
 from running.outcomes import completed, subject_of
 from running.session import Outcome, Session
 
@@ -25,6 +25,7 @@ LOGS = Path("build/logs")
 class Run:
     """How every checkpoint of a run is served and measured; all its records carry its `id`.
 
+    `engine` may be `serving.AUTO`, which each checkpoint's own is chosen by.
     Records of speed and of quality go below `results` and `eval_results`. Every checkpoint is
     loaded anew in `rounds` rounds, those still undecided then in up to `max_rounds`.
     """
@@ -51,11 +52,12 @@ class Run:
     def base(self, path: Path) -> ServedBase:
         """The base in a folder, as this run serves it. Raises `UserError` for what is none."""
         files = checkpoint.read(path)
+        identity = models.identify(str(path))
         return ServedBase(
             path=path,
             fingerprint=files.fingerprint,
             context_length=self.options.max_model_len or files.context_length,
-            engine=self.engine,
+            engine=serving.of(identity, self.engine, self.allow_fallback).engine,
             options=self.options,
         )
 
@@ -72,13 +74,15 @@ class Run:
         jobs: list[Job],
         libraries: tuple[str, ...] = (),
         tell: cli.Tell = lambda step, done, total: None,
+        engines: tuple[str, ...] = (),
     ) -> None:
-        """Import what the jobs (and `libraries`) need, once for all checkpoints.
+        """Import what the jobs, `libraries` and `engines` need, once for all checkpoints.
 
         Raises `UserError` where nothing can be started.
         """
         measures = list(dict.fromkeys(job.measure for job in jobs))
-        server.prepare(self.engine, measures, LOGS, libraries, tell)
+        wanted = engines or serving.possible(self.engine)
+        server.prepare(wanted, measures, LOGS, libraries, tell)
 
     def measure(
         self, identity: models.Identity, jobs: list[Job], tell: cli.Tell, number: int = 1
@@ -88,23 +92,26 @@ class Run:
         `number` is the round's. Raises `UserError` when the folder cannot be read.
         """
         subject = subject_of(identity)
-        blank = self._blank(subject, number)
-        refusal = session.impossible(identity, self.engine, self.allow_fallback)
-        if refusal:
-            refused = [completed(blank, job, status="unsupported", reason=refusal) for job in jobs]
-            return [self._save(record) for record in refused]
+        service = serving.of(identity, self.engine, self.allow_fallback)
+        blank = self._blank(subject, number, service.engine)
         output = records.folder(subject, self.eval_results)
         saved: dict[Job, Record] = {}
+        for job in jobs:
+            if reason := service.refuses(job):
+                refused = completed(blank, job, status="unsupported", reason=reason)
+                saved[job] = self._save(refused)
+        wanted = [job for job in jobs if job not in saved]
 
         def ended(job: Job, outcome: Outcome, served: dict[str, Any] | None) -> None:
             record = blank.model_copy(update={"served": served})
             saved[job] = self._save(outcomes.recorded(record, job, outcome))
 
-        result = self.load(identity, jobs, tell, output, subject.fingerprint, ended)
-        for job in jobs:
-            if job not in saved:
-                ended(job, result.of(job), result.description)
-        self._tell_exchanged(identity, subject)
+        if wanted:
+            result = self.load(identity, wanted, tell, output, subject.fingerprint, ended)
+            for job in wanted:
+                if job not in saved:
+                    ended(job, result.of(job), result.description)
+            self._tell_exchanged(identity, subject)
         return [saved[job] for job in jobs]
 
     def _tell_exchanged(self, identity: models.Identity, subject: Subject) -> None:
@@ -134,15 +141,17 @@ class Run:
         See `Session` for `output` and `fingerprint`, and `session.run` for `tell` and `ended`.
         """
         self.prepare(jobs, (), tell)
+        service = serving.of(identity, self.engine, self.allow_fallback)
         log = LOGS / f"{identity.model}-{identity.scheme}-{self.id}.log"
         load = Session(
             path=identity.path,
-            engine=self.engine,
+            engine=service.engine,
             options=self.options,
             jobs=jobs,
             output=output,
             allow_fallback=self.allow_fallback,
             fingerprint=fingerprint,
+            decompressed=service.decompressed,
         )
         result = session.run(load, log, tell, ended=ended)
         if result.reason:
@@ -163,7 +172,8 @@ class Run:
             revision=None,
             manifest={},
         )
-        blank = self._blank(subject, number)
+        service = serving.of_place(place, self.engine, self.allow_fallback)
+        blank = self._blank(subject, number, service.engine)
         return [self._save(completed(blank, job, status="failed", reason=reason)) for job in jobs]
 
     def earlier(self, identity: models.Identity, jobs: list[Job]) -> dict[Job, Record]:
@@ -178,7 +188,8 @@ class Run:
             for record in records.load_checkpoint(subject, self.eval_results)
             if record.status == "ok" and record.subject.fingerprint == subject.fingerprint
         ]
-        blank = self._blank(subject, 1)
+        service = serving.of(identity, self.engine, self.allow_fallback)
+        blank = self._blank(subject, 1, service.engine)
         newest: dict[Job, Record] = {}
         for job in jobs:
             wanted = _plain(asdict(job.settings))
@@ -193,7 +204,7 @@ class Run:
                     newest[job] = record
         return newest
 
-    def _blank(self, subject: Subject, number: int) -> Record:
+    def _blank(self, subject: Subject, number: int, engine: str) -> Record:
         """A record with all that the jobs of one load share."""
         now = records.now().isoformat()
         device = plugins.load("engines", self.engine).device(self.options)
@@ -205,7 +216,7 @@ class Run:
             measure="",
             status="ok",
             subject=subject,
-            engine=self.engine,
+            engine=engine,
             options=asdict(self.options),
             served=None,
             settings={},

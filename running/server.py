@@ -45,16 +45,21 @@ started = 0.0  # Unix time
 
 
 def prepare(
-    engine: str,
+    engines: tuple[str, ...],
     measures: list[str],
     logs: Path,
     libraries: tuple[str, ...] = (),
     tell: cli.Tell = lambda step, done, total: None,
 ) -> None:
-    """Start the server for an engine, measures and other `libraries`, once per process."""
-    chosen = plugins.load("engines", engine)
+    """Start the server for engines, measures and other `libraries`, once per process.
+
+    Where two engines want a variable otherwise, the first one's value is taken.
+    """
+    chosen = [plugins.load("engines", engine) for engine in engines]
+    environment = {k: v for each in reversed(chosen) for k, v in each.environment().items()}
     modules = [m for name in measures for m in plugins.load("measures", name).modules]
-    wanted = tuple(dict.fromkeys((*chosen.modules, *modules, *libraries)))
+    own = [module for each in chosen for module in each.modules]
+    wanted = tuple(dict.fromkeys((*own, *modules, *libraries)))
     if not started and wanted:
         tell(f"importing {join(_packages(wanted))}", 0, 0)
     start(
@@ -62,7 +67,7 @@ def prepare(
         {
             **FORKED,
             INDUCTOR: os.environ.get(INDUCTOR, str(_user_cache() / "torchinductor")),
-            **chosen.environment(),
+            **environment,
         },
         logs / "fork_server.log",
     )

@@ -4,24 +4,28 @@
 crash is kept. `run` is the parent's side.
 """
 
+import contextlib
 import multiprocessing
 import os
+import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
-from checkpoints import checkpoint, models
+from checkpoints import checkpoint, loading
 from core import cli, plugins
 from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Loaded
 from guarding import bounded, templates
-from running import child, contention, jobs, page_cache, preload
-from running.memory import Watch
+from running import child, contention, jobs, preload
+from running.memory import Watch, resident_share
 
+DECOMPRESSED = "weights are decompressed"
 ENDED = "ended:"  # begins the line of a log that says which measure ended, and when (Unix time)
 TIMEOUT_S = 3600.0  # without a sign of life
 RENDER_S = 60.0  # for one chat: a template is a program, and another chat may lead it elsewhere
@@ -33,7 +37,8 @@ class Session:
 
     What measures leave next to their records goes to the folder `output`. Kernels that compute in
     another format than the scheme's are a failure unless `allow_fallback`. Where `fingerprint` is
-    set, the files that were loaded must have it.
+    set, the files that were loaded must have it. `decompressed` has their weights decompressed
+    before, into the folder `weights` for as long as the load takes.
     """
 
     path: Path
@@ -43,6 +48,8 @@ class Session:
     output: Path = Path()
     allow_fallback: bool = False
     fingerprint: str | None = None
+    decompressed: bool = False
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +116,32 @@ def run(
             result.outcomes[job] = outcome
             ended(job, outcome, result.description)
 
-    result.reason = child.run(serve, (session,), log, timeout_s, on_event)
+    with _weights(session, log, tell, timeout_s) as (ready, problem):
+        result.reason = problem or child.run(serve, (ready,), log, timeout_s, on_event)
     return result
+
+
+@contextlib.contextmanager
+def _weights(
+    session: Session, log: Path, tell: cli.Tell, timeout_s: float
+) -> Iterator[tuple[Session, str | None]]:
+    """The session with its weights decompressed where they are to be, or why they could not be.
+
+    In a child of their own: an engine is not forked from a process that has computed.
+    """
+    if not session.decompressed:
+        yield session, None
+        return
+    tell("decompressing the weights", 0, 0)
+    with tempfile.TemporaryDirectory(dir=util.get_temp_dir()) as folder:
+        weights = Path(folder) / session.path.name
+        given = session.path, weights, session.options.trust_remote_code
+        problem = child.run(_decompress, given, log, timeout_s, lambda event: None)
+        yield replace(session, weights=weights), problem
+
+
+def _decompress(emit: child.Emit, source: Path, output: Path, trust_remote_code: bool) -> None:
+    loading.write_decompressed(source, output, trust_remote_code)
 
 
 def serve(emit: child.Emit, session: Session) -> None:
@@ -118,7 +149,7 @@ def serve(emit: child.Emit, session: Session) -> None:
     if preload.cuda_initialized():
         raise RuntimeError("a CUDA context was made before this process was forked")
     files = checkpoint.read(session.path)
-    cached = page_cache.resident_share(files.files)
+    cached = resident_share(files.files)
     engine_class = plugins.load("engines", session.engine)
     if not engine_class.simulated:
         templates.check(session.path)
@@ -130,13 +161,16 @@ def serve(emit: child.Emit, session: Session) -> None:
         memory = {"idle": watch.mark()}
         emit(("step", jobs.LOADING))
         started = time.monotonic()
-        with engine_class(session.path, session.options) as engine:
+        with engine_class(session.weights or session.path, session.options) as engine:
             engine_s = time.monotonic() - started
             memory["loaded"] = watch.mark()
             _check_same(session)
             description = engine.describe()
+            if session.weights:
+                description = replace(description, emulated=DECOMPRESSED)
             emit(("loaded", asdict(description)))
-            check_method(files, description, engine_class)
+            if not session.weights:
+                check_method(files, description, engine_class)
             engine.check_served(description, session.allow_fallback)
             timing = {
                 "load_s": child.start_s + engine_s,
@@ -215,16 +249,3 @@ def check_method(files: checkpoint.Checkpoint, served: Description, engine: type
             f"the checkpoint declares {declared or 'no quantization'}, "
             f"the engine serves {served.quantization or 'none'}"
         )
-
-
-def impossible(identity: models.Identity, engine: str, allow_fallback: bool) -> str | None:
-    """Why this machine cannot serve a checkpoint natively; None when it can or it is not known."""
-    here = probe()
-    if not plugins.load("engines", engine).needs_kernels or not identity.ours:
-        return None
-    scheme = plugins.load("schemes", identity.scheme)
-    verdict = scheme.verdict(here.compute_capability, here.cpu_flags)
-    if verdict.kind == "native" or (verdict.kind == "fallback" and allow_fallback):
-        return None
-    hint = "; --allow_fallback measures that" if verdict.kind == "fallback" else ""
-    return f"{identity.scheme} is not served natively here: {verdict.reason}{hint}"

@@ -13,10 +13,11 @@ from core.errors import UserError
 from core.measure import Job, ServedBase
 from core.records import Record
 from quality.comparison import Scored
-from running import session
+from running import serving
 from running.jobs import fitted, of_kind, steps
 from running.progress import Progress, Turn
 from running.run import Run
+from running.serving import Service
 
 # Of all records so far: the schemes for which more rounds may still decide something. The base is
 # among them unless there are none.
@@ -35,25 +36,39 @@ def measure_all(
     progress: Progress,
     contenders: Contenders = everyone,
 ) -> list[Record]:
-    """Measure every checkpoint of a model on a fresh load a round, then the base once more.
+    """Measure every checkpoint of a model, those of one engine in turn and beside their own base.
+
+    See `_measure_engine`. Two engines' speeds are never compared, so one follows the other.
+    """
+    groups = Rounds.of(run, places, jobs)
+    records: list[Record] = []
+    for number, rounds in enumerate(groups):
+        later = [turn for group in groups[number + 1 :] for turn in group.to_come(group.places)]
+        records += _measure_engine(rounds, progress, contenders, later)
+    return records
+
+
+def _measure_engine(
+    rounds: "Rounds", progress: Progress, contenders: Contenders, later: list[Turn]
+) -> list[Record]:
+    """Measure checkpoints on a fresh load a round, then the base once more.
 
     After `run.rounds` rounds those that `contenders` names get further ones, up to
     `run.max_rounds`. Quality, which loads do not change, is asked in the first round. A checkpoint
-    of which a round could measure nothing is not loaded again.
+    of which a round could time nothing is not loaded again. `later` are turns of other engines.
     """
     records: list[Record] = []
-    rounds = Rounds.of(run, places, jobs)
-    left, number = places, 0
+    run, left, number = rounds.run, rounds.places, 0
     while left and number < run.max_rounds:
         number += 1
-        progress.expect(rounds.to_come(left, number))
+        progress.expect([*rounds.to_come(left, number), *later])
         records += _round(run, rounds.loads(left, number), number, progress)
-        left = [place for place in left if _answers(place, records)]
+        left = [place for place in left if _timed(place, records)]
         if run.rounds <= number < run.max_rounds:
             names = contenders(records)
             left = [place for place in left if place.scheme in names]
-    if len(places) > 1 and _answers(rounds.base, records):
-        progress.expect([])
+    if len(rounds.places) > 1 and _timed(rounds.base, records):
+        progress.expect(later)
         records += _round(run, [rounds.drift()], number + 1, progress)
     return records
 
@@ -69,18 +84,39 @@ class Load:
 
 @dataclass(frozen=True)
 class Rounds:
-    """What `measure_all` loads in each round of a run; `served` is the base as it is served."""
+    """What is loaded in each round of a run's checkpoints on one engine, their base among them.
+
+    `served` is the base as it is served. The base is timed (`times_base`) where it is this engine's
+    answer to what to deploy, or a checkpoint is timed beside it.
+    """
 
     run: Run
-    base: models.Place
+    places: list[models.Place]
+    services: dict[str, Service]
     served: ServedBase
     jobs: list[Job]
+    times_base: bool
 
     @classmethod
-    def of(cls, run: Run, places: list[models.Place], jobs: list[Job]) -> "Rounds":
-        """The rounds of a model's checkpoints, the base among them."""
+    def of(cls, run: Run, places: list[models.Place], jobs: list[Job]) -> "list[Rounds]":
+        """The rounds of a model's checkpoints, by engine; the base's own engine is the first."""
         base = next(place for place in places if place.is_base)
-        return cls(run, base, run.base(base.path), jobs)
+        ways = {p.scheme: serving.of_place(p, run.engine, run.allow_fallback) for p in places}
+        own = ways[base.scheme].engine
+        groups = []
+        for engine in dict.fromkeys([own, *(way.engine for way in ways.values())]):
+            there = [p for p in places if p.is_base or ways[p.scheme].engine == engine]
+            here = replace(run, engine=engine)
+            services = {p.scheme: serving.of_place(p, engine, run.allow_fallback) for p in there}
+            timed = any(not services[p.scheme].untimed for p in there if not p.is_base)
+            served = here.base(base.path)
+            groups.append(cls(here, there, services, served, jobs, timed or engine == own))
+        return groups
+
+    @property
+    def base(self) -> models.Place:
+        """Where the base is."""
+        return next(place for place in self.places if place.is_base)
 
     def loads(self, places: list[models.Place], number: int) -> list[Load]:
         """The loads of a round, in its order."""
@@ -99,21 +135,18 @@ class Rounds:
 
     def _load(self, place: models.Place, wanted: list[Job], *at: str) -> Load:
         own = fitted(wanted, self.served, place.is_base)
-        return Load(place, own, Turn(subject=place.scheme, steps=steps(own), place=at))
+        if place.is_base and not self.times_base:
+            own = of_kind(own, "quality")
+        run = [job for job in own if not self.services[place.scheme].refuses(job)]
+        turn = Turn(subject=place.scheme, steps=steps(run) if run else (), place=at)
+        return Load(place, own, turn)
 
     def to_come(self, places: list[models.Place], number: int = 1) -> list[Turn]:
         """The turns there will be from a round on; what --rounds auto may add is not known."""
         rounds = range(number, max(number, self.run.rounds) + 1)
         loads = [load for n in rounds for load in self.loads(places, n)]
         loads += [self.drift()] if len(places) > 1 else []
-        return [load.turn for load in loads if not self._refused(load.place)]
-
-    def _refused(self, place: models.Place) -> bool:
-        """Whether a checkpoint that is there is not even loaded."""
-        if not place.path.exists():
-            return False
-        identity = place.identify()
-        return bool(session.impossible(identity, self.run.engine, self.run.allow_fallback))
+        return [load.turn for load in loads if load.turn.steps]
 
 
 def measure_one(
@@ -185,11 +218,12 @@ def in_turn(places: list[models.Place], seed: int, number: int) -> list[models.P
     return sorted(places, key=turn)
 
 
-def _answers(place: models.Place, records: list[Record]) -> bool:
-    """Whether the newest round of a checkpoint could measure something."""
+def _timed(place: models.Place, records: list[Record]) -> bool:
+    """Whether the newest round of a checkpoint could time something."""
     own = [record for record in records if record.subject.scheme == place.scheme]
     newest = max((record.round for record in own), default=0)
-    return any(record.status == "ok" for record in own if record.round == newest)
+    measured = [r for r in own if r.round == newest and r.kind == "performance"]
+    return any(record.status == "ok" for record in measured)
 
 
 def _measure(run: Run, load: Load, number: int, progress: Progress) -> list[Record]:
@@ -206,9 +240,13 @@ def score_all(
 ) -> list[Scored]:
     """Score checkpoints, each on one load, its base before it; the base is in the result too.
 
+    A base is scored on every engine that one of its checkpoints is scored on.
+
     A base that was not asked for itself keeps the records it has, where settings are the same.
     """
-    bases: dict[Path, list[Record]] = {}
+    ways = [serving.of(pair.checkpoint, run.engine, run.allow_fallback) for pair in pairs]
+    run.prepare(jobs, (), progress.step, tuple(dict.fromkeys(way.engine for way in ways)))
+    bases: dict[tuple[Path, str], list[Record]] = {}
     scored = []
     progress.expect(
         Turn(subject=f"{p.checkpoint.model}-{p.checkpoint.scheme}", steps=steps(jobs))
@@ -216,13 +254,16 @@ def score_all(
         if not p.is_base
     )
     for pair in sorted(pairs, key=lambda pair: not pair.is_base):
-        base, folder = run.base(pair.base.path), pair.base.path.resolve()
-        if folder not in bases:
-            bases[folder] = _score_base(run, pair, fitted(jobs, base, True), progress)
-            scored.append(Scored(base=bases[folder], checkpoint=bases[folder]))
+        own = replace(
+            run, engine=serving.of(pair.checkpoint, run.engine, run.allow_fallback).engine
+        )
+        base, key = own.base(pair.base.path), (pair.base.path.resolve(), own.engine)
+        if key not in bases:
+            bases[key] = _score_base(own, pair, fitted(jobs, base, True), progress)
+            scored.append(Scored(base=bases[key], checkpoint=bases[key]))
         if not pair.is_base:
-            records = _score(run, pair.checkpoint, fitted(jobs, base, False), progress)
-            scored.append(Scored(base=bases[folder], checkpoint=records))
+            records = _score(own, pair.checkpoint, fitted(jobs, base, False), progress)
+            scored.append(Scored(base=bases[key], checkpoint=records))
     return scored
 
 

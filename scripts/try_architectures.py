@@ -206,7 +206,7 @@ def main(
         raise UserError(f"there is no architecture {sorted(unknown)[0]!r}; there are: {names}")
     chosen = tuple(missing.choose(schemes)[1:])
     folder.mkdir(parents=True, exist_ok=True)
-    server.prepare("vllm", [], LOGS, missing.LIBRARIES)
+    server.prepare(("vllm",), [], LOGS, missing.LIBRARIES)
     by_architecture = known(folder)
     for name in only or tiny_models.ARCHITECTURES:
         row = by_architecture.get(name, {})

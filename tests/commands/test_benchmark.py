@@ -69,7 +69,7 @@ def test_a_hang_is_killed(base: Path, tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr(child, "GRACE_S", 0.1)
     (base / "fake.json").write_text(json.dumps({"fail": "hang"}))
-    server.prepare("fake", [], tmp_path)
+    server.prepare(("fake",), [], tmp_path)
     load = session.Session(path=base, engine="fake", options=Options(), jobs=[])
     result = session.run(load, tmp_path / "log", timeout_s=0.5)
     assert result.reason is not None and "no progress" in result.reason

@@ -65,7 +65,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
     """Compress the demo model with a scheme and serve it in a clean child, once per scheme."""
     before, folder = Path.cwd(), tmp_path_factory.mktemp("gpu")
     os.chdir(folder)
-    server.prepare("vllm", [], LOGS, missing.LIBRARIES)
+    server.prepare(("vllm",), [], LOGS, missing.LIBRARIES)
     known: dict[str, Served] = {}
 
     def served(scheme: str) -> Served:

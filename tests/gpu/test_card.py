@@ -7,7 +7,7 @@ import pytest
 
 from checkpoints import models
 from core.machine import probe
-from running import session
+from running import serving
 from running.memory import Watch
 from tests.models import write_compressed
 
@@ -64,8 +64,8 @@ def test_fp8_is_refused_below_its_capability(
     """On an Ampere card; a newer one pretends to be one."""
     here = probe()
     gpu = replace(here.gpus[0], compute_capability=capability)
-    monkeypatch.setattr(session, "probe", lambda: replace(here, gpus=(gpu,)))
+    monkeypatch.setattr(serving, "probe", lambda: replace(here, gpus=(gpu,)))
     identity = models.identify(str(write_compressed(tmp_path / "tiny-FP8-W8A8", base)))
-    refusal = session.impossible(identity, "vllm", allow_fallback=False)
+    refusal = serving.of(identity, "vllm", allow_fallback=False).unserved
     assert refusal and "8.9" in refusal and "weight-only" in refusal
-    assert session.impossible(identity, "vllm", allow_fallback=True) is None
+    assert serving.of(identity, "vllm", allow_fallback=True).unserved is None

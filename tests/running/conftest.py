@@ -13,7 +13,7 @@ from running.run import Run
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run of the fake engine; its records go below the test's folder."""
     monkeypatch.chdir(tmp_path)
-    server.prepare("fake", [], tmp_path / "logs")
+    server.prepare(("fake",), [], tmp_path / "logs")
     return Run(
         engine="fake",
         options=Options(max_model_len=256),

@@ -257,5 +257,5 @@ def test_a_child_that_cannot_begin_says_why(
 
 def test_a_server_that_died_is_a_reason_and_the_next_child_has_another(tmp_path: Path) -> None:
     run(kills_the_server, tmp_path)
-    server.prepare("fake", [], tmp_path)  # as every command does, here for the tests to come
+    server.prepare(("fake",), [], tmp_path)  # as every command does, here for the tests to come
     assert run(emits_and_prints, tmp_path, 1) == (None, [1])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from running import memory, page_cache
+from running import memory
 
 
 def test_a_peak_is_seen_and_then_forgotten() -> None:
@@ -47,5 +47,5 @@ def test_a_file_just_written_is_in_the_page_cache(tmp_path: Path) -> None:
     file = tmp_path / "f"
     file.write_bytes(b"x" * 1_000_000)
     (tmp_path / "empty").touch()
-    assert page_cache.resident_share([file, tmp_path / "empty"]) == 1.0
-    assert page_cache.resident_share([]) is None
+    assert memory.resident_share([file, tmp_path / "empty"]) == 1.0
+    assert memory.resident_share([]) is None

@@ -15,7 +15,7 @@ from core.measure import Job, Workload
 from engines.fake import FakeEngine
 from measures import load
 from measures.answers import Questions
-from running import child, server, session
+from running import child, server, serving, session
 from running.session import Session
 from tests import models
 
@@ -74,7 +74,7 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    server.prepare("fake", ["load"], tmp_path)
+    server.prepare(("fake",), ["load"], tmp_path)
     good, bad = Job("load", SMALL), Job("batch", TOO_MANY)
     task = Session(path=base, engine="fake", options=Options(), jobs=[good, bad])
     steps: list[str] = []
@@ -93,7 +93,7 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
 
 def test_a_template_that_loops_for_one_chat_is_killed(base: Path, tmp_path: Path) -> None:
     """In C, where no handler of Python's runs."""
-    server.prepare("fake", ["answers"], tmp_path)
+    server.prepare(("fake",), ["answers"], tmp_path)
     events: list[Any] = []
     reason = child.run(loops_in_a_template, (base,), tmp_path / "log", 600, events.append)
     assert reason == "the chat template took more than 1 s: killed"
@@ -130,9 +130,9 @@ def test_what_a_gpu_cannot_serve(
     from core.machine import Gpu
 
     gpu = Gpu(index=0, name="a GPU", uuid="u", memory_bytes=1, compute_capability=capability)
-    monkeypatch.setattr(session, "probe", lambda: replace(probe(), gpus=(gpu,)))
+    monkeypatch.setattr(serving, "probe", lambda: replace(probe(), gpus=(gpu,)))
     folder = models.write_compressed(tmp_path / f"tiny-{scheme}", base, scheme)
     identity = places.identify(str(folder))
-    refusal = session.impossible(identity, "vllm", allow_fallback)
+    refusal = serving.of(identity, "vllm", allow_fallback).unserved
     assert refusal is None if sentence is None else refusal and sentence in refusal
-    assert session.impossible(identity, "fake", False) is None  # which needs no kernels
+    assert serving.of(identity, "fake", False).unserved is None  # which needs no kernels
