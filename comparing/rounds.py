@@ -18,9 +18,10 @@ FIRST_ROUNDS = 3  # of --rounds auto: fewer give no spread between loads worth a
 
 
 def key(record: Record) -> Key:
-    """What the rounds of one measure on one checkpoint share; quality is measured once."""
+    """What the rounds of one measure share, on one checkpoint and engine; quality has one round."""
     subject = record.subject
-    place = (record.run_id, record.measure, subject.model, subject.scheme, subject.fingerprint)
+    own = (subject.model, subject.scheme, subject.fingerprint)
+    place = (record.run_id, record.engine, record.measure, *own)
     if record.kind != "performance":
         return (*place, record.ended)
     return (*place, json.dumps(record.settings, sort_keys=True, default=str))

@@ -57,9 +57,9 @@ def _service(
     name: str, scheme: Scheme | None, method: str | None, engine: str, allow_fallback: bool
 ) -> Service:
     first = possible(engine)[0]
-    if not plugins.load("engines", first).needs_kernels:
-        return _emulated(method, first, f"{name} is not served natively")
     lacking = _lacking(name, scheme, method, allow_fallback)
+    if not plugins.load("engines", first).needs_kernels:
+        return _emulated(method, first, lacking or f"--engine {first}")
     if lacking is None:
         return Service(engine=first)
     if method == COMPRESSED_TENSORS and scheme is not None and scheme.activations is None:

@@ -64,15 +64,24 @@ def show_run(
         dumped = [record.model_dump(mode="json") for record in records]
         plain = json_format.as_json(report) if report else None
         return cli.print_json({"records": dumped, "report": plain, "no_report": problem})
-    of_run = study.of_records(records, parse_margins(margin))
-    terminal.show_tables([summary(of_run, everything=True)])
-    _show_quality(of_run, quality_tables.remarks(of_run))
+    first, *others = study.by_engine(study.as_read(records), margins=parse_margins(margin))
+    _show_run(first)
+    for other in others:
+        cli.out.print()
+        cli.show(f"On {other.engine}, next to BASE on {other.engine}", "bold")
+        _show_run(other)
     if report is None:
         return cli.say(f"no decision: {problem}", "yellow")
     cli.out.print()
     terminal.show_decision(report)
     again = machine.command_line("report.py", *_report_options(known.models(), model, folders))
     return cli.say(f"`{again}` shows everything; `--format html` makes a page of it")
+
+
+def _show_run(of_run: Study) -> None:
+    """Figures and quality of what one engine ran."""
+    terminal.show_tables([summary(of_run, everything=True)])
+    _show_quality(of_run, quality_tables.remarks(of_run))
 
 
 def _report_options(models: list[str], model: str, folders: list[Path]) -> list[str]:

@@ -1,9 +1,9 @@
 """A report before it has a form: decision, tables, observations, notes. Formats draw this."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from core.words import budget_text
+from core.words import budget_text, join
 from quality.comparison import parse_margins
 from reporting.contents import checkpoints, quality_tables, tables
 from reporting.contents.cells import Table
@@ -13,15 +13,17 @@ from reporting.deciding import observations
 from reporting.deciding.commands import measure_command
 from reporting.deciding.decision import Outcome, decide
 from reporting.deciding.ranking import USE_CASES, UseCase
-from reporting.deciding.study import Study
-from reporting.deciding.study import build as build_study
+from reporting.deciding.study import Study, by_engine
 from reporting.reading import engines
 from reporting.reading.results import RecordsRead, Stored
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything a report says of one model; `study` has the records it comes from."""
+    """Everything a report says of one model; `study` has the records it comes from.
+
+    `others` are the reports of what other engines ran; their tables are in `tables` too.
+    """
 
     study: Study
     outcomes: list[Outcome]
@@ -29,11 +31,16 @@ class Report:
     observations: list[str]
     environment: list[tuple[str, str]]
     notes: list[str]
+    others: "list[Report]" = field(default_factory=list)
 
     @property
     def title(self) -> str:
         """The heading of every format."""
         return f"Which scheme for {self.study.model}?"
+
+    def of_scheme(self, scheme: str) -> "Report | None":
+        """The report of the engine that ran a scheme, None where none did."""
+        return next((r for r in (self, *self.others) if _ran(r.study, scheme)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +67,43 @@ class Request:
     @cached_property
     def report(self) -> Report:
         """The report. Raises `UserError` as `deciding.study.build` does."""
-        study = build_study(self.records_read, self.model, parse_margins(self.margin), self.run)
-        study.here = self.here
-        return build(study, self.use_case, self.budget)
+        margins = parse_margins(self.margin)
+        studies = by_engine(self.records_read, self.model, margins, self.run)
+        for study in studies:
+            study.here = self.here
+        first, *others = (build(study, self.use_case, self.budget) for study in studies)
+        tables = [_on_engine(table, other.study) for other in others for table in other.tables]
+        notes = [note for other in others for note in _apart(first.study, other.study)]
+        return replace(
+            first, others=others, tables=first.tables + tables, notes=first.notes + notes
+        )
+
+
+def _ran(study: Study, scheme: str) -> bool:
+    return any(candidate.scheme == scheme for candidate in study.candidates)
+
+
+def _on_engine(table: Table, study: Study) -> Table:
+    """A table whose title says which engine its figures are of."""
+    title = on_engine(table.title, study)
+    section = on_engine(table.section, study)
+    return replace(table, key=f"{table.key}-{study.engine}", title=title, section=section)
+
+
+def on_engine(title: str, study: Study) -> str:
+    """A title of what an engine ran: `Summary on transformers`."""
+    return f"{title} on {study.engine}"
+
+
+def _apart(first: Study, other: Study) -> list[str]:
+    """Why what another engine ran stands in tables of its own, and what its base's speed lacks."""
+    names = [candidate.scheme for candidate in other.compressed]
+    verb = "were run" if len(names) > 1 else "was run"
+    return [
+        f"{join(names)} {verb} on {other.engine} and compared with BASE there alone: two engines "
+        f"differ in speed and in rounding whatever the scheme, so no speed of {other.engine} is "
+        f"ranked with one of {first.engine}."
+    ]
 
 
 def build(study: Study, use_case: UseCase | None = None, budget: int | None = None) -> Report:

@@ -65,6 +65,7 @@ class Outcome:
 def decide(study: Study, use_case: UseCase, budget: int | None = None) -> Outcome:
     """The outcome for one use case; `budget` is the memory in bytes that a scheme must fit."""
     rated, losers = rate(study, use_case, budget)
+    losers += [Loser(scheme=name, reason=reason) for name, reason in study.elsewhere.items()]
     outcome = _choose(study, use_case, rated, losers)
     tight = too_large(study, budget) if budget is not None else None
     if tight is not None:

@@ -40,15 +40,25 @@ class RecordedRun:
 
 
 def runs(records: RecordsRead, model: str | None = None) -> list[RecordedRun]:
-    """Every run of a model, oldest first."""
-    by_name: dict[str, RecordedRun] = {}
+    """Every run of a model, oldest first.
+
+    What another engine ran in it than the first is a run of its own, before it.
+    """
+    by_engine: dict[tuple[str, str], RecordedRun] = {}
+    first: dict[str, str] = {}
+    ended: dict[str, str] = {}
     for stored in records.stored:
-        if model in (None, stored.record.subject.model) and stored.record.measure != ANALYSIS:
-            run = by_name.setdefault(stored.record.run_id, RecordedRun(stored.record.run_id))
-            run.stored[_key(stored.record)] = stored
-    for run in by_name.values():
+        record = stored.record
+        if model in (None, record.subject.model) and record.measure != ANALYSIS:
+            name, engine = record.run_id, record.engine
+            alone = engine == first.setdefault(name, engine)
+            ended[name] = max(ended.get(name, ""), record.ended)
+            run = RecordedRun(name if alone else f"{name} on {engine}")
+            by_engine.setdefault((name, engine), run).stored[_key(record)] = stored
+    for run in by_engine.values():
         run.stored = _compared(run.stored)
-    return sorted(by_name.values(), key=lambda run: run.ended)
+    order = sorted(by_engine, key=lambda key: (ended[key[0]], key[0], key[1] == first[key[0]]))
+    return [by_engine[key] for key in order]
 
 
 def _compared(stored: dict[Key, Stored]) -> dict[Key, Stored]:

@@ -5,21 +5,23 @@ in `notes`.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from comparing.context import Context, context, kind_of
 from comparing.rounds import quiet
+from core import plugins
 from core.errors import UserError
 from core.records import Record
 from core.stats import Ratio
 from reporting.deciding import pairing, selection
 from reporting.deciding.blocks import Blocks
-from reporting.deciding.candidate import Candidate, plain_ratio
+from reporting.deciding.candidate import BASE, Candidate, plain_ratio
 from reporting.deciding.disturbances import disturbed, drift
-from reporting.reading import measures
+from reporting.reading import engines, measures
 from reporting.reading.measures import key_of
-from reporting.reading.results import RecordsRead, Stored, together
+from reporting.reading.results import ANALYSIS, RecordsRead, Stored, together
 
 if TYPE_CHECKING:
     from quality.comparison import Margin, Quality, Scored
@@ -30,8 +32,10 @@ class Study:
     """One model's candidates in the order of reading: the base, then as they were measured.
 
     `left_out` are schemes whose speed was measured in another run or otherwise, with what differs;
-    `newer_run` is the newest run where it is not the one compared. Commands are written for the
-    folder and the machine they are printed on where `here`, else for whoever reads them elsewhere.
+    `newer_run` is the newest run where it is not the one compared. `elsewhere` are schemes that
+    another engine alone ran, which are in a study of their own, with why they are not ranked here.
+    Commands are written for the folder and the machine they are printed on where `here`, else for
+    whoever reads them elsewhere.
     """
 
     model: str
@@ -42,6 +46,7 @@ class Study:
     broken: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     newer_run: str | None = None
+    elsewhere: dict[str, str] = field(default_factory=dict)
     here: bool = False
     _blocks: dict[tuple[str, str], Blocks] = field(default_factory=dict, repr=False)
 
@@ -49,6 +54,12 @@ class Study:
     def base(self) -> Candidate | None:
         """The uncompressed model, None when nobody measured it."""
         return next((c for c in self.candidates if c.is_base), None)
+
+    @property
+    def engine(self) -> str:
+        """What ran it all, by name; that of the newest candidate where no speed was measured."""
+        newest = max(self.candidates, key=lambda candidate: candidate.newest.ended)
+        return self.context.get("engine") or newest.newest.engine
 
     @property
     def compressed(self) -> list[Candidate]:
@@ -153,10 +164,62 @@ def build(
     return study
 
 
+def by_engine(
+    records: RecordsRead,
+    model: str | None = None,
+    margins: "dict[str, Margin] | None" = None,
+    run: str | None = None,
+) -> list[Study]:
+    """The studies of one model, one for each engine that ran a compressed checkpoint of it.
+
+    Engines compute otherwise and serve otherwise, so each has its own base and ranking. The first
+    is the best founded one. Raises `UserError` as `build` does.
+    """
+    whole = build(records, model, margins, run)
+    stored = records.of_model(whole.model)
+    others = _others(stored, whole.engine)
+    if not others:
+        return [whole]
+    studies = []
+    for engine in (whole.engine, *others):
+        foreign = {*others, whole.engine} - {engine}
+        own = [s for s in stored if s.record.engine not in foreign or s.record.measure == ANALYSIS]
+        with suppress(UserError):  # it has nothing of the run that was asked for
+            read = RecordsRead(stored=own, broken=records.broken)
+            studies.append(build(read, whole.model, margins, run))
+    first, *beside = studies
+    known = {candidate.scheme for candidate in first.candidates}
+    for each in beside:
+        strange = [c for c in each.compressed if c.scheme not in known]
+        first.elsewhere |= {c.scheme: _unranked(c, each.engine, first.engine) for c in strange}
+    return studies
+
+
+def _unranked(candidate: Candidate, engine: str, own: str) -> str:
+    """Why a scheme that only another engine ran is not ranked with those of the first."""
+    problems = [candidate.problem(key) for key in candidate.performance]
+    why = next(filter(None, problems), None)
+    if why is not None:
+        return why.removeprefix(f"{candidate.scheme} is ")
+    return f"was run on {engine}, whose speeds are not ranked with those of {own}"
+
+
+def _others(stored: list[Stored], own: str) -> list[str]:
+    """Other real engines that finished something of a compressed checkpoint."""
+    finished = [s.record for s in stored if s.record.status == "ok"]
+    names = {r.engine for r in finished if r.subject.scheme != BASE and r.measure != ANALYSIS}
+    known = set(plugins.names("engines"))
+    return sorted(n for n in names - {own} if n in known and not engines.named(n).simulated)
+
+
 def of_records(records: Iterable[Record], margins: "dict[str, Margin] | None" = None) -> Study:
     """The study of one model's records that were just made, raw values included."""
-    stored = together(Stored.of(record) for record in records)
-    return build(RecordsRead(stored=stored), margins=margins)
+    return build(as_read(records), margins=margins)
+
+
+def as_read(records: Iterable[Record]) -> RecordsRead:
+    """Records that were just made, as if they had been read."""
+    return RecordsRead(stored=together(Stored.of(record) for record in records))
 
 
 def of_scored(

@@ -49,9 +49,11 @@ def write(report: Report, folder: Path) -> Path:
     has metadata that cannot be read.
     """
     identity = models.identify(str(folder))
-    chosen = next((c for c in report.study.candidates if c.scheme == identity.scheme), None)
-    if chosen is None or identity.model != report.study.model:
+    of_scheme = report.of_scheme(identity.scheme)
+    if of_scheme is None or identity.model != report.study.model:
         raise UserError(f"{folder}: there are no records of {identity.model} {identity.scheme}")
+    report = of_scheme
+    chosen = next(c for c in report.study.candidates if c.scheme == identity.scheme)
     if checkpoint.read(identity.path).fingerprint != chosen.newest.subject.fingerprint:
         raise UserError(f"{folder}: its weights are not those the records are about; measure again")
     path = identity.path / "README.md"

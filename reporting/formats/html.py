@@ -8,7 +8,7 @@ from typing import Any
 from reporting.contents import charts, checkpoints, glossary
 from reporting.contents.cells import Tone
 from reporting.contents.changes import RunComparison
-from reporting.contents.document import Report, Request
+from reporting.contents.document import Report, Request, on_engine
 from reporting.contents.environment import engine_text
 from reporting.contents.tradeoff import tradeoff
 from reporting.deciding.decision import Outcome
@@ -21,6 +21,7 @@ from reporting.formats._markup import Markup, element, together
 from reporting.formats._page import bullets, chart, file_name, pairs, section, slug, table, whole
 from reporting.reading import measures
 
+SCHEMES = "Each scheme"
 MOST_POINTS = 400  # dots of one scheme in the latency chart
 
 
@@ -58,7 +59,10 @@ def _sections(report: Report, data: dict[str, Any]) -> list[Markup]:
         parts.append(section("tradeoff", drawn["title"], chart("tradeoff", [drawn])))
     parts.append(section("observations", "Observations", bullets(report.observations)))
     parts += [_topic(report, data, title) for title in rest]
-    parts.append(section("schemes", "Each scheme", *details.schemes(report.study)))
+    parts.append(section("schemes", SCHEMES, *details.schemes(report.study)))
+    for other in report.others:
+        title = on_engine(SCHEMES, other.study)
+        parts.append(section(slug(title), title, *details.schemes(other.study)))
     parts.append(section("environment", "Test environment", pairs(report.environment)))
     words = glossary.meanings([name for table in report.tables for name in table.columns])
     parts.append(section("words", "Words", pairs(list(words.items()))))

@@ -19,7 +19,9 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "model": study.model,
         "decision": [asdict(outcome) for outcome in report.outcomes],
-        "schemes": {c.scheme: _scheme(report, c) for c in study.candidates},
+        "engine": study.engine,
+        "schemes": _schemes(report),
+        "on_other_engines": {other.study.engine: _schemes(other) for other in report.others},
         "observations": report.observations,
         "environment": dict(report.environment),
         "context": study.context,
@@ -27,6 +29,10 @@ def as_json(report: Report) -> dict[str, Any]:
         "notes": report.notes,
         "not_read": study.broken,
     }
+
+
+def _schemes(report: Report) -> dict[str, Any]:
+    return {c.scheme: _scheme(report, c) for c in report.study.candidates}
 
 
 def _scheme(report: Report, candidate: Candidate) -> dict[str, Any]:

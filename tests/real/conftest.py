@@ -47,7 +47,7 @@ class RealRun:
 
 @pytest.fixture(scope="session")
 def real_run(tmp_path_factory: pytest.TempPathFactory) -> RealRun:
-    """`python pipeline.py --model_id demo --schemes every` in an empty folder."""
+    """`python pipeline.py --model_id demo --schemes every --engine vllm` in an empty folder."""
     folder = tmp_path_factory.mktemp("real")
     line = [
         sys.executable,
@@ -56,6 +56,8 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> RealRun:
         "demo",
         "--schemes",
         "every",
+        "--engine",
+        "vllm",
         *CALIBRATION,
         "--enforce_eager",
         "--max_model_len",
