@@ -2,11 +2,12 @@
 
 It ships so that every command, and its tests, run anywhere in milliseconds. A checkpoint folder may
 hold `fake.json` with `tokens_per_s`, `error` (noise on its distributions), or what acts out a
-failure: `fail` ("crash", "hang", "error"), `nan`, `silent` (answers nothing).
+failure: `fail` ("crash", "hang", "error", "memory", "kill"), `nan`, `silent` (answers nothing).
 """
 
 import json
 import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -44,6 +45,10 @@ class FakeEngine(Engine):
             os._exit(11)
         if fail == "hang":
             time.sleep(3600)
+        if fail == "memory":
+            raise MemoryError
+        if fail == "kill":  # as the kernel does where memory ran out
+            os.kill(os.getpid(), signal.SIGKILL)
         if fail == "error":
             raise RuntimeError("the fake engine was told to fail")
 

@@ -207,7 +207,7 @@ class Run:
     def _blank(self, subject: Subject, number: int, engine: str) -> Record:
         """A record with all that the jobs of one load share."""
         now = records.now().isoformat()
-        device = plugins.load("engines", self.engine).device(self.options)
+        device = plugins.load("engines", engine).device(self.options)
         return Record(
             run_id=self.id,
             round=number,

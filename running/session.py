@@ -21,7 +21,7 @@ from core import cli, plugins
 from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe
 from core.measure import Job, Loaded
-from guarding import bounded, templates
+from guarding import bounded, shortage, templates
 from running import child, contention, jobs, preload
 from running.memory import Watch, resident_share
 
@@ -102,6 +102,10 @@ def run(
     """
     result = Result()
 
+    def explained(reason: str | None, job: Job | None) -> str | None:
+        served = (session.path, session.engine, session.options, result.description)
+        return shortage.explained(reason, shortage.Load(*served, result.doing, job))
+
     def on_event(event: tuple[str, Any]) -> None:
         kind, payload = event
         if kind == "step":
@@ -113,11 +117,14 @@ def run(
             result.description = payload
         elif kind == "ended":
             job, outcome = session.jobs[payload[0]], payload[1]
+            outcome = replace(outcome, reason=explained(outcome.reason, job))
             result.outcomes[job] = outcome
             ended(job, outcome, result.description)
 
     with _weights(session, log, tell, timeout_s) as (ready, problem):
-        result.reason = problem or child.run(serve, (ready,), log, timeout_s, on_event)
+        reason = problem or child.run(serve, (ready,), log, timeout_s, on_event)
+    left = (job for job in session.jobs if job not in result.outcomes)
+    result.reason = explained(reason, next(left, None))
     return result
 
 

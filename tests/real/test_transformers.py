@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 from checkpoints.models import DEMO_PATH
 from core import plugins
 from core.engine import Options, Sampling
+from core.measure import Job, Workload
 from core.plugins import ROOT
 from core.records import load_all
+from guarding import shortage
+from running import child
 from tests.conftest import Run
 from tests.real.conftest import RealRun
 
@@ -48,14 +52,19 @@ def ask(engine: str, answers_file: str) -> None:
     Path(answers_file).write_bytes(pickle.dumps(found))
 
 
-def asked(engine: str, folder: Path) -> dict[str, Any]:
-    """What `ask` found."""
-    file = folder / engine
-    call = f"from tests.real.test_transformers import ask; ask({engine!r}, {str(file)!r})"
+def in_a_process(call: str, engine: str = "transformers") -> None:
+    """Run Python code in a process with the environment of an engine."""
     environment = {**os.environ, **plugins.load("engines", engine).environment()}
     line = [sys.executable, "-c", call]
     done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def asked(engine: str, folder: Path) -> dict[str, Any]:
+    """What `ask` found."""
+    file = folder / engine
+    call = f"from tests.real.test_transformers import ask; ask({engine!r}, {str(file)!r})"
+    in_a_process(call, engine)
     found: dict[str, Any] = pickle.loads(file.read_bytes())
     return found
 
@@ -97,6 +106,31 @@ def test_what_runs_is_told(both: dict[str, dict[str, Any]]) -> None:
     served = both["transformers"]["served"]
     assert served.kernels["q_proj"] == ["Linear/float32"] and served.quantization is None
     assert served.weights_bytes == pytest.approx(both["vllm"]["served"].weights_bytes, rel=0.05)
+
+
+def starve(answer_file: str) -> None:
+    """In a process of its own: a batch that address space is not left for."""
+    engine = plugins.load("engines", "transformers")
+    with engine(DEMO_PATH, Options(device="cpu")) as loaded:
+        loaded.generate([[5] * 8], Sampling(max_new_tokens=2))
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        room = pages * resource.getpagesize() + (128 << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
+        try:
+            loaded.generate([[5] * 1024] * 64, Sampling(max_new_tokens=2))
+        except Exception as problem:
+            Path(answer_file).write_text(child.sentence(problem))
+
+
+def test_a_batch_too_large_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "reason"
+    in_a_process(f"from tests.real.test_transformers import starve; starve({str(file)!r})")
+    job = Job("batch", Workload(batch_size=64, prompt_tokens=1024, max_new_tokens=2))
+    served = {"weights_bytes": 10 << 20}
+    load = shortage.Load(DEMO_PATH, "transformers", Options(), served, "timing 64 users", job)
+    said = shortage.explained(file.read_text(), load) or ""
+    assert said.startswith("out of memory while timing 64 users, which wanted "), said
+    assert said.endswith("--batch_sizes 32")
 
 
 def test_a_compressed_checkpoint_is_scored_and_not_timed(

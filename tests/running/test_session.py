@@ -91,6 +91,23 @@ def test_what_was_measured_before_a_crash_is_in_the_result(
     assert crashed.description is None and not crashed.outcomes
 
 
+@pytest.mark.parametrize(
+    ("fail", "said"),
+    [
+        ("memory", "out of memory while loading; the weights take "),
+        ("kill", "the process was killed by SIGKILL (most likely the system ran out of memory) wh"),
+    ],
+)
+def test_memory_that_ran_out_is_explained(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (base / "fake.json").write_text(json.dumps({"fail": fail}))
+    task = Session(path=base, engine="fake", options=Options(), jobs=[Job("load", SMALL)])
+    result = session.run(task, tmp_path / "log")
+    assert result.reason and result.reason.startswith(said) and "there are " in result.reason
+
+
 def test_a_template_that_loops_for_one_chat_is_killed(base: Path, tmp_path: Path) -> None:
     """In C, where no handler of Python's runs."""
     server.prepare(("fake",), ["answers"], tmp_path)
