@@ -29,12 +29,23 @@ from core.options import (
     option,
     without,
 )
+from reporting.console.report_options import STUDIES
 from running import jobs, serving
+from studies._preset import take
 
 
 def main(
     *,
     model_id: ModelId = "llama3_8b",
+    study: Annotated[
+        str | None,
+        option(
+            "a known study's schemes and options where the line says nothing: "
+            f"{', '.join(STUDIES)}",
+            is_eager=True,
+            callback=take,
+        ),
+    ] = None,
     schemes: Annotated[
         str, option("all (base and the six classic schemes), every, or names with commas")
     ] = "all",
@@ -80,7 +91,7 @@ def main(
         run.try_writing()
         records = grid.execute(run, places, settings, planned, impossible, told, undecided)
     name, folders = models.model_name(model_id), [results_dir, eval_results_dir]
-    results.show_run(records, name, folders, margin, json_)
+    results.show_run(records, name, folders, margin, json_, study)
     if run.unsaved or any(record.status == "failed" for record in records):
         raise typer.Exit(cli.FAILED)
 

@@ -1,8 +1,9 @@
 """Plug-ins found by file name: `schemes/int4_w4a16.py` is the scheme `INT4-W4A16`.
 
 A room is a folder of plug-in files. Each file exports one constant named after the room's
-singular (`SCHEME`, `ENGINE`, `MEASURE`, `CORPUS`, `FORMAT`). Listing names imports nothing; a
-plug-in is imported when it is loaded. Files that start with `_` are shared code, not plug-ins.
+singular (`SCHEME`, `ENGINE`, `MEASURE`, `CORPUS`, `STUDY`, `FORMAT`). Listing names imports
+nothing; a plug-in is imported when it is loaded. Files that start with `_` are shared code, not
+plug-ins.
 """
 
 import difflib
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from core.measure import Measure
     from core.scheme import Scheme
 
-Room = Literal["schemes", "engines", "measures", "corpora", "reporting/formats"]
+Room = Literal["schemes", "engines", "measures", "corpora", "studies", "reporting/formats"]
 ROOT = Path(__file__).resolve().parent.parent
 CONSTANT: dict[Room, str] = {
     "schemes": "SCHEME",
     "engines": "ENGINE",
     "measures": "MEASURE",
     "corpora": "CORPUS",
+    "studies": "STUDY",
     "reporting/formats": "FORMAT",
 }
 
@@ -41,6 +43,8 @@ def names(room: Room) -> list[str]:
 
 def shown(room: Room, stem: str) -> str:
     """A plug-in's name as people write it: schemes are `INT4-W4A16`, the rest keep the stem."""
+    if room == "studies":
+        return stem.replace("_", "-")
     return stem.upper().replace("_", "-") if room == "schemes" else stem
 
 
@@ -65,7 +69,7 @@ def load(room: Literal["measures"], name: str) -> "Measure": ...
 @overload
 def load(room: Literal["corpora"], name: str) -> "Corpus": ...
 @overload
-def load(room: Literal["reporting/formats"], name: str) -> Any: ...  # rooms below know no format
+def load(room: Literal["studies", "reporting/formats"], name: str) -> Any: ...  # known above only
 def load(room: Room, name: str) -> Any:
     """The constant a plug-in file exports; import errors in the file are not hidden."""
     module = importlib.import_module(f"{room.replace('/', '.')}.{find(room, name)}")

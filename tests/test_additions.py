@@ -19,6 +19,7 @@ from tests import models
 ROOMS = (
     "checkpoints", "comparing", "compressing", "core", "corpora", "demo", "engines", "guarding",
     "hub", "inspection", "measures", "quality", "reporting", "running", "schemes", "scripts",
+    "studies",
 )  # fmt: skip
 
 MEASURE = '''"""Spelling: how many letters an answer has, as a stand-in for any quality of texts."""

@@ -9,6 +9,7 @@ from core.options import Json, Margin, option
 from core.words import join
 
 FORMATS: Final = "reporting/formats"
+STUDIES: Final = [plugins.shown("studies", name) for name in plugins.names("studies")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,10 @@ class ReportOptions:
     metric: Annotated[
         str | None,
         option("a picture: speed, quality, memory, tradeoff, latency or another measure's title"),
+    ] = None
+    study: Annotated[
+        str | None,
+        option(f"the page of a known study, as Markdown: {', '.join(STUDIES)}"),
     ] = None
     output_file: Annotated[Path | None, option("where to write; its suffix tells how")] = None
     compare: Annotated[

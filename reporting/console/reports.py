@@ -12,6 +12,7 @@ from reporting.console.report_options import FORMATS, ReportOptions
 from reporting.contents.document import Request
 from reporting.deciding.ranking import USE_CASES, UseCase
 from reporting.formats import _pictures as pictures
+from reporting.formats import _preset as preset_pages
 from reporting.formats._format import Format
 from reporting.reading import results as reading
 from reporting.reading.results import RecordsRead
@@ -45,7 +46,9 @@ def make(options: ReportOptions) -> int:
         here=form.here,
     )
     output = options.output_file
-    if options.metric is not None or (output is not None and output.suffix in pictures.SUFFIXES):
+    if options.study is not None:
+        preset_pages.write(plugins.load("studies", options.study), request.report, output)
+    elif options.metric is not None or (output is not None and output.suffix in pictures.SUFFIXES):
         cli.say(f"wrote {pictures.draw(request.report, options.metric or 'tradeoff', output)}")
     elif options.write_card:
         from reporting.formats import card
@@ -101,8 +104,9 @@ def refuse_both(options: ReportOptions) -> None:
         "--compare": options.compare,
         "--history": options.history,
         "--metric": options.metric,
+        "--study": options.study,
         "--write_card": options.write_card,
-        "--format": options.format_ and (options.metric or options.write_card),
+        "--format": options.format_ and (options.metric or options.study or options.write_card),
     }
     given = [name for name, value in wanted.items() if value]
     if len(given) > 1:

@@ -3,12 +3,12 @@
 import glob
 from pathlib import Path
 
-from core import cli, machine
+from core import cli, machine, plugins
 from core.errors import UserError
 from core.records import Record
 from core.words import several
 from quality.comparison import Margin, Quality, Scored, judged_together, parse_margins
-from reporting.contents import quality_tables
+from reporting.contents import preset_page, quality_tables
 from reporting.contents.document import Report, Request
 from reporting.contents.summary import summary
 from reporting.deciding import pairing, study
@@ -47,10 +47,16 @@ def show_quality(
 
 
 def show_run(
-    records: list[Record], model: str, folders: list[Path], margin: str, as_json: bool
+    records: list[Record],
+    model: str,
+    folders: list[Path],
+    margin: str,
+    as_json: bool,
+    known_study: str | None = None,
 ) -> None:
     """Print the records of a run and what all records of the model in `folders` decide.
 
+    Of a known study its own tables follow.
     As JSON everything is one document, its `report` that of `report.py --json`.
     """
     report: Report | None = None
@@ -74,6 +80,12 @@ def show_run(
         return cli.say(f"no decision: {problem}", "yellow")
     cli.out.print()
     terminal.show_decision(report)
+    if known_study is not None:
+        preset = plugins.load("studies", known_study)
+        terminal.show_tables(preset_page.tables(preset, report))
+        words = ["--study", known_study, "--output_file", f"{model}-{known_study}.md"]
+        page = machine.command_line("report.py", *words)
+        cli.say(f"`{page}` writes its page and pictures")
     again = machine.command_line("report.py", *_report_options(known.models(), model, folders))
     return cli.say(f"`{again}` shows everything; `--format html` makes a page of it")
 

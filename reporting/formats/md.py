@@ -22,11 +22,11 @@ def text(report: Report) -> str:
     parts = [f"# {escape(report.title)}", *(_outcome(o) for o in report.outcomes)]
     parts += [table(contents) for contents in report.tables]
     if report.observations:
-        parts.append("## Observations\n\n" + _list(report.observations))
+        parts.append("## Observations\n\n" + bullets(report.observations))
     environment = [f"{name}: {value}" for name, value in report.environment]
-    parts.append("## Test environment\n\n" + _list(environment))
+    parts.append("## Test environment\n\n" + bullets(environment))
     if report.notes:
-        parts.append("## Notes\n\n" + _list(report.notes))
+        parts.append("## Notes\n\n" + bullets(report.notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -42,7 +42,8 @@ def paragraph(words: str) -> str:
     return LIST.sub(r"\1\\\2", escape(words))
 
 
-def _list(lines: list[str]) -> str:
+def bullets(lines: list[str]) -> str:
+    """A list, a line each."""
     return "\n".join(f"* {paragraph(line)}" for line in lines)
 
 
@@ -57,7 +58,7 @@ def _outcome(outcome: Outcome) -> str:
     if outcome.to_decide:
         parts.append("To decide:\n\n" + code("\n".join(outcome.to_decide)))
     if outcome.losers:
-        parts.append(_list([f"not {names}: {reason}" for names, reason in outcome.lost]))
+        parts.append(bullets([f"not {names}: {reason}" for names, reason in outcome.lost]))
     return "\n\n".join(parts)
 
 
