@@ -27,9 +27,9 @@ QUIET_S = 8.0  # at the most, between two lines of a log
 def progress(subject: str, step: str = "starting") -> Iterator[Progress]:
     """Draws what is told to the `Progress` it yields, which begins with a step of `subject`."""
     drawn = _Line() if cli.err.is_terminal and not cli.err.is_dumb_terminal else _Log()
+    drawn.told.begin(Turn(subject=subject))
+    drawn.told.step(step)
     with drawn.shown() as told:
-        told.begin(Turn(subject=subject))
-        told.step(step)
         yield told
 
 
