@@ -46,6 +46,7 @@ def main(
     from running.run import LOGS
 
     name = plugins.shown("schemes", plugins.find("schemes", compression_type))
+    settings.must_suit([plugins.load("schemes", name)])
     (place,) = models.places(model_id, [name], output_dir)
     planned = making.plan(place, settings)
     compression.print_plan(planned, dry_run, json_)

@@ -90,12 +90,17 @@ class Checkpoint:
         return value
 
     @property
-    def dtype_bits(self) -> int:
-        """Width of the uncompressed weights: that of the dtype most bytes have."""
+    def dtype(self) -> str:
+        """The dtype most bytes have, as headers name it."""
         sizes: dict[str, int] = {}
         for tensor in self.tensors:
             sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.nbytes
-        return DTYPE_BITS[max(sizes, key=sizes.__getitem__)] if sizes else 16
+        return max(sizes, key=sizes.__getitem__, default="BF16")
+
+    @property
+    def dtype_bits(self) -> int:
+        """Width of the uncompressed weights."""
+        return DTYPE_BITS[self.dtype]
 
     @cached_property
     def linear_layers(self) -> dict[str, tuple[int, int]]:

@@ -16,17 +16,19 @@ ROUTERS = (
     "shared_expert_gate",
 )  # engines keep them as they are, whatever "Linear"
 LINEAR = "Linear"
+KINDS = {"int": "INT", "float": "FP", "normal": "NF"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """A number format: bits, int or float, what shares a scale, when scales are found.
+    """A number format: bits, kind, what shares a scale, when scales are found.
 
+    `normal` is NormalFloat, whose levels lie as normally distributed weights do (arXiv 2305.14314).
     `group` counts input columns (strategies group and tensor_group), `block` is (rows, columns).
     """
 
     bits: int
-    kind: Literal["int", "float"] = "int"
+    kind: Literal["int", "float", "normal"] = "int"
     strategy: str = "tensor"
     group: int | None = None
     block: tuple[int, int] | None = None
@@ -44,7 +46,7 @@ class Numbers:
     def words(self) -> str:
         """`INT4 group 128 asymmetric`."""
         odd = "" if self.symmetric else " asymmetric"
-        return f"{'INT' if self.kind == 'int' else 'FP'}{self.bits} {self.shared}{odd}"
+        return f"{KINDS[self.kind]}{self.bits} {self.shared}{odd}"
 
 
 @dataclass(frozen=True, kw_only=True)

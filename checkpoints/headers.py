@@ -18,6 +18,7 @@ DTYPE_BITS = {
     "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64,
     "F64": 64,
 }  # fmt: skip
+TORCH_FLOATS = {"BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"}
 MAX_HEADER = 100_000_000  # the limit safetensors itself sets
 MAX_DIMENSIONS = 16
 

@@ -27,6 +27,7 @@ class Rule:
 
 Rules = dict[str, Rule]
 ONE: tuple[Shape, ...] = ((), (1,), (1, 1))
+BITSANDBYTES_BLOCKS = (64, 32, 128, 256, 512, 1024, 2048, 4096)  # transformers writes 64
 
 
 def rules(group: Group, rows: int, columns: int) -> Rules:
@@ -156,22 +157,19 @@ def _modelopt_nvfp4(group: Group, rows: int, columns: int) -> Rules:
     }
 
 
-def _nf4(group: Group, rows: int, columns: int) -> Rules:
-    """Two weights a byte in one column; the state's name tells NF4 from FP4."""
-    state = {
-        f"weight.quant_state.bitsandbytes__{kind}": Rule(("U8",), required=False)
-        for kind in ("nf4", "fp4")
-    }
-    nested = {
-        f"weight.{name}": Rule(("F32",), required=False)
-        for name in ("nested_absmax", "nested_quant_map")
-    }
+def _bitsandbytes_4bit(group: Group, rows: int, columns: int) -> Rules:
+    """Two weights a byte in one column; scales of double quantization are bytes themselves."""
+    kind = group.format.rpartition("-")[2]
+    scales = [math.ceil(rows * columns / size) for size in BITSANDBYTES_BLOCKS]
     return {
-        "weight": Rule(("U8",)),
-        "weight.absmax": Rule(("F32", "U8")),
-        "weight.quant_map": Rule(("F32",)),
-        **state,
-        **nested,
+        "weight": Rule(("U8", *FLOATS)),
+        "weight.absmax": Rule(("F32", "U8"), tuple((n,) for n in scales)),
+        "weight.quant_map": Rule(("F32",), ((16,),)),
+        f"weight.quant_state.bitsandbytes__{kind}": Rule(("U8",)),
+        "weight.nested_absmax": Rule(
+            ("F32",), tuple((math.ceil(n / 256),) for n in scales), required=False
+        ),
+        "weight.nested_quant_map": Rule(("F32",), ((256,),), required=False),
     }
 
 
@@ -200,7 +198,8 @@ LAYOUTS: dict[str, Callable[[Group, int, int], Rules]] = {
     "fp8": _fp8,
     "modelopt-fp8": _plain("F8_E4M3", FLOATS),
     "modelopt-nvfp4": _modelopt_nvfp4,
-    "bitsandbytes-4bit": _nf4,
-    "bitsandbytes-8bit": _llm_int8,
+    "bitsandbytes-nf4": _bitsandbytes_4bit,
+    "bitsandbytes-fp4": _bitsandbytes_4bit,
+    "bitsandbytes-int8": _llm_int8,
     "mxfp4": _experts_mxfp4,
 }

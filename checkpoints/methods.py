@@ -183,9 +183,17 @@ def _fbgemm_fp8(declared: dict[str, Any]) -> Declaration:
 
 
 def _bitsandbytes(declared: dict[str, Any]) -> Declaration:
-    four = bool(declared.get("load_in_4bit"))
-    weights = Numbers(bits=4 if four else 8, kind="float" if four else "int", strategy="channel")
-    group = Group(format="bitsandbytes-4bit" if four else "bitsandbytes-8bit", weights=weights)
+    """Blocks of 64 weights, which is not declared; in 8 bits activations are rounded as well."""
+    if declared.get("load_in_4bit"):
+        kind = _text(declared, "bnb_4bit_quant_type", "fp4")
+        weights = Numbers(
+            bits=4, kind="normal" if kind == "nf4" else "float", strategy="group", group=64
+        )
+        group = Group(format=f"bitsandbytes-{kind}", weights=weights)
+    else:
+        weights = Numbers(bits=8, strategy="channel")
+        rounded = Numbers(bits=8, strategy="token", dynamic=True)
+        group = Group(format="bitsandbytes-int8", weights=weights, activations=rounded)
     return Declaration(
         method="bitsandbytes",
         format=group.format,

@@ -175,7 +175,8 @@ def _weight_shape(
 
 def _values(checkpoint: Checkpoint, module: Module, group: Group) -> Iterator[Finding]:
     for suffix, tensor in module.tensors.items():
-        if scale_values.is_scale(suffix):
+        codes = suffix == "weight.absmax" and tensor.dtype == "U8"  # of double quantization
+        if scale_values.is_scale(suffix) and not codes:
             yield from _scales(checkpoint, module.name, suffix, tensor)
     zero = module.tensors.get("weight_zero_point")
     outside = scale_values.zero_points_outside(checkpoint, zero, group.weights.bits) if zero else 0

@@ -25,10 +25,9 @@ def execute(
     fails leave failed records.
     """
     possible = [place for place in places if place.scheme not in impossible]
-    libraries = () if all(place.path.exists() for place in possible) else missing.LIBRARIES
     groups = turns.Rounds.of(run, possible, planned)
     engines = tuple(rounds.run.engine for rounds in groups)
-    run.prepare(planned, libraries, progress.step, engines)
+    run.prepare(planned, missing.libraries(possible), progress.step, engines)
     planned = ramp.settled(groups[0].run, groups[0].base.identify(), planned, progress)
     groups = turns.Rounds.of(run, possible, planned)
     to_come = [turn for rounds in groups for turn in rounds.to_come(rounds.places)]

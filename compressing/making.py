@@ -1,5 +1,10 @@
-"""Makes a checkpoint: plan from headers, calibration text, llmcompressor, verification."""
+"""Makes a checkpoint: plan from headers, calibration text, a recipe carried out, verification.
 
+A module of `MAKERS` runs what a scheme's recipe is for: `make` does it, `NEEDS` are the modules it
+cannot do without, `PRELOADED` those that may be imported before processes are forked.
+"""
+
+import importlib.util
 import json
 import os
 import sys
@@ -7,18 +12,21 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from checkpoints import bases, checkpoint, models
-from compressing import calibration, preflight, staging, verify
+from compressing import bitsandbytes, calibration, casting, oneshot, preflight, staging, verify
 from compressing.calibration import Calibration
 from compressing.preflight import Plan
 from compressing.settings import Settings
 from core import machine, plugins, records
 from core.cli import Tell
 from core.errors import UserError
-from core.scheme import Scheme
+from core.scheme import BitsAndBytes, Cast, Scheme
 from guarding import own_code
+
+MAKERS: dict[type, ModuleType] = {BitsAndBytes: bitsandbytes, Cast: casting}  # by kind of recipe
 
 
 class CompressionFailed(Exception):
@@ -27,7 +35,8 @@ class CompressionFailed(Exception):
 
 def plan(place: models.Place, settings: Settings) -> Plan:
     """What will be done, from headers alone. Raises `UserError` for what can work nowhere."""
-    scheme = _scheme(place)
+    scheme = _scheme(place, settings)
+    _must_be_installed(place.scheme, maker(scheme))
     base = checkpoint.read(models.folder(place.model_id))
     own_code.refuse(base, settings.trust_remote_code)
     tokens = settings.num_calibration_samples * settings.max_sequence_length
@@ -59,7 +68,7 @@ def compress(
     `CompressionFailed` when the written checkpoint is not what the scheme promises.
     """
     started, begun = time.perf_counter(), datetime.now(UTC)
-    scheme, planned = _scheme(place), plan(place, settings)
+    scheme, planned = _scheme(place, settings), plan(place, settings)
     must_fit(place, planned)
     source = models.folder(place.model_id)
     _quiet_libraries()
@@ -69,13 +78,11 @@ def compress(
             progress("reading the calibration text", 0, 0)
         text = _calibration_text(scheme, place, settings)
         tokenized = time.perf_counter()
-        from compressing.oneshot import oneshot
-
         rows = text.rows if text else []
-        done = oneshot(scheme, planned, settings, source, folder, rows, progress)
+        done = maker(scheme).make(scheme, planned, settings, source, folder, rows, progress)
         done["phases"]["calibration_text_s"] = tokenized - started
         progress("verifying", 0, 0)
-        _check(folder, scheme, planned)
+        _check(folder, scheme, planned, source)
         manifest = {
             **_manifest(place, settings, planned, text),
             **done,
@@ -88,11 +95,25 @@ def compress(
     return {**manifest, "path": str(place.path)}
 
 
-def _scheme(place: models.Place) -> Scheme:
+def maker(scheme: Scheme) -> ModuleType:
+    """What makes a scheme's checkpoints; for all but those in `MAKERS` it is llmcompressor."""
+    return MAKERS.get(type(scheme.recipe), oneshot)
+
+
+def _scheme(place: models.Place, settings: Settings) -> Scheme:
     scheme: Scheme = plugins.load("schemes", place.scheme)
     if scheme.recipe is None:
         raise UserError("BASE is the model as it is: there is nothing to compress")
-    return scheme
+    return settings.applied(scheme)
+
+
+def _must_be_installed(name: str, made_by: ModuleType) -> None:
+    for module in made_by.NEEDS:
+        if importlib.util.find_spec(module) is None:
+            raise UserError(
+                f"{name} is made by {module}, which is not installed here: `make setup` installs "
+                "what requirements/ locks, where there is a build for the machine"
+            )
 
 
 def _quiet_libraries() -> None:
@@ -117,8 +138,10 @@ def _calibration_text(
     )
 
 
-def _check(folder: Path, scheme: Scheme, planned: Plan) -> None:
+def _check(folder: Path, scheme: Scheme, planned: Plan, source: Path) -> None:
     findings = verify.verify(folder, scheme, planned.layers, planned.dtype_bits)
+    if scheme.dtype is not None and not findings:
+        findings = verify.cast(folder, source, scheme.dtype)
     if findings:
         more = f"; and {len(findings) - 5} more" if findings[5:] else ""
         shown = "; ".join(findings[:5]) + more

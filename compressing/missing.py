@@ -4,7 +4,7 @@ Making one takes up to hours, so what is there is used; what was made from other
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from running.run import LOGS
 
 TIMEOUT_S = 24 * 3600.0
 COMPRESSING = "compressing"
-LIBRARIES = ("transformers", "llmcompressor", "datasets")
 CLASSIC = (
     "FP8-W8A8", "INT8-W8A16", "INT8-W8A8", "INT8-W8A16-RTN", "INT4-W4A16", "INT4-W4A16-AWQ",
 )  # fmt: skip
@@ -28,6 +27,13 @@ GROUPS: dict[str, Callable[[], list[str]]] = {
     "all": lambda: list(CLASSIC),
     "every": lambda: [plugins.shown("schemes", stem) for stem in plugins.names("schemes")],
 }
+
+
+def libraries(places: Iterable[models.Place]) -> tuple[str, ...]:
+    """What may be imported once for all those that have to be made."""
+    left = [place for place in places if not place.path.exists()]
+    makers = [making.maker(plugins.load("schemes", place.scheme)) for place in left]
+    return tuple(dict.fromkeys(name for maker in makers for name in maker.PRELOADED))
 
 
 def choose(text: str) -> list[str]:
@@ -53,6 +59,7 @@ def check(places: list[models.Place], settings: Settings, named: bool) -> dict[s
     predicted: dict[Path, int] = {}
     for model_id in {place.model_id for place in places}:
         checkpoint.read(models.folder(model_id))
+    settings.must_suit(plugins.load("schemes", place.scheme) for place in places)
     for place in places:
         staging.restore(place.path)
         if place.path.exists():
@@ -89,8 +96,8 @@ def _must_fit(predicted: dict[Path, int]) -> None:
 def _check_reused(place: models.Place, settings: Settings) -> None:
     """Check a checkpoint that is there. Other settings are only reported: making it takes hours."""
     differing = made_otherwise(place, settings)
-    if not plugins.load("schemes", place.scheme).calibration:  # neither text nor chance are in it
-        differing = [name for name in differing if name == "ignore"]
+    relevant = settings.of_scheme(plugins.load("schemes", place.scheme))
+    differing = [name for name in differing if name in relevant]
     if differing:
         cli.say(f"{place.path}: reused, though made with another {', '.join(differing)}", "yellow")
 

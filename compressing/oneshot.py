@@ -3,25 +3,26 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checkpoints import loading
+from compressing import writing
 from compressing.preflight import Plan
 from compressing.settings import Settings
 from core.cli import Tell
-from core.errors import UserError, first_line
 from core.scheme import Scheme
 
 if TYPE_CHECKING:
     from llmcompressor.modifiers import Modifier
 
 TokenRows = list[list[int]]
+NEEDS = ("llmcompressor",)
+PRELOADED = ("transformers", "llmcompressor", "datasets")
 
 
-def oneshot(
+def make(
     scheme: Scheme,
     plan: Plan,
     settings: Settings,
@@ -45,10 +46,10 @@ def oneshot(
     set_seed(settings.seed)
     progress("loading the weights", 0, 0)
     model = loading.load(source, settings.trust_remote_code)
-    tokenizer = _write_early(model, source, output, settings.trust_remote_code)
+    tokenizer = writing.write_early(model, source, output, settings.trust_remote_code)
     _mend_saving()
     loaded = time.perf_counter()
-    assert scheme.recipe is not None
+    assert callable(scheme.recipe)
     recipe = scheme.recipe(plan.ignored)
     _map(recipe, plan.smoothing)
     described = [_described(modifier) for modifier in recipe]
@@ -58,43 +59,13 @@ def oneshot(
     oneshot(model=model, tokenizer=tokenizer, recipe=recipe, **_calibration(rows))
     calibrated = time.perf_counter()
     progress("saving", 0, 0)
-    model.can_generate = lambda: False  # else its generation config is checked, and written
-    model.save_pretrained(output, save_compressed=True, **scheme.save_options)
+    writing.save(model, output, save_compressed=True, **scheme.save_options)
     _declare_ignored(output / "config.json", plan.ignored)
     saved = time.perf_counter()
     marks = [started, imported, loaded, calibrated, saved]
     phases = ("import_s", "load_s", "calibrate_s", "save_s")
     spent = {name: b - a for name, (a, b) in zip(phases, pairwise(marks), strict=True)}
     return {"recipe": described, "phases": spent}
-
-
-def _write_early(model: Any, source: Path, output: Path, trust: bool) -> Any:
-    """Write whatever needs no calibration; returns the tokenizer, loaded from what was written.
-
-    Raises `UserError` for a config that cannot be written and a tokenizer that is not whole.
-    """
-    from transformers import AutoTokenizer
-
-    loading.copy_beside_weights(source, output, trust)
-    try:
-        model.config.save_pretrained(output)
-        _write_generation(model, output)
-        return AutoTokenizer.from_pretrained(output, trust_remote_code=trust)
-    except Exception as problem:  # the libraries' errors share no other base
-        if isinstance(problem, OSError) and problem.errno is not None:
-            raise  # of the system, such as a full disk
-        raise UserError(
-            f"config or tokenizer of {source} cannot be written as the checkpoint's "
-            f"({type(problem).__name__}: {first_line(problem)})"
-        ) from problem
-
-
-def _write_generation(model: Any, output: Path) -> None:
-    """Write sampling defaults that a config had in itself, where the base has no file of them."""
-    if (output / "generation_config.json").exists() or not model.can_generate():
-        return
-    with suppress(ValueError):  # transformers refuses some that models were published with
-        model.generation_config.save_pretrained(output)
 
 
 def _declare_ignored(config: Path, ignore: list[str]) -> None:
@@ -163,7 +134,7 @@ def _mend_saving() -> None:
     """Keep llmcompressor from taking more over from the base, once all the work is done.
 
     It merges the base's recipe.yaml into its own, and fails where that is broken; and it copies
-    Python files, which `_write_early` does where the base's code is trusted.
+    Python files, which `writing` does where the base's code is trusted.
     """
     from llmcompressor.transformers.compression import compressed_tensors_utils
 

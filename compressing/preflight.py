@@ -4,6 +4,7 @@ Hours of calibration can end in "unknown layer" or "disk full"; everything that 
 the weights are loaded is checked here and said in one sentence.
 """
 
+import math
 import re
 import shutil
 from collections.abc import Iterable
@@ -13,11 +14,12 @@ from typing import Any
 
 from checkpoints.checkpoint import DECODER, Checkpoint
 from checkpoints.consistency import HEADS
+from checkpoints.headers import TORCH_FLOATS
 from checkpoints.modules import FUSED
 from compressing import smoothing, staging
 from core.errors import UserError
 from core.machine import Machine
-from core.scheme import Method, Scheme, Serveable
+from core.scheme import BitsAndBytes, Cast, Method, Scheme, Serveable
 
 EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 GIB = 1 << 30
@@ -28,8 +30,8 @@ class Plan:
     """What compressing a checkpoint will do: layers, bits, bytes, needs, and who can serve it.
 
     `memory_bytes` is what main memory must hold at the least, `gpu_bytes` a GPU where there is one:
-    llmcompressor moves one decoder layer at a time there. `smoothing` are the pairs of
-    `compressing.smoothing`, empty for schemes that move no scales.
+    llmcompressor moves one decoder layer at a time there, bitsandbytes has all of the checkpoint.
+    `smoothing` are the pairs of `compressing.smoothing`, empty for schemes that move no scales.
     """
 
     scheme: str
@@ -62,10 +64,14 @@ def plan(
 ) -> Plan:
     """The plan for compressing `base`. Raises `UserError` for what fails on any machine."""
     _must_be_uncompressed(base)
+    if isinstance(scheme.recipe, Cast):
+        return _cast(name, scheme, base, ignore, machine)
     ignored = _heads(base, scheme) | _ignored(base, ignore)
     left_out = ignored | base.beside_text
     layers = {m: s for m, s in base.linear_layers.items() if m not in left_out}
     _must_match(base, layers)
+    if isinstance(scheme.recipe, BitsAndBytes):
+        _must_be_text(name, base)
     _must_divide(name, scheme, layers)
     _must_stay_fused(layers, base)
     moved = smoothing.pairs(base, scheme) if scheme.folds_scales else []
@@ -75,6 +81,7 @@ def plan(
     replaced = {f"{layer}.weight" for layer in layers}  # a bias stays as it is
     rest = sum(t.nbytes for t in base.tensors if t.name not in replaced)
     predicted = compressed // 8 + rest
+    whole = isinstance(scheme.recipe, BitsAndBytes)  # is on the GPU at once
     hessians = _hessians(layers) if Method.GPTQ in scheme.methods else 0
     tokens = calibration_tokens if scheme.calibration else 0
     return Plan(
@@ -86,10 +93,45 @@ def plan(
         base_bytes=base.nbytes,
         predicted_bytes=predicted,
         memory_bytes=_memory(base, tokens) + hessians,
-        gpu_bytes=_largest_layer(base) + hessians,
+        gpu_bytes=predicted if whole else _largest_layer(base) + hessians,
         serving=scheme.verdict(machine.compute_capability, machine.cpu_flags),
         smoothing=moved,
     )
+
+
+def _cast(
+    name: str, scheme: Scheme, base: Checkpoint, ignore: Iterable[str], machine: Machine
+) -> Plan:
+    """The plan for another dtype, which all numbers get, whatever they are of."""
+    if tuple(ignore):
+        raise UserError(f"{name} casts all weights: --ignore belongs to schemes that compress")
+    bits = scheme.storage.weight_bits
+    sizes: dict[str, int] = {}  # bytes of every file
+    for tensor in base.tensors:
+        cast = tensor.dtype in TORCH_FLOATS
+        nbytes = math.prod(tensor.shape) * bits // 8 if cast else tensor.nbytes
+        sizes[tensor.file] = sizes.get(tensor.file, 0) + nbytes
+    return Plan(
+        scheme=name,
+        layers=base.linear_layers,
+        ignored=[],
+        dtype_bits=base.dtype_bits,
+        bits_per_weight=bits,
+        base_bytes=base.nbytes,
+        predicted_bytes=sum(sizes.values()),
+        memory_bytes=max(sizes.values()),
+        gpu_bytes=0,
+        serving=scheme.verdict(machine.compute_capability, machine.cpu_flags),
+        smoothing=[],
+    )
+
+
+def _must_be_text(name: str, base: Checkpoint) -> None:
+    if base.several_parts:
+        raise UserError(
+            f"{name} is made of language models only, and {base.path} has parts beside one: take a "
+            "scheme that llmcompressor makes, such as INT4-W4A16"
+        )
 
 
 def _must_be_uncompressed(base: Checkpoint) -> None:
@@ -156,8 +198,8 @@ def _must_match(base: Checkpoint, layers: dict[str, tuple[int, int]]) -> None:
     if base.conv1d:
         kind = base.config.get("model_type")
         raise UserError(
-            f"{base.path} is a {kind} model: its layers are Conv1D, which llmcompressor's schemes "
-            "(they target Linear) would silently leave uncompressed"
+            f"{base.path} is a {kind} model: its layers are Conv1D, which schemes that compress "
+            "(they target Linear) would silently leave as they are"
         )
     if any(base.number(key, 0) for key in EXPERT_COUNTS) or any(
         ".experts." in tensor.name for tensor in base.tensors

@@ -4,11 +4,14 @@ llmcompressor saves an uncompressed model without a word when a target's name is
 may store 4-bit weights one byte each. Both are found here, by name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from checkpoints import checkpoint, truth
+from checkpoints.checkpoint import Checkpoint
 from checkpoints.declared import Group
+from checkpoints.headers import TORCH_FLOATS
 from core.errors import UserError
 from core.scheme import Scheme
 
@@ -25,11 +28,14 @@ def verify(
     """
     try:
         reopened = checkpoint.read(written)
+        if scheme.dtype is not None:
+            return list(_dense(reopened, scheme.dtype, layers))
         if not reopened.quantization:
             return ["the checkpoint is not compressed: its config has no quantization_config"]
-        if reopened.format != scheme.storage.format:
-            return [f"declared as {reopened.format}, the scheme stores {scheme.storage.format}"]
         stored = truth.layers(reopened)
+        declared = stored.declared.format if stored.declared else "dense"
+        if declared != scheme.storage.format:
+            return [f"declared as {declared}, the scheme stores {scheme.storage.format}"]
         findings = [str(finding) for finding in truth.examine(stored, layers)]
     except UserError as problem:
         return [str(problem)]
@@ -42,6 +48,49 @@ def verify(
         findings.append("no KV-cache scales are declared although the scheme calibrates them")
     findings += _numbers(stored, scheme)
     return findings or _bits(stored, layers, scheme, dtype_bits)
+
+
+def _dense(reopened: Checkpoint, dtype: str, layers: Iterable[str]) -> Iterator[str]:
+    """Findings about a checkpoint whose numbers should all be of one dtype."""
+    if reopened.quantization:
+        yield f"declared as {reopened.format}, the scheme only changes the dtype"
+    for tensor in reopened.tensors:
+        kind = TORCH_FLOATS.get(tensor.dtype, dtype)
+        if kind != dtype:
+            yield f"{tensor.name}: stored as {kind}, not {dtype}"
+    declared = reopened.config.get("dtype", reopened.config.get("torch_dtype"))
+    if declared != dtype:
+        yield f"the config says {declared}, not {dtype}"
+    for layer in layers:
+        if f"{layer}.weight" not in reopened.by_name:
+            yield f"{layer}: the base has this layer, the checkpoint has not"
+
+
+def cast(written: Path, base: Path, dtype: str) -> list[str]:
+    """Findings about the values of a checkpoint that should be its base's in another dtype."""
+    import torch
+    from safetensors import safe_open
+
+    original, findings = checkpoint.read(base), []
+    wanted = getattr(torch, dtype)
+    for file in original.files:
+        with (
+            safe_open(file, framework="pt") as ours,
+            safe_open(written / file.name, framework="pt") as theirs,
+        ):
+            for name in ours.keys():  # noqa: SIM118
+                value, stored = ours.get_tensor(name), theirs.get_tensor(name)
+                value = value.to(wanted) if value.is_floating_point() else value
+                if value.shape != stored.shape or not _bits_of(value).equal(_bits_of(stored)):
+                    findings.append(f"{name}: its values are not the base's in {dtype}")
+    return findings
+
+
+def _bits_of(tensor: Any) -> Any:
+    """A tensor's bytes: NaN equals nothing, itself included, as a number."""
+    import torch
+
+    return tensor.flatten().view(torch.uint8)
 
 
 def _numbers(stored: truth.Layers, scheme: Scheme) -> Iterator[str]:

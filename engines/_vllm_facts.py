@@ -51,14 +51,16 @@ def serve_command(record: Record, folder: str, budget: int | None = None) -> str
     A memory budget (bytes) on a GPU becomes `--gpu-memory-utilization`. It was measured without
     prefix caching, which a server does well to have on: that is left at its default.
     """
+    arguments = (record.served or {}).get("arguments") or {}
     options = {name: record.options.get(name) for name in SERVE_DEFAULTS}
+    options["dtype"] = arguments.get("dtype", options["dtype"])  # a scheme may have its own
     gpus = record.machine.get("gpus") or []
     memory = gpus[0].get("memory_bytes") if gpus else None
     if budget is not None and memory:
         options["gpu_memory_utilization"] = min(0.95, int(100 * budget / memory) / 100)
     if not gpus:  # left alone vLLM takes nine tenths of a processor's memory, or refuses to start
         options["gpu_memory_utilization"] = None
-        taken = ((record.served or {}).get("arguments") or {}).get("kv_cache_memory_bytes")
+        taken = arguments.get("kv_cache_memory_bytes")
         options["kv_cache_memory_bytes"] = options["kv_cache_memory_bytes"] or taken
     words = ["vllm", "serve", folder]
     for name, default in SERVE_DEFAULTS.items():

@@ -32,7 +32,6 @@ SAME_KERNELS = {
     ("modelopt-nvfp4", 4): "NVFP4", ("mxfp4", 4): "MXFP4",
 }  # fmt: skip
 WORST_FIRST = ("none", "fallback", "native")
-NO_METHOD = {"bitsandbytes": "vLLM has had no bitsandbytes of its own since 0.28, only a plugin"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +95,8 @@ def _worst(declared: Declaration | None, device: Capability | None) -> tuple[str
     """Name and verdict of the scheme whose kernels serve a checkpoint's layers least."""
     if declared is None:
         return _of_scheme("BASE", device)
-    if not declared.understood or declared.method in NO_METHOD:
-        reason = NO_METHOD.get(declared.method, f"{declared.method[:50]!r} is not known here")
+    if not declared.understood:
+        reason = f"{declared.method[:50]!r} is not known here"
         return "-", Serveable(kind="none", reason=reason)
     verdicts = [_of_group(group, device) for group in declared.groups]
     verdicts = verdicts or [_of_scheme("BASE", device)]

@@ -168,7 +168,7 @@ def serve(emit: child.Emit, session: Session) -> None:
         memory = {"idle": watch.mark()}
         emit(("step", jobs.LOADING))
         started = time.monotonic()
-        with engine_class(session.weights or session.path, session.options) as engine:
+        with engine_class(session.weights or session.path, _in_its_dtype(session)) as engine:
             engine_s = time.monotonic() - started
             memory["loaded"] = watch.mark()
             _check_same(session)
@@ -200,6 +200,17 @@ def serve(emit: child.Emit, session: Session) -> None:
                     outcome = replace(outcome, contention=others.mark())
                 emit(("ended", (number, outcome)))
                 print(f"{ENDED} {job.measure} {time.time():.3f}", flush=True)  # in the log
+
+
+def _in_its_dtype(session: Session) -> Options:
+    """The options the engine gets: a scheme that is a dtype is served in it, unless another is
+    asked for. Engines take their own otherwise: vLLM serves float32 checkpoints in 16 bits.
+    """
+    identity = models.identify(str(session.path))
+    scheme = plugins.scheme(identity.scheme) if identity.ours else None
+    own = scheme.dtype if scheme else None
+    asked = session.options.dtype
+    return replace(session.options, dtype=own if own and asked == "auto" else asked)
 
 
 def _emulated(job: Job, served: Description) -> Outcome | None:

@@ -1,4 +1,6 @@
-"""The layouts that several schemes share, as compressed-tensors 0.19 writes them."""
+"""The layouts that several schemes share, as compressed-tensors 0.19 and bitsandbytes 0.50 write
+them.
+"""
 
 from core.scheme import Serving, Storage
 
@@ -15,3 +17,20 @@ FP8_STATIC_SERVING = Serving(native=(8, 9), fallback=(7, 5), cpu="no")
 INT8_SERVING = Serving(native=(7, 5), below=(10, 0), cpu="yes")
 INT4_SERVING = Serving(native=(7, 5), cpu="AVX-512")
 INT8_WEIGHT_ONLY_SERVING = Serving(native=(7, 5), cpu="no")
+# vLLM has had no bitsandbytes of its own since 0.28; up to 0.27 it had, for GPUs from 7.0 on.
+BITSANDBYTES_SERVING = Serving(native=(7, 5), package="vllm-bnb-plugin", cpu="no")
+
+
+def bitsandbytes_4bit(quant_type: str) -> Storage:
+    """Blocks of 64 weights share a scale, 256 scales one of their own.
+
+    A layer has the 16 levels of its weights beside them, and its shape in 80 letters of text.
+    """
+    return Storage(
+        format=f"bitsandbytes-{quant_type}",
+        weight_bits=4,
+        group=64,
+        scale_bits=32,
+        nested=256,
+        fixed_bits=16 * 32 + 80 * 8,
+    )

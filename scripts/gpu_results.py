@@ -27,7 +27,7 @@ import typer
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to find ``core`` when run by path
 
 from checkpoints import models
-from compressing import missing
+from compressing import missing, oneshot
 from core import cli, machine, plugins
 from core.errors import UserError
 from core.options import option
@@ -146,7 +146,7 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)
     plan.keep()
-    plan.run.prepare([], missing.LIBRARIES)
+    plan.run.prepare([], oneshot.PRELOADED)
     succeeded = run(steps(plan, shape if made_here else None, device), minutes)
     if Path("roofline.json").is_file() and Path("perf_results").is_dir():
         gpu_table.main(Path(), plan.model_id)

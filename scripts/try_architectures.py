@@ -20,7 +20,7 @@ import typer
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from checkpoints import checkpoint, models
-from compressing import grid, missing
+from compressing import grid, missing, oneshot
 from compressing.settings import Settings
 from core import cli
 from core.engine import Options
@@ -206,7 +206,7 @@ def main(
         raise UserError(f"there is no architecture {sorted(unknown)[0]!r}; there are: {names}")
     chosen = tuple(missing.choose(schemes)[1:])
     folder.mkdir(parents=True, exist_ok=True)
-    server.prepare(("vllm",), [], LOGS, missing.LIBRARIES)
+    server.prepare(("vllm",), [], LOGS, oneshot.PRELOADED)
     by_architecture = known(folder)
     for name in only or tiny_models.ARCHITECTURES:
         row = by_architecture.get(name, {})

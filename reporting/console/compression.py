@@ -79,10 +79,11 @@ def print_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
     ratio = plan.predicted_bytes / plan.base_bytes
     tell(f"{plan.scheme}: {len(plan.layers)} layers ({kinds})")
     tell(f"  left out: {', '.join(plan.ignored) or 'nothing'}")
+    gpu = f" and, on a GPU, {size(plan.gpu_bytes)} of its" if plan.gpu_bytes else ""
     tell(
         f"  {bits_text(plan.bits_per_weight)} bits per weight, {size(plan.base_bytes)} -> "
         f"{size(plan.predicted_bytes)} ({percent(ratio)}), at least {size(plan.memory_bytes)} "
-        f"of memory and, on a GPU, {size(plan.gpu_bytes)} of its"
+        f"of memory{gpu}"
     )
     served = SERVED[plan.serving.kind]
     return tell(f"  served by vLLM on this machine: {served} ({plan.serving.reason})")

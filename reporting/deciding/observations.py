@@ -86,14 +86,14 @@ def _causes(study: Study, candidate: Candidate, where: dict[str, Ratio]) -> list
     fallback = _fallback(candidate, scheme)
     if fallback:
         causes.append(fallback)
-    if scheme.activation_bits == 16 and not how:
+    if scheme.activations is None and scheme.dtype is None and not how:
         causes.append(
             f"It is weight-only: the {scheme.weight_bits}-bit weights are unpacked to 16 bits in "
             "every step and multiplied in 16 bits, so it saves reading, not arithmetic"
             + _with_load(study, where)
             + "."
         )
-    elif scheme.activation_bits < 16:
+    elif scheme.activations is not None:
         causes.append(
             f"Activations are rounded to {scheme.activation_bits} bits before every matrix "
             "product, which costs an extra pass that only large products win back."

@@ -99,8 +99,8 @@ METHODS: list[tuple[dict[str, Any], Declaration]] = [
         {"quant_method": "bitsandbytes", "load_in_4bit": True, "llm_int8_skip_modules": ["a"]},
         whole(
             "bitsandbytes",
-            Group(format="bitsandbytes-4bit", weights=floats(4, "channel")),
-            format="bitsandbytes-4bit",
+            Group(format="bitsandbytes-fp4", weights=floats(4, "group", group=64)),
+            format="bitsandbytes-fp4",
             ignore=HEAD,
             spared=("a",),
         ),
@@ -109,8 +109,12 @@ METHODS: list[tuple[dict[str, Any], Declaration]] = [
         {"quant_method": "bitsandbytes"},
         whole(
             "bitsandbytes",
-            Group(format="bitsandbytes-8bit", weights=Numbers(bits=8, strategy="channel")),
-            format="bitsandbytes-8bit",
+            Group(
+                format="bitsandbytes-int8",
+                weights=Numbers(bits=8, strategy="channel"),
+                activations=Numbers(bits=8, strategy="token", dynamic=True),
+            ),
+            format="bitsandbytes-int8",
             ignore=HEAD,
         ),
     ),

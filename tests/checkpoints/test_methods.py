@@ -15,7 +15,7 @@ ROWS, COLUMNS = 128, 256
 GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True}
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}
 MODELOPT = {"quant_method": "modelopt", "quant_algo": "NVFP4", "exclude_modules": ["lm_head"]}
-BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 
 STORED: dict[str, tuple[dict[str, object], Shapes, str]] = {
     "gptq": (
@@ -64,7 +64,7 @@ STORED: dict[str, tuple[dict[str, object], Shapes, str]] = {
             "weight.quant_map": ("F32", (16,)),
             "weight.quant_state.bitsandbytes__nf4": ("U8", (64,)),
         },
-        "FP4 channel",
+        "NF4 group 64",
     ),
     "llm.int8": (
         {"quant_method": "bitsandbytes", "load_in_8bit": True},

@@ -160,3 +160,11 @@ def test_on_a_processor_it_is_served_with_the_cache_it_was_measured_with() -> No
     gpu = {**measured.machine, "gpus": [GPU]}
     on_gpu = measured.model_copy(update={"machine": gpu})
     assert _vllm_facts.serve_command(on_gpu, "there") == "vllm serve there --max-model-len 1024"
+
+
+def test_a_scheme_that_is_a_dtype_is_deployed_in_it() -> None:
+    """Left alone vLLM serves a float32 checkpoint in 16 bits."""
+    measured = performance("FP32", 1, 1, served={"arguments": {"dtype": "float32"}})[0]
+    gpu = measured.model_copy(update={"machine": {**measured.machine, "gpus": [GPU]}})
+    line = _vllm_facts.serve_command(gpu, "there")
+    assert line == "vllm serve there --dtype float32 --max-model-len 1024"

@@ -56,6 +56,33 @@ def test_files_that_were_exchanged_while_they_were_loaded_are_not_measured(base:
         session.serve(lambda event: None, other)
 
 
+@pytest.mark.parametrize(("scheme", "asked", "served"),
+    [("FP32", "auto", "float32"), ("FP32", "bfloat16", "bfloat16"), ("FP8-W8A8", "auto", "auto")],
+)  # fmt: skip
+def test_a_scheme_that_is_a_dtype_is_served_in_it(
+    tmp_path: Path,
+    base: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    asked: str,
+    served: str,
+) -> None:
+    made = models.write_compressed(tmp_path / "made", base, scheme)
+    dtypes = []
+
+    class Noted(FakeEngine):
+        def __init__(self, checkpoint: Path, options: Options) -> None:
+            dtypes.append(options.dtype)
+            super().__init__(checkpoint, options)
+
+    monkeypatch.setattr("engines.fake.ENGINE", Noted)
+    session.serve(
+        lambda event: None,
+        Session(path=made, engine="fake", options=Options(dtype=asked), jobs=[]),
+    )
+    assert dtypes == [served]
+
+
 @pytest.mark.parametrize("problem", [SystemExit(0), ValueError("why")])
 def test_a_measure_that_ends_the_program_fails_alone(
     base: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException

@@ -27,6 +27,9 @@ def test_the_six_classic_schemes(name: str) -> None:
     ("name", "activations"),
     [
         ("BASE", None),
+        ("FP32", None),
+        ("BNB-NF4", None),
+        ("BNB-INT8", (8, "int", False)),
         ("INT8-W8A16", None),
         ("NVFP4A16", None),
         ("INT8-W8A8", (8, "int", False)),
@@ -44,7 +47,7 @@ def test_activations(name: str, activations: tuple[int, str, bool] | None) -> No
 def test_a_scheme_needs_text_for_its_methods_or_its_stored_scales() -> None:
     for name in plugins.names("schemes"):
         scheme = plugins.load("schemes", name)
-        learns = set(scheme.methods) - {Method.RTN}
+        learns = set(scheme.methods) - {Method.RTN, Method.LLM_INT8, Method.CAST}
         stored = scheme.activations is not None and scheme.activations.static
         if learns or stored or scheme.kv_cache_bits:
             assert scheme.calibration, name
@@ -63,6 +66,11 @@ def test_a_scheme_needs_text_for_its_methods_or_its_stored_scales() -> None:
         ("NVFP4", 4.50),
         ("MXFP4", 4.25),
         ("MXFP8", 8.25),
+        ("BNB-NF4", 4.127),
+        ("BNB-FP4", 4.127),
+        ("BNB-INT8", 8.008),
+        ("FP32", 32.0),
+        ("FP16", 16.0),
     ],
 )
 def test_bits_per_weight(name: str, bits: float) -> None:
@@ -88,6 +96,26 @@ def test_serving_on_gpu(serving: Serving, capability: tuple[int, int], kind: str
     verdict = serving.on_gpu(capability)
     assert verdict.kind == kind
     assert verdict.reason
+
+
+def test_bitsandbytes_is_served_by_vllm_with_its_plugin_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheme = plugins.load("schemes", "BNB-NF4")
+    assert scheme.verdict(None, frozenset()).kind == "none"
+    verdict = scheme.verdict((9, 0), frozenset())
+    assert verdict.kind == "none" and "needs the package vllm-bnb-plugin" in verdict.reason
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "vllm_bnb_plugin")
+    assert scheme.verdict((9, 0), frozenset()).kind == "native"
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("FP32", "float32"), ("FP16", "float16"), ("BF16", "bfloat16"), ("BASE", None),
+     ("BNB-NF4", None)],
+)  # fmt: skip
+def test_a_cast_is_a_dtype_to_be_served_in(name: str, dtype: str | None) -> None:
+    assert plugins.load("schemes", name).dtype == dtype
 
 
 def test_fp8_below_8_9_names_the_fallback() -> None:
