@@ -17,7 +17,10 @@ CalibrationSource = Annotated[
 ]
 
 
-COMPUTE_DTYPES = ("float32", "float16", "bfloat16")
+BITSANDBYTES = {  # options of its 4-bit schemes, and what they may be
+    "bnb_4bit_compute_dtype": ("float32", "float16", "bfloat16"),
+    "bnb_4bit_use_double_quant": ("true", "false"),
+}
 NESTED = 256  # scales that share one where they are quantized too
 
 
@@ -39,8 +42,7 @@ class Settings:
         str | None, option("BNB-NF4, BNB-FP4: multiply in float32, float16 or bfloat16")
     ] = None
     bnb_4bit_use_double_quant: Annotated[
-        bool | None,
-        option("BNB-NF4, BNB-FP4: quantize the scales too, as by default", negative=True),
+        str | None, option("BNB-NF4, BNB-FP4: true or false, whether scales are quantized too")
     ] = None
     seed: Seed = 0
     trust_remote_code: TrustRemoteCode = False
@@ -51,7 +53,7 @@ class Settings:
 
     def applied(self, scheme: Scheme) -> Scheme:
         """The scheme as these settings change it: without double quantization it stores more."""
-        nested = NESTED if self.bnb_4bit_use_double_quant else None
+        nested = NESTED if self.bnb_4bit_use_double_quant == "true" else None
         if self.bnb_4bit_use_double_quant is None or not _four_bits(scheme):
             return scheme
         return replace(scheme, storage=replace(scheme.storage, nested=nested))
@@ -59,7 +61,7 @@ class Settings:
     def of_scheme(self, scheme: Scheme) -> tuple[str, ...]:
         """Names of the settings that a checkpoint of the scheme depends on."""
         if scheme.calibration:
-            return tuple(field.name for field in fields(self))
+            return tuple(field.name for field in fields(self) if field.name not in BITSANDBYTES)
         return ("ignore", *BITSANDBYTES) if _four_bits(scheme) else ("ignore",)
 
     def must_suit(self, schemes: Iterable[Scheme]) -> None:
@@ -67,13 +69,10 @@ class Settings:
         given = [name for name in BITSANDBYTES if getattr(self, name) is not None]
         if given and not any(map(_four_bits, schemes)):
             raise UserError(f"--{given[0]} belongs to BNB-NF4 and BNB-FP4: no other scheme has it")
-        dtype = self.bnb_4bit_compute_dtype
-        if dtype is not None and dtype not in COMPUTE_DTYPES:
-            known = ", ".join(COMPUTE_DTYPES)
-            raise UserError(f"--bnb_4bit_compute_dtype {dtype!r}: there are {known}")
-
-
-BITSANDBYTES = ("bnb_4bit_compute_dtype", "bnb_4bit_use_double_quant")
+        for name in given:
+            if getattr(self, name) not in BITSANDBYTES[name]:
+                known = ", ".join(BITSANDBYTES[name])
+                raise UserError(f"--{name} {getattr(self, name)!r}: there are {known}")
 
 
 def _four_bits(scheme: Scheme) -> bool:

@@ -237,6 +237,13 @@ class Scheme:
         return max(16, self.weight_bits)
 
     @property
+    def quant_method(self) -> str | None:
+        """What a checkpoint declares as its `quant_method`; None: it declares none."""
+        if self.recipe is None or isinstance(self.recipe, Cast):
+            return None
+        return "bitsandbytes" if isinstance(self.recipe, BitsAndBytes) else "compressed-tensors"
+
+    @property
     def dtype(self) -> str | None:
         """The dtype a checkpoint must be served in to be what it is; None: any engine's choice."""
         return self.recipe.dtype if isinstance(self.recipe, Cast) else None

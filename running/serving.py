@@ -49,8 +49,7 @@ def of(identity: models.Identity, engine: str, allow_fallback: bool) -> Service:
 def of_place(place: models.Place, engine: str, allow_fallback: bool) -> Service:
     """The same of a checkpoint that may not be made yet."""
     scheme = plugins.load("schemes", place.scheme)
-    method = COMPRESSED_TENSORS if scheme.recipe is not None else None
-    return _service(place.scheme, scheme, method, engine, allow_fallback)
+    return _service(place.scheme, scheme, scheme.quant_method, engine, allow_fallback)
 
 
 def _service(
@@ -82,9 +81,10 @@ def _lacking(
 ) -> str | None:
     """Why vLLM does not serve a format natively here; None where it does or it is not known."""
     here = probe()
+    if scheme is None and method == "bitsandbytes":
+        scheme = plugins.load("schemes", "BNB-NF4")  # all of its formats have the same kernels
     if scheme is None:
-        without = method == "bitsandbytes" and here.compute_capability is None
-        return f"{name} is not served here: vLLM has no kernel on a CPU" if without else None
+        return None
     verdict = scheme.verdict(here.compute_capability, here.cpu_flags)
     if verdict.kind == "native" or (verdict.kind == "fallback" and allow_fallback):
         return None

@@ -16,7 +16,7 @@ from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
-from checkpoints import checkpoint, loading
+from checkpoints import checkpoint, loading, models
 from core import cli, plugins
 from core.engine import Description, Engine, Options, WrongCheckpoint
 from core.machine import probe

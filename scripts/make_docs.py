@@ -29,12 +29,20 @@ SCHEMES_HEAD = """# Schemes
 `python compress.py --list` prints this table with what your machine can serve. A scheme is one
 file in `schemes/`; every name works with `-` or `_`, in any case.
 
-*Stored as* is compressed-tensors' format and what shares one scale: a group of input columns, an
-output row (*channel*), a block or the whole tensor. *bits/weight* is what a 4096 x 4096 layer
-takes on disk, scales and zero points included. *GPU* is the lowest NVIDIA compute capability that
-computes natively in vLLM 0.32 (in brackets: the lowest that runs it by fallback, weight-only);
-*CPU* says whether vLLM's CPU backend has a kernel, and for which processors. All schemes leave
-`lm_head` as it is. To add one: [CONTRIBUTING](../CONTRIBUTING.md#to-add-a-scheme).
+*Stored as* is compressed-tensors' format (`bitsandbytes-`: that library's own) and what shares
+one scale: a group of input columns, an output row (*channel*), a block or the whole tensor.
+*bits/weight* is what a 4096 x 4096 layer takes on disk, scales and zero points included. *GPU* is
+the lowest NVIDIA compute capability that computes natively in vLLM 0.32 (in brackets: the lowest
+that runs it by fallback, weight-only), and the package it needs for that; *CPU* says whether
+vLLM's CPU backend has a kernel, and for which processors. `--engine transformers` serves
+bitsandbytes' formats on any machine. All schemes that compress leave `lm_head` as it is. To add
+one: [CONTRIBUTING](../CONTRIBUTING.md#to-add-a-scheme).
+
+`FP32`, `FP16` and `BF16` are the base in another dtype, and are served in it: left alone vLLM
+serves 32-bit checkpoints in 16 bits, `BASE` as well. `BNB-NF4` and `BNB-FP4` are made with double
+quantization (`--bnb_4bit_use_double_quant false`: without, 4.50 bits) and, unless
+`--bnb_4bit_compute_dtype` says otherwise, to be multiplied in the base's dtype. bitsandbytes 0.50
+multiplies in bfloat16 on processors with AVX512-BF16 whatever was asked; records say what ran.
 
 | scheme | what | method | text | stored as | bits/weight | GPU | CPU |
 |---|---|---|---|---|---|---|---|
@@ -72,6 +80,8 @@ def schemes_page() -> str:
         gpu = serving.needs.replace("compute capability ", "").replace("exactly", "only")
         if serving.native is None and serving.only is None:
             gpu = "-"
+        if serving.package:
+            gpu += f" with {serving.package}"
         if serving.fallback:
             gpu += " ({}.{})".format(*serving.fallback)
         cells = [
