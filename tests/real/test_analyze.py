@@ -14,7 +14,11 @@ from tests.conftest import ROOT
 from tests.real.conftest import RealRun, verdict
 
 pytestmark = pytest.mark.real
-SCHEMES = [plugins.shown("schemes", n) for n in plugins.names("schemes") if n != "base"]
+SCHEMES = [
+    plugins.shown("schemes", n)
+    for n in plugins.names("schemes")
+    if plugins.load("schemes", n).quant_method == "compressed-tensors"
+]
 COMPARED = results.Settings(
     base="demo", sensitivity=True, num_calibration_samples=2, max_sequence_length=64
 )
