@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from checkpoints.models import DEMO_PATH
@@ -17,12 +18,14 @@ from core.measure import Job, Workload
 from core.plugins import ROOT
 from core.records import load_all
 from guarding import shortage
+from measures.divergence import _compare
 from running import child
 from tests.conftest import Run
 from tests.real.conftest import RealRun
 
 pytestmark = pytest.mark.real
 PROMPTS, TOKENS = 100, 64
+EMULATED, WINDOW, WINDOWS = ("INT8-W8A8", "FP8-W8A8"), 256, 12
 
 
 def ask(engine: str, answers_file: str) -> None:
@@ -151,3 +154,66 @@ def test_a_compressed_checkpoint_is_scored_and_not_timed(
     )
     assert record.served is not None and record.served["emulated"] == "weights are decompressed"
     assert 0 < record.figures["kl_mean"].value < 0.01
+
+
+def distributions(engine: str, folder: str, answers_file: str) -> None:
+    """In a process of its own: the base's likeliest tokens, and what checkpoints say of them."""
+    text = (ROOT / "demo" / "data" / "perplexity.txt").read_text()
+    options = Options(dtype="float32", max_model_len=512, enforce_eager=True)
+    found: dict[str, Any] = {}
+    for path in (DEMO_PATH, *(Path(folder) / f"demo-{name}" for name in EMULATED)):
+        with plugins.load("engines", engine)(path, options) as loaded:
+            ids = loaded.encode(text)
+            windows = [ids[i * WINDOW : (i + 1) * WINDOW] for i in range(WINDOWS)]
+            likeliest = [of_base.top_ids for of_base in found.get("demo-BASE", [])]
+            scores = [
+                loaded.score_distribution(window, 1, at)
+                for window, at in zip(windows, likeliest, strict=False)
+            ]
+            name = "demo-BASE" if path == DEMO_PATH else path.name
+            found[name] = scores or [loaded.score_distribution(w, 256) for w in windows]
+    Path(answers_file).write_bytes(pickle.dumps(found))
+
+
+@pytest.fixture(scope="module")
+def spread(
+    real_run: RealRun, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """What either engine computes of the base and of two checkpoints, in 32 bits."""
+    folder = tmp_path_factory.mktemp("spread")
+    found = {}
+    for engine in ("vllm", "transformers"):
+        words = (engine, str(real_run.folder), str(folder / engine))
+        in_a_process(
+            f"from tests.real.test_transformers import distributions; distributions(*{words!r})",
+            engine,
+        )
+        found[engine] = pickle.loads((folder / engine).read_bytes())
+    return found
+
+
+def divergences(found: dict[str, Any], name: str) -> Any:
+    """Of each window the mean KL divergence from the base on the same engine."""
+    pairs = zip(found["demo-BASE"], found[name], strict=True)
+    rows = [_compare(0, base.top_logprobs, base.logprobs, own) for base, own in pairs]
+    return np.array([row["kl_sum"] / row["tokens"] for row in rows])
+
+
+@pytest.mark.parametrize("scheme", EMULATED)
+def test_emulation_agrees_with_the_kernel(spread: dict[str, dict[str, Any]], scheme: str) -> None:
+    kernel, emulated = (spread[engine] for engine in ("vllm", "transformers"))
+    name = f"demo-{scheme}"
+    firsts = [np.concatenate([w.top_ids[:, 0] for w in of[name]]) for of in (kernel, emulated)]
+    assert len(firsts[0]) >= 2000 and (firsts[0] == firsts[1]).mean() >= 0.99
+    apart = divergences(emulated, name) - divergences(kernel, name)
+    assert 0 < divergences(kernel, name).mean() < 0.01
+    within = 3.106 * apart.std(ddof=1) / WINDOWS**0.5  # Student's t of 11 degrees, 99 %
+    assert abs(apart.mean()) < within
+
+
+def test_perplexities_of_the_base_are_the_same(spread: dict[str, dict[str, Any]]) -> None:
+    mine, theirs = (
+        np.exp(-np.concatenate([w.logprobs for w in of["demo-BASE"]]).mean())
+        for of in spread.values()
+    )
+    assert mine == pytest.approx(theirs, rel=1e-3)

@@ -1,0 +1,128 @@
+"""What the engine of transformers costs, and which of the ways transformers answers in is faster.
+
+    python scripts/bench_transformers.py --rounds 9
+
+Three answer the same prompts of mixed lengths, each in a process of its own, in turns whose order
+changes from round to round: the engine; a bare loop around `model.generate` (one padded batch);
+`generate_batch`, transformers' continuous batching, without shared blocks and with a manager that
+lives on. In one process the threads of continuous batching would slow the others. Prints the
+medians of their seconds, what the middle half of them spans, and the medians of the ratios within a
+round, with their 95 % intervals (bootstrapped).
+"""
+
+import multiprocessing
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from engines.transformers import TransformersEngine
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+Prompts = list[list[int]]
+
+
+def bare(engine: "TransformersEngine", prompts: Prompts, new: int) -> None:
+    """One padded batch, as a script of twenty lines answers it."""
+    import torch
+    from transformers import GenerationConfig
+
+    batch = engine.tokenizer.pad({"input_ids": prompts}, return_tensors="pt")
+    config = GenerationConfig(max_new_tokens=new, do_sample=False, pad_token_id=3)
+    with torch.inference_mode():
+        engine.model.generate(**batch.to(engine.model.device), generation_config=config).tolist()
+
+
+def continuous(engine: "TransformersEngine", prompts: Prompts, new: int) -> None:
+    """transformers' own scheduler, over a cache in blocks."""
+    from transformers import ContinuousBatchingConfig, GenerationConfig
+
+    answers = engine.model.generate_batch(
+        prompts,
+        GenerationConfig(max_new_tokens=new, do_sample=False, pad_token_id=3, eos_token_id=-1),
+        ContinuousBatchingConfig(allow_block_sharing=False, max_memory_percent=0.1),
+        persistent_manager=True,
+    )
+    lengths = {len(answer.generated_tokens) for answer in answers.values()}
+    if len(answers) != len(prompts) or lengths != {new}:
+        raise RuntimeError(f"{len(answers)} answers of {lengths} tokens")
+
+
+def ours(engine: "TransformersEngine", prompts: Prompts, new: int) -> None:
+    """The engine, as measures call it."""
+    from core.engine import Sampling
+
+    engine.generate(prompts, Sampling(max_new_tokens=new))
+
+
+WAYS: dict[str, Callable[[Any, Prompts, int], None]] = {
+    "engine": ours, "bare": bare, "generate_batch": continuous,
+}  # fmt: skip
+
+
+def work(way: str, model: Path, dtype: str, asked: Connection) -> None:
+    """A process of one of `WAYS`: seconds for prompts and a number of tokens, until told None."""
+    from core.engine import Options
+    from engines.transformers import TransformersEngine
+
+    with TransformersEngine(model, Options(dtype=dtype)) as engine:
+        while task := asked.recv():
+            begun = time.perf_counter()
+            WAYS[way](engine, *task)
+            asked.send(time.perf_counter() - begun)
+
+
+def shown(size: int, times: dict[str, list[float]]) -> None:
+    """A line for each way at one batch size."""
+    draw = random.Random(0)
+    for way, taken in times.items():
+        low, _, high = statistics.quantiles(taken, n=4)
+        ratios = [a / b for a, b in zip(taken, times["bare"], strict=True)]
+        drawn = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(1000))
+        print(
+            f"batch {size:3}  {way:15} {statistics.median(taken):7.3f} s "
+            f"(middle half {low:.3f} to {high:.3f})  {statistics.median(ratios):.3f} of bare "
+            f"({drawn[25]:.3f} to {drawn[974]:.3f})",
+            flush=True,
+        )
+
+
+def main(
+    model: Annotated[Path, typer.Option(help="checkpoint folder")] = ROOT / "demo" / "model",
+    batches: Annotated[str, typer.Option(help="requests at once")] = "1,8,32",
+    longest: Annotated[int, typer.Option(help="tokens of the longest prompt")] = 256,
+    max_new_tokens: Annotated[int, typer.Option(help="tokens generated for each")] = 64,
+    rounds: Annotated[int, typer.Option(help="passes of each")] = 15,
+    dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32")] = "auto",
+) -> None:
+    """The engine, a bare loop and continuous batching, side by side."""
+    draw, context = random.Random(0), multiprocessing.get_context("spawn")
+    ways: dict[str, Connection] = {}
+    for way in WAYS:
+        ways[way], theirs = context.Pipe()
+        context.Process(target=work, args=(way, model, dtype, theirs), daemon=True).start()
+    for size in map(int, batches.split(",")):
+        lengths = [draw.randint(longest // 8, longest) for _ in range(size)]
+        prompts = [draw.choices(range(8, 1000), k=length) for length in lengths]
+        times: dict[str, list[float]] = {way: [] for way in WAYS}
+        for number in range(rounds + 1):
+            for way in draw.sample(list(WAYS), len(WAYS)):
+                ways[way].send((prompts, max_new_tokens))
+                times[way].append(ways[way].recv())
+            if not number:  # the warm-up
+                times = {way: [] for way in WAYS}
+        shown(size, times)
+    for asked in ways.values():
+        asked.send(None)
+
+
+if __name__ == "__main__":
+    typer.run(main)
