@@ -137,7 +137,7 @@ def _fits(reason: str, load: Load, there: int) -> str:
         return f"at most {count} at once would fit: --batch_sizes {count}"
     schemes = [f"{name} ({size(nbytes)})" for name, nbytes in _smaller(load, int(USABLE * there))]
     if schemes:
-        return f"of compressed weights would fit: {', '.join(schemes)}"
+        return f"schemes whose weights would fit: {', '.join(schemes)}"
     return "a smaller --max_model_len needs less" if load.served else ""
 
 
@@ -154,7 +154,7 @@ def request_bytes(load: Load) -> int:
     heads = files.number("num_attention_heads", 1)
     head = files.number("head_dim", files.number("hidden_size", 0) // max(heads, 1))
     values = 2 * files.number("num_hidden_layers", 0) * files.number("num_key_value_heads", heads)
-    return values * head * load.tokens * (4 if _wide(load.options) else 2)
+    return values * head * load.tokens * (4 if (load.served or {}).get("dtype") == "float32" else 2)
 
 
 def _weights(load: Load) -> int:
@@ -181,7 +181,7 @@ def _smaller(load: Load, room: int) -> list[tuple[str, int]]:
     if load.files.quantization:
         return []
     for name, nbytes, bits in _predicted(load):
-        if nbytes <= room:
+        if nbytes <= room and nbytes < _weights(load):
             found.setdefault(bits, (name, nbytes))
     return [found[bits] for bits in sorted(found, reverse=True)]
 

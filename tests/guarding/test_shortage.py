@@ -2,6 +2,7 @@
 
 import json
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ LONGEST = (
 )
 NO_CACHE = "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory"
 BATCH = Job("batch", Workload(batch_size=64, prompt_tokens=96, max_new_tokens=32))
-SERVED = {"weights_bytes": 1 << 20}
+SERVED = {"weights_bytes": 1 << 20, "dtype": "bfloat16"}
+WIDE = SERVED | {"dtype": "float32"}
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_a_smaller_batch(
     there_are(monkeypatch, mib << 20)
     said = shortage.explained(KILLED, load(model, BATCH)) or ""
     assert (f"--batch_sizes {count}" in said) == (count > 0)
-    wide = shortage.explained(KILLED, load(model, BATCH, dtype="float32")) or ""
+    wide = shortage.explained(KILLED, replace(load(model, BATCH), served=WIDE)) or ""
     assert "64 requests of 128 tokens 256 MiB" in wide
 
 
