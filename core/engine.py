@@ -183,6 +183,13 @@ class Engine(ABC):
         return None
 
     @classmethod
+    def lacking(cls, method: str | None) -> str | None:
+        """The package that is not installed and without which it loads no checkpoint that declares
+        this method; None: it lacks none.
+        """
+        return None
+
+    @classmethod
     def method(cls, quantization: str | None) -> str | None:
         """The quantization it serves, as checkpoints declare it: engines may have other names."""
         return quantization

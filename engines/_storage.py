@@ -1,11 +1,12 @@
 """Bytes that tensors of a model lie in."""
 
+from collections.abc import Iterable
 from typing import Any
 
 
-def weights_bytes(model: Any) -> int:
-    """Bytes of every parameter and buffer (tied weights are shared)."""
-    return storage_bytes([*model.parameters(), *model.buffers()])
+def weights_bytes(model: Any, others: Iterable[Any] = ()) -> int:
+    """Bytes of every parameter, buffer and what else there is (tied weights are shared)."""
+    return storage_bytes([*model.parameters(), *model.buffers(), *others])
 
 
 def storage_bytes(tensors: list[Any]) -> int:

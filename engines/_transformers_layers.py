@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from checkpoints.checkpoint import Checkpoint
+from engines import _transformers_bitsandbytes as bitsandbytes
 
 if TYPE_CHECKING:
     import torch
@@ -79,20 +80,8 @@ def _kernel(module: "torch.nn.Linear") -> str:
         rounded = scheme.input_activations
         activations = f", activations rounded to {rounded.num_bits} bits" if rounded else ""
         return f"{name}/{EMULATED} to {stored}{activations}"
-    state = getattr(weight, "quant_state", None)
-    if state is not None:  # bitsandbytes in 4 bits
-        return f"{name}/{state.quant_type} computes in {_short(_effective(module, weight))}"
-    return f"{name}/{stored}"
-
-
-def _effective(module: Any, weight: Any) -> "torch.dtype":
-    """What bitsandbytes really multiplies in: on some processors bfloat16, whatever was asked."""
-    import torch
-
-    if getattr(module, "support_avx512bf16_for_cpu", False) and weight.device.type == "cpu":
-        return torch.bfloat16
-    computes: torch.dtype = module.compute_dtype or torch.float32
-    return computes
+    computes = bitsandbytes.computes(module)
+    return f"{name}/{computes}" if computes else f"{name}/{stored}"
 
 
 def _short(dtype: "torch.dtype") -> str:
@@ -124,4 +113,4 @@ def explain(kernel: str) -> str | None:
     """What is done instead of computing in the scheme's own format."""
     if EMULATED in kernel:
         return "decompresses the weights when it loads and multiplies uncompressed numbers"
-    return None
+    return bitsandbytes.explain(kernel)

@@ -5,12 +5,14 @@ emulation. Of those the weights are decompressed once, when they are loaded, and
 rounded in every step where the format says so: the numbers are the format's, the speed is not.
 """
 
+import importlib.metadata
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 from checkpoints import checkpoint, loading
 from core.engine import Completion, Description, Options, Sampling, Scores, TokenIds
 from core.errors import UserError
+from engines import _transformers_bitsandbytes as bitsandbytes
 from engines import _transformers_devices as devices
 from engines import _transformers_layers as layers
 from engines._tokenizer import TokenizerEngine
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 
 DTYPES = {"half": "float16", "float": "float32"}
 LOGITS = 1 << 27  # values of logits that are computed at once
+
+
+# Packages that load what a method wrote. Source: transformers' quantizers (`validate_environment`).
+LIBRARIES = {
+    "bitsandbytes": ("bitsandbytes",), "gptq": ("optimum", "gptqmodel"), "awq": ("gptqmodel",),
+    "auto-round": ("auto-round",), "hqq": ("hqq",), "quanto": ("optimum-quanto",),
+    "torchao": ("torchao",), "aqlm": ("aqlm",), "vptq": ("vptq",), "quark": ("amd-quark",),
+    "sinq": ("sinq",), "eetq": ("kernels",),
+}  # fmt: skip
 
 
 class TransformersEngine(TokenizerEngine):
@@ -40,6 +51,12 @@ class TransformersEngine(TokenizerEngine):
     compressed_kernels = staticmethod(layers.compressed_kernels)
     uncompressed_kernel = staticmethod(layers.uncompressed_kernel)
     explain = staticmethod(layers.explain)
+
+    @classmethod
+    def lacking(cls, method: str | None) -> str | None:
+        """The first of the method's packages that is not there."""
+        needed = LIBRARIES.get(method or "", ())
+        return next((name for name in needed if not _installed(name)), None)
 
     @classmethod
     def environment(cls) -> dict[str, str]:
@@ -81,6 +98,7 @@ class TransformersEngine(TokenizerEngine):
         )
         layers.keep_activations_rounded(self.model)
         self.model.requires_grad_(False).eval()
+        bitsandbytes.settle(self.model)
         self._tokenizer = AutoTokenizer.from_pretrained(
             self.checkpoint, trust_remote_code=options.trust_remote_code
         )
@@ -230,7 +248,8 @@ class TransformersEngine(TokenizerEngine):
 
         config = self.model.config.get_text_config()
         dtype = str(self.model.dtype).removeprefix("torch.")
-        weights, token = weights_bytes(self.model), layers.cache_bytes(config, self.model.dtype)
+        weights = weights_bytes(self.model, bitsandbytes.tensors(self.model))
+        token = layers.cache_bytes(config, self.model.dtype)
         tokens = self._cache_tokens(weights, token)
         return Description(
             engine="transformers",
@@ -256,6 +275,10 @@ class TransformersEngine(TokenizerEngine):
             options.gpu_memory_utilization * whole - weights
         )
         return max(0, min(options.max_num_seqs * self.context, room // token))
+
+
+def _installed(package: str) -> bool:
+    return any(True for _ in importlib.metadata.distributions(name=package))
 
 
 ENGINE = TransformersEngine

@@ -6,7 +6,7 @@ with 16 bits, which any engine multiplies. Speed and memory say nothing of it th
 """
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checkpoints import checkpoint, models
 from core import plugins
@@ -43,13 +43,23 @@ def of(identity: models.Identity, engine: str, allow_fallback: bool) -> Service:
     """How a checkpoint that is there is served. Raises `UserError` where it cannot be read."""
     scheme = plugins.scheme(identity.scheme) if identity.ours else None
     declared = (checkpoint.read(identity.path).quantization or {}).get("quant_method")
-    return _service(identity.scheme, scheme, declared, engine, allow_fallback)
+    return _loadable(_service(identity.scheme, scheme, declared, engine, allow_fallback), declared)
 
 
 def of_place(place: models.Place, engine: str, allow_fallback: bool) -> Service:
     """The same of a checkpoint that may not be made yet."""
     scheme = plugins.load("schemes", place.scheme)
-    return _service(place.scheme, scheme, scheme.quant_method, engine, allow_fallback)
+    method = scheme.quant_method
+    return _loadable(_service(place.scheme, scheme, method, engine, allow_fallback), method)
+
+
+def _loadable(service: Service, method: str | None) -> Service:
+    """The service; it loads nothing where its engine lacks what reads the method."""
+    lacking = plugins.load("engines", service.engine).lacking(method)
+    if lacking is None:
+        return service
+    why = f"{service.engine} needs the package {lacking} to load what {method} wrote"
+    return replace(service, unserved=f"{why}, and it is not installed here")
 
 
 def _service(
