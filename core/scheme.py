@@ -46,11 +46,13 @@ Modifiers = Callable[[list[str]], list[Any]]  # llmcompressor's, for a list of l
 class BitsAndBytes:
     """A recipe of bitsandbytes: the number format of the weights, as it names them.
 
+    `compute_dtype` is what 4-bit weights are multiplied in, None: the base's own dtype.
     Blocks of 64 weights share a scale in 4 bits, output rows in 8. Whether the scales are quantized
     too (double quantization) is a matter of `Storage.nested`.
     """
 
     quant_type: Literal["nf4", "fp4", "int8"]
+    compute_dtype: Literal["float32", "float16", "bfloat16"] | None = None
 
 
 @dataclass(frozen=True)

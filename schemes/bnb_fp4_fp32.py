@@ -1,0 +1,15 @@
+"""BNB-FP4-FP32: the weights of BNB-FP4, multiplied in 32 bits where bitsandbytes does so."""
+
+from core.scheme import BitsAndBytes, Method, Scheme
+from schemes import _storage
+
+SCHEME = Scheme(
+    summary="bitsandbytes FP4 weights, double quantization, computed in FP32",
+    weight_bits=4,
+    activations=None,
+    methods=(Method.RTN,),
+    calibration=False,
+    storage=_storage.bitsandbytes_4bit("fp4"),
+    serving=_storage.BITSANDBYTES_SERVING,
+    recipe=BitsAndBytes("fp4", compute_dtype="float32"),
+)
