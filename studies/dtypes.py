@@ -3,8 +3,8 @@
 Source: a notebook that scores Qwen2.5 on MMLU, ARC-easy and ARC-challenge with bitsandbytes.
 """
 
-from studies._preset import TASKS, Column, Preset, PresetTable
 from studies._columns import PER_TOKEN, PERPLEXITY, WEIGHTS
+from studies._preset import TASKS, Column, Preset, PresetTable
 
 STUDY = Preset(
     summary="FP32, FP16, NF4, FP4, INT8 x compute type: accuracy, memory, latency, perplexity",

@@ -5,8 +5,8 @@ Source: its guide "Benchmarking Quantized Models" (github.com/lpalbou/model-quan
 
 from dataclasses import replace
 
-from studies._preset import PROMPTS_OF_DEMO, Column, Preset, PresetTable
 from studies._columns import PEAK, PER_TOKEN, PERPLEXITY, RATE, TOTAL
+from studies._preset import PROMPTS_OF_DEMO, Column, Preset, PresetTable
 
 LOADING = replace(PEAK, heading="Loading (GB)", figure="loading_peak_bytes")
 INFERENCE = replace(PEAK, heading="Inference (GB)", figure="inference_peak_bytes")

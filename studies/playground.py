@@ -6,8 +6,8 @@ bitsandbytes on a T4.
 
 from dataclasses import replace
 
-from studies._preset import Preset, PresetTable
 from studies._columns import LATENCY, PEAK, PERPLEXITY, RATE
+from studies._preset import Preset, PresetTable
 
 STUDY = Preset(
     summary="FP16 against 4-bit variants: WikiText-2, latency of 200 tokens, peak memory",

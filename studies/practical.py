@@ -6,8 +6,8 @@ and bitsandbytes' NF4, sliding windows of 1,024 tokens with stride 512.
 
 from dataclasses import replace
 
-from studies._preset import Preset, PresetTable
 from studies._columns import LATENCY, PEAK, PERPLEXITY
+from studies._preset import Preset, PresetTable
 
 STUDY = Preset(
     summary="base against quantized: latency, peak memory, sliding-window perplexity, trade-off",
