@@ -1,7 +1,8 @@
 """A compressed layer's weights as plain numbers, by compressed-tensors' own decompressors.
 
 A few rows at a time: unpacking a 4-bit matrix in one go takes ten times its uncompressed size. Only
-compressed-tensors checkpoints can be decompressed; what others wrote is refused.
+compressed-tensors and bitsandbytes (`inspection.blocks`) can be decompressed; what others wrote is
+refused.
 """
 
 import math
@@ -11,17 +12,14 @@ from typing import Any
 
 from checkpoints.checkpoint import Checkpoint
 from checkpoints.declared import Group
-from checkpoints.headers import DTYPE_BITS, Tensor
+from checkpoints.headers import Tensor
 from checkpoints.modules import Module, size
 from checkpoints.truth import Layers
 from core.errors import UserError
+from inspection.blocks import Blocks
+from inspection.tensors import CHUNK_WEIGHTS, read_rows
 
-CHUNK_WEIGHTS = 1 << 20  # weights decompressed at a time
-TORCH = {
-    "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8",
-    "U8": "uint8", "I32": "int32", "I64": "int64", "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2", "F8_E8M0": "uint8",
-}  # fmt: skip
+METHODS = ("compressed-tensors", "bitsandbytes")
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,21 @@ class Codec:
     compressor: Any
     scheme: Any
 
+    def restore(self, state: dict[str, Any]) -> Any:
+        """The weights of a state in 32 bits."""
+        return self.compressor.decompress(state, self.scheme)["weight"].float()
 
-def codecs(layers: Layers) -> dict[Group, Codec]:
+
+def codecs(layers: Layers) -> dict[Group, Codec | Blocks]:
     """A decompressor for every declared group. Raises `UserError` where there is none."""
     declared = layers.declared
+    if declared is not None and declared.method == "bitsandbytes":
+        return {group: Blocks(group) for group in declared.groups}
     if declared is None or declared.method != "compressed-tensors":
         what = "not compressed" if declared is None else f"compressed by {declared.method[:50]}"
         raise UserError(
             f"{layers.checkpoint.path} is {what}: its weights cannot be compared, "
-            "only those of compressed-tensors checkpoints can"
+            "only those of compressed-tensors and bitsandbytes can"
         )
     from compressed_tensors.compressors import BaseCompressor
 
@@ -65,43 +69,22 @@ def parse_config(checkpoint: Checkpoint) -> Any:
         ) from problem
 
 
-def read_rows(
-    checkpoint: Checkpoint, tensor: Tensor, start: int = 0, stop: int | None = None
-) -> Any:
-    """Rows `start` to `stop` of a tensor (dimension 0), read and not mapped into memory.
-
-    Raises `UserError` for a dtype that holds no weights.
-    """
-    if tensor.dtype not in TORCH:
-        raise UserError(
-            f"{tensor.name} of {checkpoint.path} is {tensor.dtype}: it cannot be compared"
-        )
-    import torch
-
-    shape = list(tensor.shape)
-    offset, count = 0, tensor.nbytes
-    if shape:
-        row = math.prod(shape[1:]) * DTYPE_BITS[tensor.dtype] // 8
-        shape[0] = min(shape[0] if stop is None else stop, shape[0]) - start
-        offset, count = start * row, shape[0] * row
-    with (checkpoint.path / tensor.file).open("rb") as file:
-        file.seek(tensor.begin + offset)
-        data = bytearray(file.read(count))
-    flat: Any = torch.frombuffer(data, dtype=getattr(torch, TORCH[tensor.dtype]))
-    return flat.reshape(shape)
-
-
 def rows_per_chunk(shape: tuple[int, int], group: Group) -> int:
     """Rows decompressed at a time: whole blocks, and whole words of packed zero points."""
     unit = math.lcm(32, group.weights.block[0] if group.weights.block else 1)
     return max(CHUNK_WEIGHTS // shape[1] // unit, 1) * unit
 
 
-def chunks(layers: Layers, module: Module, group: Group, codec: Codec) -> Iterator[tuple[int, Any]]:
+def chunks(
+    layers: Layers, module: Module, group: Group, codec: Codec | Blocks
+) -> Iterator[tuple[int, Any]]:
     """(first row, state) of a layer, chunk by chunk, as its decompressor takes it.
 
     Scales are widened to 32 bits so that what is stored is compared, not the rounding of a kernel.
     """
+    if isinstance(codec, Blocks):
+        yield from codec.chunks(layers.checkpoint, module)
+        return
     shape = size(layers.checkpoint, module, group.weights.bits)
     assert shape is not None
     rows, step = shape[0], rows_per_chunk(shape, group)
@@ -139,12 +122,8 @@ def _slice(
     return part.float() if tensor.dtype in ("BF16", "F16") and "scale" in suffix else part
 
 
-def weight(layers: Layers, module: Module, group: Group, codec: Codec) -> Any:
+def weight(layers: Layers, module: Module, group: Group, codec: Codec | Blocks) -> Any:
     """The whole decompressed weight in 32 bits."""
     import torch
 
-    parts = [
-        codec.compressor.decompress(state, codec.scheme)["weight"].float()
-        for _, state in chunks(layers, module, group, codec)
-    ]
-    return torch.cat(parts)
+    return torch.cat([codec.restore(state) for _, state in chunks(layers, module, group, codec)])

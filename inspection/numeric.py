@@ -20,7 +20,9 @@ from core import plugins
 from core.cli import Tell
 from core.errors import UserError
 from inspection import decompress
+from inspection.blocks import OUTERMOST, Blocks
 from inspection.decompress import Codec
+from inspection.tensors import read_rows
 
 NORM_TOLERANCE = 0.01  # relative; a norm converted from FP32 to BF16 differs by less
 FP8_LEVELS, FP8_TOP = 253, (0x7E, 0xFE)  # E4M3: 256 codes less two NaN and a second zero
@@ -72,7 +74,7 @@ def compare(layers: Layers, base: Checkpoint, progress: Tell) -> list[LayerError
 
 
 def layer_error(
-    layers: Layers, base: Checkpoint, module: Module, group: Group, codec: Codec
+    layers: Layers, base: Checkpoint, module: Module, group: Group, codec: Codec | Blocks
 ) -> LayerError:
     """One compressed layer against the base's. Raises `UserError` where the base has no such."""
     original = _original(layers, base, module, group)
@@ -81,8 +83,8 @@ def layer_error(
     sums = torch.zeros(4, dtype=torch.float64)  # of w², v², wv, (w-v)²
     counts = torch.zeros(256, dtype=torch.int64)
     for start, state in decompress.chunks(layers, module, group, codec):
-        restored = codec.compressor.decompress(state, codec.scheme)["weight"].float()
-        rows = decompress.read_rows(base, original, start, start + len(restored)).float()
+        restored = codec.restore(state)
+        rows = read_rows(base, original, start, start + len(restored)).float()
         sums += _sums(rows, restored)
         counts += _code_counts(state, group)
     unused, saturated = _level_shares(counts, group)
@@ -134,6 +136,8 @@ def _code_counts(state: dict[str, Any], group: Group) -> Any:
         codes = torch.stack([packed & 15, packed >> 4])
     elif group.weights.kind == "int":
         codes = state["weight"].int() + (1 << (bits - 1))
+    elif bits == 4:
+        codes = state["weight"].int()
     else:
         codes = state["weight"].view(torch.uint8).int()
     return torch.bincount(codes.flatten().clamp(0, 255), minlength=256)
@@ -142,7 +146,7 @@ def _code_counts(state: dict[str, Any], group: Group) -> Any:
 def _level_shares(counts: Any, group: Group) -> tuple[float, float]:
     """Share of levels never used, and of weights on the outermost levels."""
     total = max(int(counts.sum()), 1)
-    if group.weights.kind == "int":
+    if group.weights.kind != "float":
         levels, top = 1 << group.weights.bits, (0, (1 << group.weights.bits) - 1)
         used = int((counts > 0).sum())
     else:
@@ -150,7 +154,8 @@ def _level_shares(counts: Any, group: Group) -> tuple[float, float]:
         levels, top = (FP4_LEVELS, FP4_TOP) if four else (FP8_LEVELS, FP8_TOP)
         zeros = int(counts[0] > 0) + int(counts[8 if four else 0x80] > 0)
         used = int((counts > 0).sum()) - (zeros == 2)
-    return 1 - used / levels, sum(int(counts[code]) for code in top) / total
+    outermost = OUTERMOST.get(group.format, top)
+    return 1 - used / levels, sum(int(counts[code]) for code in outermost) / total
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,6 @@ def _folded_by_scheme(layers: Layers) -> Folded | None:
 def _differ(checkpoint: Checkpoint, tensor: Tensor, base: Checkpoint, original: Tensor) -> bool:
     """Whether the first numbers of two tensors differ by more than a change of dtype explains."""
     rows = 4096 if len(tensor.shape) == 1 else 16
-    stored = decompress.read_rows(checkpoint, tensor, 0, rows).float()
-    expected = decompress.read_rows(base, original, 0, rows).float()
+    stored = read_rows(checkpoint, tensor, 0, rows).float()
+    expected = read_rows(base, original, 0, rows).float()
     return bool((stored - expected).abs().max() > NORM_TOLERANCE * expected.abs().max())

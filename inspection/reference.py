@@ -15,7 +15,9 @@ from checkpoints.checkpoint import DECODER
 from checkpoints.truth import Layers
 from core.errors import UserError
 from inspection import decompress
+from inspection.blocks import Blocks
 from inspection.decompress import Codec
+from inspection.tensors import read_rows
 
 TokenRows = list[list[int]]
 
@@ -120,7 +122,7 @@ class Reference:
 
     @contextlib.contextmanager
     def with_layers(
-        self, names: list[str], layers: Layers, codecs: dict[Any, Codec]
+        self, names: list[str], layers: Layers, codecs: dict[Any, Codec | Blocks]
     ) -> Iterator[None]:
         """The checkpoint's versions of these modules in place of the base's, within the block.
 
@@ -154,7 +156,9 @@ def _hidden(output: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _replaced(target: Any, name: str, layers: Layers, codecs: dict[Any, Codec]) -> Iterator[None]:
+def _replaced(
+    target: Any, name: str, layers: Layers, codecs: dict[Any, Codec | Blocks]
+) -> Iterator[None]:
     """One module (`target`) with the checkpoint's tensors within the block."""
     import torch
 
@@ -165,7 +169,7 @@ def _replaced(target: Any, name: str, layers: Layers, codecs: dict[Any, Codec]) 
     with torch.no_grad():
         for key, tensor in module.tensors.items():
             if key in before and not (key == "weight" and module.compressed):
-                _put(target, key, decompress.read_rows(layers.checkpoint, tensor), before[key])
+                _put(target, key, read_rows(layers.checkpoint, tensor), before[key])
         if module.compressed and group is not None:
             whole = decompress.weight(layers, module, group, codecs[group])
             _put(target, "weight", whole, before["weight"])
@@ -190,7 +194,7 @@ def _put(target: Any, key: str, value: Any, like: Any) -> None:
 
 def _quantizing(target: Any, module: Any, layers: Layers, scheme: Any) -> Any:
     """A hook that rounds a layer's inputs as the engine will, None where they stay as they are."""
-    if scheme.input_activations is None:
+    if scheme is None or scheme.input_activations is None:
         return None
     import torch
     from compressed_tensors.quantization import QuantizationStatus
@@ -202,7 +206,7 @@ def _quantizing(target: Any, module: Any, layers: Layers, scheme: Any) -> Any:
     like = target.weight
     for suffix, tensor in module.tensors.items():
         if suffix.startswith("input_"):
-            value = decompress.read_rows(layers.checkpoint, tensor).to(like.device)
+            value = read_rows(layers.checkpoint, tensor).to(like.device)
             holder.register_buffer(suffix, value)
 
     def quantize(_: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from core import plugins
 from core.engine import Options
 from core.errors import UserError
 from core.options import MaxModelLen, Seed, TensorParallelSize, TrustRemoteCode, option
-from inspection import numeric, runtime, sensitivity, target
+from inspection import decompress, numeric, runtime, sensitivity, target
 from inspection.data import EngineRun, Inspection
 from inspection.overview import overview
 from inspection.reference import Reference
@@ -150,11 +150,11 @@ def _compare(
     """Compare with the base: weights one by one, where that makes sense, and effects on text."""
     if layers.declared is None:
         return
-    if layers.declared.method != "compressed-tensors":
+    if layers.declared.method not in decompress.METHODS:
         assert result.overview is not None
         result.overview.notes.append(
             f"compressed by {layers.declared.method[:50]!r}: its weights are not compared, only "
-            "those of compressed-tensors checkpoints"
+            "those of compressed-tensors and bitsandbytes"
         )
         return
 

@@ -9,7 +9,7 @@ import pytest
 from checkpoints import checkpoint, truth
 from checkpoints import models as models_of
 from core.errors import UserError
-from inspection import decompress, results, target
+from inspection import results, target, tensors
 from tests import models
 from tests.checkpoints import test_methods
 from tests.commands.test_analyze import int4, run
@@ -38,7 +38,7 @@ def test_weights_of_odd_dtypes_cannot_be_compared(tmp_path: Path) -> None:
     files = checkpoint.read(models.write_model(tmp_path / "c"))
     odd = replace(files.tensors[0], dtype="U16")
     with pytest.raises(UserError, match="is U16: it cannot be compared"):
-        decompress.read_rows(files, odd)
+        tensors.read_rows(files, odd)
 
 
 def test_a_format_nobody_serves_is_an_answer(tmp_path: Path, int4: Path) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from checkpoints import checkpoint, models
+from checkpoints import checkpoint, models, truth
 from core.engine import Description, Options, Sampling
 from engines.transformers import TransformersEngine
+from inspection import decompress
 from running import session
 from tests.real.conftest import RealRun
 
@@ -62,6 +63,20 @@ def test_weights_are_the_bases_as_bitsandbytes_rounds_them(plain: Any, scheme: s
         assert layer.weight.quant_state.quant_type == FORMATS[scheme]
         assert restored(layer).equal(whole)
         assert 0 < (whole - weight).norm() / weight.norm() < 0.15
+
+
+def test_analysis_reads_the_same_weights(real_run: RealRun, plain: Any, scheme: str) -> None:
+    """Without the library: analyze.py decodes what is stored."""
+    layers = truth.layers(checkpoint.read(folder(real_run, scheme)))
+    codecs = decompress.codecs(layers)
+    compressed = [module for module in layers.modules.values() if module.compressed]
+    assert len(compressed) == 28
+    for module in compressed:
+        group = layers.group_of(module)
+        assert group is not None
+        decoded = decompress.weight(layers, module, group, codecs[group])
+        expected = restored(plain.get_submodule(module.name)).float()
+        assert (decoded - expected).abs().max() <= 2**-8 * expected.abs().max()  # bfloat16's step
 
 
 @pytest.fixture(scope="module")
