@@ -24,7 +24,7 @@ QUANTITIES = {
     "total_s": Quantity(unit="s", better="lower", title="total time"),
 }
 STEP = "tpot_s"
-AUTO = "auto"
+AUTO, NONE = "auto", "none"
 LENGTH_TOLERANCE = 0.05
 
 
@@ -34,7 +34,9 @@ class LoadOptions:
 
     batch_sizes: Annotated[
         str,
-        option("requests sent together, like 1,8,32; auto finds a middle load and saturation"),
+        option(
+            "requests sent together, like 1,8,32; auto finds a middle load and saturation; none"
+        ),
     ] = AUTO
     num_prompts: Annotated[int, option("requests sent one at a time", min=1)] = Workload.requests
     prompt_tokens: Annotated[int, option("tokens of each prompt", min=1)] = Workload.prompt_tokens
@@ -52,16 +54,19 @@ class LoadOptions:
     seed: Seed = Workload.seed
 
     def sizes(self) -> list[int]:
-        """`1,8,32` as numbers, `auto` as one left open. Raises `UserError` for anything else."""
-        if self.batch_sizes == AUTO:
-            return [OPEN_SIZE]
+        """`1,8,32` as numbers, `auto` as one left open, none for `none`.
+
+        Raises `UserError` for anything else.
+        """
+        if self.batch_sizes in (AUTO, NONE):
+            return [OPEN_SIZE] if self.batch_sizes == AUTO else []
         try:
             sizes = [int(part) for part in self.batch_sizes.split(",") if part.strip()]
         except ValueError:
             sizes = []
         if not sizes or min(sizes) < 1:
             raise UserError(
-                f"--batch_sizes wants numbers like 1,8,32, or auto, not {self.batch_sizes!r}"
+                f"--batch_sizes wants numbers like 1,8,32, auto or none, not {self.batch_sizes!r}"
             )
         return sorted(set(sizes))
 

@@ -14,7 +14,7 @@ STUDY = Preset(
         "engine": "transformers",
         "tasks": "mmlu,arc_easy,arc_challenge",
         "limit": 200,
-        "batch_sizes": "1",
+        "batch_sizes": "none",
     },
     of_demo={"tasks": "demo"},
     names={

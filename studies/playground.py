@@ -17,7 +17,7 @@ STUDY = Preset(
         "engine": "transformers",
         "max_new_tokens": 200,
         "num_prompts": 1,
-        "batch_sizes": "1",
+        "batch_sizes": "none",
         "text": "wikitext",
         "tasks": "none",
     },

@@ -17,7 +17,7 @@ STUDY = Preset(
         "engine": "transformers",
         "max_new_tokens": 50,
         "num_prompts": 5,
-        "batch_sizes": "1",
+        "batch_sizes": "none",
         "window": 1024,
         "stride": 512,
         "tasks": "none",

@@ -117,6 +117,10 @@ def test_batch_sizes() -> None:
     assert _requests.LoadOptions(batch_sizes="auto").sizes() == [OPEN_SIZE]
     for wrong in ("", "0", "8,auto", "automatic"):
         with pytest.raises(
-            UserError, match="--batch_sizes wants numbers like 1,8,32, or auto, not"
+            UserError, match="--batch_sizes wants numbers like 1,8,32, auto or none, not"
         ):
             _requests.LoadOptions(batch_sizes=wrong).sizes()
+
+
+def test_no_batch_is_asked_for() -> None:
+    assert _requests.LoadOptions(batch_sizes="none").sizes() == []
