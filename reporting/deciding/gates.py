@@ -6,6 +6,7 @@ from reporting.deciding.candidate import Candidate
 from reporting.deciding.study import Study
 from reporting.reading import engines
 
+UNCOMPRESSED = "dense"  # as `checkpoints.checkpoint` names the format
 PEAK, IDLE = ("memory", "peak_bytes"), ("memory", "idle_bytes")
 
 
@@ -44,7 +45,7 @@ def too_large(study: Study, budget: int) -> str | None:
 
 def wrong_kernels(candidate: Candidate) -> str | None:
     """The kernel, where a compressed checkpoint runs uncompressed ones in every layer."""
-    if candidate.is_base:
+    if candidate.newest.subject.format == UNCOMPRESSED:  # the base, or its weights in another dtype
         return None
     return engines.of(candidate.newest).uncompressed_kernel(candidate.served)
 

@@ -197,6 +197,16 @@ def test_a_compressed_checkpoint_on_uncompressed_kernels_is_out(tmp_path: Path) 
     assert "without a compressed kernel" in reason(found, "INT8-W8A8")
 
 
+def test_the_base_in_another_dtype_needs_no_compressed_kernel(tmp_path: Path) -> None:
+    served = {"kernels": {"qkv_proj": ["UnquantizedLinearMethod"]}, "names_kernels": True}
+    cast = [*performance("FP16", 600, 1, served=served), *quality("FP16")]
+    dense = [
+        r.model_copy(update={"subject": r.subject.model_copy(update={"format": "dense"})})
+        for r in cast
+    ]
+    assert outcome(tmp_path, [*BASE, *dense]).winner == "FP16"
+
+
 def test_the_same_checkpoint_twice_is_no_difference(tmp_path: Path) -> None:
     """INT8 with the base's figures stands for a second run of the base: nothing beats it."""
     for use_case in ("latency", "throughput"):
