@@ -15,6 +15,7 @@ class Steps:
         self.times: list[float] = []  # seconds on the monotonic clock, one a step
         self._ended_at: dict[int, int] = {}  # tokens of the answers that have ended, by row
         self._rows = 0
+        self._nobody: Any = None  # has ended, [answers]
         self._ends: list[Any] = []
         if not sampling.ignore_eos:
             self._ends.append(EosTokenCriteria(end_ids))
@@ -27,8 +28,12 @@ class Steps:
 
         input_ids[:, -1].tolist()  # a GPU's tokens are there only when they have arrived
         self.times.append(time.monotonic())
-        self._rows = len(input_ids)
-        done = torch.zeros(self._rows, dtype=torch.bool, device=input_ids.device)
+        if self._rows != len(input_ids):
+            self._rows = len(input_ids)
+            self._nobody = torch.zeros(self._rows, dtype=torch.bool, device=input_ids.device)
+        if not self._ends:
+            return self._nobody
+        done = self._nobody.clone()
         for end in self._ends:
             done |= end(input_ids, scores, **kwargs).to(done.device)
         for row in done.nonzero().flatten().tolist():

@@ -7,7 +7,8 @@ changes from round to round: the engine; a bare loop around `model.generate` (on
 `generate_batch`, transformers' continuous batching, without shared blocks and with a manager that
 lives on. In one process the threads of continuous batching would slow the others. Prints the
 medians of their seconds, what the middle half of them spans, and the medians of the ratios within a
-round, with their 95 % intervals (bootstrapped).
+round, with their 95 % intervals (bootstrapped); then the same of processor seconds, which say more
+where others use the machine, with `--threads 1`: several threads wait for each other by spinning.
 """
 
 import multiprocessing
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 Prompts = list[list[int]]
+Times = tuple[float, float]  # seconds of the clock and of processors that one pass took
 
 
 def bare(engine: "TransformersEngine", prompts: Prompts, new: int) -> None:
@@ -68,31 +70,43 @@ WAYS: dict[str, Callable[[Any, Prompts, int], None]] = {
 }  # fmt: skip
 
 
-def work(way: str, model: Path, dtype: str, asked: Connection) -> None:
-    """A process of one of `WAYS`: seconds for prompts and a number of tokens, until told None."""
+def work(way: str, model: Path, options: dict[str, Any], threads: int, asked: Connection) -> None:
+    """A process of one of `WAYS`: answers prompts and says how long it took, until told None."""
+    import torch
+
     from core.engine import Options
     from engines.transformers import TransformersEngine
 
-    with TransformersEngine(model, Options(dtype=dtype)) as engine:
+    if threads:
+        torch.set_num_threads(threads)
+    with TransformersEngine(model, Options(**options)) as engine:
         while task := asked.recv():
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             WAYS[way](engine, *task)
-            asked.send(time.perf_counter() - begun)
+            asked.send((time.perf_counter() - begun, time.process_time() - used))
 
 
-def shown(size: int, times: dict[str, list[float]]) -> None:
-    """A line for each way at one batch size."""
+def shown(size: int, times: dict[str, list[Times]]) -> None:
+    """Two lines for each way at one batch size: seconds of the clock, and of processors."""
+    for number, clock in enumerate(("seconds", "processor seconds")):
+        bare = [taken[number] for taken in times["bare"]]
+        for way, passes in times.items():
+            taken = [both[number] for both in passes]
+            low, _, high = statistics.quantiles(taken, n=4)
+            ratios = [a / b for a, b in zip(taken, bare, strict=True)]
+            print(
+                f"batch {size:3}  {way:15} {statistics.median(taken):7.3f} {clock} "
+                f"(middle half {low:.3f} to {high:.3f})  {statistics.median(ratios):.3f} of bare "
+                "({:.3f} to {:.3f})".format(*interval(ratios)),
+                flush=True,
+            )
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """Ends of the median's 95 % interval, bootstrapped."""
     draw = random.Random(0)
-    for way, taken in times.items():
-        low, _, high = statistics.quantiles(taken, n=4)
-        ratios = [a / b for a, b in zip(taken, times["bare"], strict=True)]
-        drawn = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(1000))
-        print(
-            f"batch {size:3}  {way:15} {statistics.median(taken):7.3f} s "
-            f"(middle half {low:.3f} to {high:.3f})  {statistics.median(ratios):.3f} of bare "
-            f"({drawn[25]:.3f} to {drawn[974]:.3f})",
-            flush=True,
-        )
+    drawn = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(1000))
+    return drawn[25], drawn[974]
 
 
 def main(
@@ -102,17 +116,19 @@ def main(
     max_new_tokens: Annotated[int, typer.Option(help="tokens generated for each")] = 64,
     rounds: Annotated[int, typer.Option(help="passes of each")] = 15,
     dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32")] = "auto",
+    threads: Annotated[int, typer.Option(help="of each process; 0: as many as torch takes")] = 0,
 ) -> None:
     """The engine, a bare loop and continuous batching, side by side."""
     draw, context = random.Random(0), multiprocessing.get_context("spawn")
     ways: dict[str, Connection] = {}
     for way in WAYS:
         ways[way], theirs = context.Pipe()
-        context.Process(target=work, args=(way, model, dtype, theirs), daemon=True).start()
+        task = (way, model, {"dtype": dtype}, threads, theirs)
+        context.Process(target=work, args=task, daemon=True).start()
     for size in map(int, batches.split(",")):
         lengths = [draw.randint(longest // 8, longest) for _ in range(size)]
         prompts = [draw.choices(range(8, 1000), k=length) for length in lengths]
-        times: dict[str, list[float]] = {way: [] for way in WAYS}
+        times: dict[str, list[Times]] = {way: [] for way in WAYS}
         for number in range(rounds + 1):
             for way in draw.sample(list(WAYS), len(WAYS)):
                 ways[way].send((prompts, max_new_tokens))
