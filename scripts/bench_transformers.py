@@ -116,28 +116,29 @@ def main(
     max_new_tokens: Annotated[int, typer.Option(help="tokens generated for each")] = 64,
     rounds: Annotated[int, typer.Option(help="passes of each")] = 15,
     dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32")] = "auto",
+    ways: Annotated[str, typer.Option(help="what is timed, `bare` among it")] = ",".join(WAYS),
     threads: Annotated[int, typer.Option(help="of each process; 0: as many as torch takes")] = 0,
 ) -> None:
     """The engine, a bare loop and continuous batching, side by side."""
     draw, context = random.Random(0), multiprocessing.get_context("spawn")
-    ways: dict[str, Connection] = {}
-    for way in WAYS:
-        ways[way], theirs = context.Pipe()
+    asked: dict[str, Connection] = {}
+    for way in ways.split(","):
+        asked[way], theirs = context.Pipe()
         task = (way, model, {"dtype": dtype}, threads, theirs)
         context.Process(target=work, args=task, daemon=True).start()
     for size in map(int, batches.split(",")):
         lengths = [draw.randint(longest // 8, longest) for _ in range(size)]
         prompts = [draw.choices(range(8, 1000), k=length) for length in lengths]
-        times: dict[str, list[Times]] = {way: [] for way in WAYS}
+        times: dict[str, list[Times]] = {way: [] for way in asked}
         for number in range(rounds + 1):
-            for way in draw.sample(list(WAYS), len(WAYS)):
-                ways[way].send((prompts, max_new_tokens))
-                times[way].append(ways[way].recv())
+            for way in draw.sample(list(asked), len(asked)):
+                asked[way].send((prompts, max_new_tokens))
+                times[way].append(asked[way].recv())
             if not number:  # the warm-up
-                times = {way: [] for way in WAYS}
+                times = {way: [] for way in asked}
         shown(size, times)
-    for asked in ways.values():
-        asked.send(None)
+    for way in asked:
+        asked[way].send(None)
 
 
 if __name__ == "__main__":
