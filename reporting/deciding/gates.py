@@ -45,7 +45,7 @@ def too_large(study: Study, budget: int) -> str | None:
 
 def wrong_kernels(candidate: Candidate) -> str | None:
     """The kernel, where a compressed checkpoint runs uncompressed ones in every layer."""
-    if candidate.newest.subject.format == UNCOMPRESSED:  # the base, or its weights in another dtype
+    if candidate.is_base or candidate.newest.subject.format == UNCOMPRESSED:  # in another dtype
         return None
     return engines.of(candidate.newest).uncompressed_kernel(candidate.served)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.plugins import ROOT
 
 ROOMS = (
-    "core", "comparing", "checkpoints", "engines", "quality", "measures", "schemes", "corpora",
+    "core", "comparing", "checkpoints", "engines", "quality", "measures", "schemes", "studies", "corpora",
     "reporting",
 )  # fmt: skip
 
