@@ -45,7 +45,7 @@ def main(
         rounds=rounds,
     )
     with progress.progress(model, "checking model and options") as told:
-        serving.check(engine, options)
+        engine = serving.check(engine, options)
         checkpoint = models.identify(model)
         run = replace(run, engine=serving.of(checkpoint, engine, allow_fallback).engine)
         planned = jobs.plan(loads, run.base(checkpoint.path))

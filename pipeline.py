@@ -81,7 +81,7 @@ def main(
     )
     with progress.progress(model_id, "checking model, options and tasks") as told:
         places = models.places(model_id, missing.choose(schemes), output_dir)
-        serving.check(engine, options)
+        run = replace(run, engine=serving.check(engine, options))
         undecided = partial(contenders, margins=parse_margins(margin))
         base = run.base(models.folder(model_id))
         timed = jobs.plan(loads, base)

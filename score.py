@@ -7,6 +7,7 @@ Each checkpoint is loaded once for everything. The base is scored first where it
 there yet. Each measure leaves a record in eval_results/, next to lm-eval's own files.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,7 @@ def main(
     margins = parse_margins(margin)
     with progress.progress("score.py", "checking models, options and tasks") as told:
         pairs = [bases.pair(name, base) for name in dict.fromkeys(model)]
-        serving.check(engine, options)
+        run = replace(run, engine=serving.check(engine, options))
         _check_bases(pairs)
         planned = jobs.plan(questions, run.base(pairs[0].base.path))
         if not planned:

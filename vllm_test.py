@@ -44,7 +44,7 @@ def main(
     def refused(identity: models.Identity) -> str | None:
         return serving.of(identity, engine, allow_fallback=True).unserved
 
-    serving.check(engine, options)
+    engine = serving.check(engine, options)
     if model is None:
         model, which = several.newest(Path(), refused)
         cli.say(f"{model}, {which}")

@@ -109,9 +109,18 @@ def possible(engine: str) -> tuple[str, ...]:
     return (FIRST, SECOND) if _installed(FIRST) else (SECOND,)
 
 
-def check(engine: str, options: Options) -> None:
-    """Raise `UserError` for an engine that is not there, and for options it refuses."""
+def check(engine: str, options: Options) -> str:
+    """The engine that is meant: `auto` is transformers on a device that vLLM does not compute on.
+
+    Raises `UserError` for an engine that is not there, and for options it refuses.
+    """
+    if engine == AUTO and options.device != "auto":
+        known = [
+            e for e in possible(AUTO) if options.device in plugins.load("engines", e).devices()
+        ]
+        engine = AUTO if known == list(possible(AUTO)) else next(iter(known), AUTO)
     plugins.load("engines", possible(engine)[0]).check_options(options)
+    return engine
 
 
 def _installed(library: str) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 from core.plugins import ROOT
 
 ROOMS = (
-    "core", "comparing", "checkpoints", "engines", "quality", "measures", "schemes", "studies", "corpora",
-    "reporting",
+    "core", "comparing", "checkpoints", "engines", "quality", "measures", "schemes", "studies",
+    "corpora", "reporting",
 )  # fmt: skip
 
 

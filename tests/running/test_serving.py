@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from checkpoints import models as places
+from core import plugins
 from core.engine import Options
 from core.errors import UserError
 from core.machine import Gpu, probe
@@ -75,6 +76,18 @@ def test_without_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "_installed", lambda library: library != "vllm")
     assert of("BASE") == serving.Service(engine="transformers")
     assert serving.possible(serving.AUTO) == ("transformers",)
+
+
+def test_a_device_that_one_engine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = {"vllm": ("cuda",), "transformers": ("cuda", "cpu")}
+    for name, devices in on.items():
+        engine = plugins.load("engines", name)
+        monkeypatch.setattr(engine, "devices", classmethod(lambda cls, d=devices: d))
+    assert serving.check(serving.AUTO, Options()) == serving.AUTO
+    assert serving.check(serving.AUTO, Options(device="cuda")) == serving.AUTO
+    assert serving.check(serving.AUTO, Options(device="cpu")) == "transformers"
+    with pytest.raises(UserError, match="--device mps"):
+        serving.check(serving.AUTO, Options(device="mps"))
 
 
 def test_an_engine_that_is_not_there() -> None:
