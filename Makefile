@@ -1,5 +1,5 @@
 # The two commands: `make demo` and `make test`. Both set up .venv by themselves.
-PYTHON_FILES = *.py core comparing checkpoints guarding quality hub schemes corpora engines measures studies running compressing inspection reporting \
+PYTHON_FILES = *.py core comparing checkpoints guarding quality hub schemes corpora engines measures studies running compressing grid inspection reporting \
     scripts demo/tasks tests
 RUN = .venv/bin/python
 
@@ -36,7 +36,7 @@ bundle: setup
 lint: setup
 	$(RUN) -m ruff format --check $(PYTHON_FILES)
 	$(RUN) -m ruff check $(PYTHON_FILES)
-	$(RUN) -m mypy *.py core comparing checkpoints guarding quality hub schemes corpora engines measures studies running compressing inspection reporting scripts demo/tasks
+	$(RUN) -m mypy *.py core comparing checkpoints guarding quality hub schemes corpora engines measures studies running compressing grid inspection reporting scripts demo/tasks
 
 format: setup
 	$(RUN) -m ruff format $(PYTHON_FILES)

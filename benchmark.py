@@ -32,8 +32,8 @@ def main(
     json_: Json = False,
 ) -> None:
     """Measure load time, memory, latency and throughput of one checkpoint."""
+    from grid import ramp, turns
     from reporting.console import progress, results
-    from running import ramp, turns
     from running.run import Run
 
     run = Run(

@@ -3,7 +3,8 @@
     python pipeline.py --model_id demo --schemes all
     python pipeline.py --model_id llama3_8b --schemes INT4-W4A16,FP8-W8A8
 
-What is compressed already is reused. Each checkpoint is loaded afresh in every round (`--rounds`).
+What is compressed already is reused, and the same command goes on where it was cut off. Each
+checkpoint is loaded afresh in every round (`--rounds`).
 A scheme that fails is a row with its reason and the rest go on; the exit code is 1 then.
 """
 
@@ -60,10 +61,15 @@ def main(
     output_dir: OutputDir = Path(),
     results_dir: ResultsDir = Path("perf_results"),
     eval_results_dir: EvalResultsDir = Path("eval_results"),
+    fresh: Annotated[
+        bool, option("measure all anew: use no record of a run that was cut off or is done")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Compress a model with every scheme, serve each checkpoint, measure and compare."""
-    from compressing import grid, missing
+    from compressing import missing
+    from grid import resume
+    from grid.execute import execute
     from quality.comparison import parse_margins
     from reporting.console import progress, results
     from reporting.deciding.decision import contenders
@@ -78,6 +84,7 @@ def main(
         eval_results=eval_results_dir,
         rounds=first_rounds,
         max_rounds=max_rounds,
+        fresh=fresh,
     )
     with progress.progress(model_id, "checking model, options and tasks") as told:
         places = models.places(model_id, missing.choose(schemes), output_dir)
@@ -89,7 +96,8 @@ def main(
         planned = [*timed, *jobs.plan(questions, base)]
         run = replace(run, options=jobs.roomy(options, planned))
         run.try_writing()
-        records = grid.execute(run, places, settings, planned, impossible, told, undecided)
+        run = resume.taken_up(run, places, resume.plan(run, places, planned, settings))
+        records = execute(run, places, settings, planned, impossible, told, undecided)
     name, folders = models.model_name(model_id), [results_dir, eval_results_dir]
     results.show_run(records, name, folders, margin, json_, study)
     if run.unsaved or any(record.status == "failed" for record in records):

@@ -34,9 +34,9 @@ def main(
     json_: Json = False,
 ) -> None:
     """Score the quality of checkpoints against their base."""
+    from grid import turns
     from quality.comparison import parse_margins
     from reporting.console import progress, results
-    from running import turns
     from running.run import Run
 
     run = Run(

@@ -131,7 +131,7 @@ def _plain(value: Any) -> Any:
 
 
 def turns(places: list[models.Place]) -> list[Turn]:
-    """The turns of `compress_missing`, for those that are not there yet."""
+    """The turns of making those that are not there yet."""
     left = [place.scheme for place in places if not place.path.exists()]
     return [
         Turn(
@@ -143,24 +143,25 @@ def turns(places: list[models.Place]) -> list[Turn]:
     ]
 
 
-def compress_missing(
-    places: list[models.Place], settings: Settings, run_id: str, progress: Progress
-) -> dict[str, str]:
-    """Compress what is not there yet, each in a clean child; returns why those that failed did."""
-    failed = {}
-    left = [place for place in places if not place.path.exists()]
+def make(place: models.Place, settings: Settings, run_id: str, progress: Progress) -> str | None:
+    """Compress in a clean child; returns why it could not be done.
+
+    A process that dies is tried once more.
+    """
+    log = LOGS / f"compress-{place.model}-{place.scheme}-{run_id}.log"
 
     def on_event(event: tuple[str, int, int]) -> None:
         detail, done, total = event
         progress.step(COMPRESSING, done, total, detail)
 
-    for place, turn in zip(left, turns(places), strict=True):
-        progress.begin(turn)
-        log = LOGS / f"compress-{place.model}-{place.scheme}-{run_id}.log"
-        reason = child.run(_compress, (place, settings), log, TIMEOUT_S, on_event)
-        if reason:
-            failed[place.scheme] = f"{reason} (log: {log})"
-    return failed
+    def compress() -> str | None:
+        return child.run(_compress, (place, settings), log, TIMEOUT_S, on_event)
+
+    reason = compress()
+    if isinstance(reason, child.Died):
+        cli.say(f"{place.scheme}: {reason}: tried once more", "yellow")
+        reason = compress()
+    return f"{reason} (log: {log})" if reason else None
 
 
 def _compress(emit: child.Emit, place: models.Place, settings: Settings) -> None:

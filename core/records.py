@@ -88,7 +88,8 @@ class Subject(BaseModel):
 class Record(BaseModel):
     """One measure on one checkpoint. `status` is ok, failed or unsupported (see `reason`).
 
-    `round` counts the fresh loads of a run; of rounds taken together it is their number. `looks` is
+    `round` counts the fresh loads of a run, from 1; 0 is the one that its loads were chosen by. Of
+    rounds taken together it is their number. `looks` is
     how often the run meant to look at its rounds before it stopped (see `--rounds auto`).
     `contention` is what else the machine did meanwhile, None where nobody watched (schema 1).
     """
@@ -117,9 +118,13 @@ class Record(BaseModel):
     ended: str
 
 
-def new_run_id() -> str:
-    """A name for one execution of a command: UTC time and 6 random digits, sortable."""
-    return f"{now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+def new_run_id(plan: str = "") -> str:
+    """A name for one execution of a command: UTC time and 6 hex digits, sortable.
+
+    The digits are those of its `plan` where it has one, by which another execution of the same
+    finds it, else random.
+    """
+    return f"{now():%Y%m%dT%H%M%SZ}-{plan or uuid.uuid4().hex[:6]}"
 
 
 def now() -> datetime:

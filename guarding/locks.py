@@ -1,16 +1,25 @@
-"""One process at a time fills a folder: it holds a lock that ends with it, however it ends.
+"""Locks that end with the process that holds them, however it ends.
 
-with held(Path("NAME.partial")):
+with held(Path("NAME.partial")):  # one process at a time fills a folder
     ...
+with claimed(Path("NAME.lock"), wait=True):  # commands share work
+    ...
+
+A folder is locked itself, so that nothing is left beside it and the lock goes where it is renamed
+to. What is no folder has a lock file, which stays: filelock's.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from core.errors import UserError
+
+POLL_S = 0.1
 
 
 @contextmanager
@@ -45,3 +54,34 @@ def _lock(folder: Path) -> int:
             if os.path.samestat(os.fstat(descriptor), folder.stat()):
                 return descriptor
             os.close(descriptor)
+
+
+@contextmanager
+def claimed(path: Path, wait: bool, on_wait: Callable[[], None] = lambda: None) -> Iterator[bool]:
+    """Hold a lock file; yields whether it is held, which it always is where one may `wait`.
+
+    `on_wait` is called when another process has it. Raises `UserError` where there can be none.
+    """
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mine = _acquired(lock)
+        if wait and not mine:
+            on_wait()
+            lock.acquire(poll_interval=POLL_S)
+            mine = True
+    except OSError as problem:
+        raise UserError(f"cannot lock {path}: {problem.strerror or problem}") from problem
+    try:
+        yield mine
+    finally:
+        if mine:
+            lock.release()
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    return True

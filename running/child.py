@@ -31,6 +31,13 @@ F_SETSIG = 10  # fcntl(2); Python has no name for it before 3.13
 
 DIED = "died without a word"
 
+
+class Died(str):
+    """Why a process ended that gave no reason itself: another one may end well."""
+
+    __slots__ = ()
+
+
 start_s = 0.0  # in a child: seconds from being asked for to running
 _command: Connection | None = None  # in a child: the way to the command
 
@@ -45,7 +52,7 @@ def run(
     """Run `task(emit, *arguments)` in a child, which goes on once `on_event` took what it emitted.
 
     So what is done with a result is never done while the child times something. Returns None when
-    the task finished, else one sentence why it did not.
+    the task finished, else one sentence why it did not, a `Died` where it gave none itself.
     All it prints goes to `log`. It is killed, with every process it started, after `timeout_s`
     seconds without an event, and when this process is interrupted.
     """
@@ -57,7 +64,7 @@ def run(
     try:
         child.start()
     except (EOFError, OSError):
-        return server.ended()
+        return Died(server.ended())
     theirs.close()
     try:
         reason = _listen(child, ours, timeout_s, on_event)
@@ -66,7 +73,7 @@ def run(
         raise
     finally:
         _end(child)
-    return _died(child, log, before) if reason == DIED else reason
+    return Died(_died(child, log, before)) if reason == DIED else reason
 
 
 def _listen(

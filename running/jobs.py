@@ -132,6 +132,17 @@ def roomy(options: Options, jobs: Iterable[Job]) -> Options:
     return replace(options, max_num_seqs=max(options.max_num_seqs, *sizes, 1))
 
 
+def rest(jobs: list[Job], left: list[Job]) -> list[Job]:
+    """What a new load runs where a load's jobs were cut off and some are left.
+
+    Where one of speed or memory is, all of them run again: prompts, and the peak of memory, depend
+    on what ran before on the load.
+    """
+    timed = of_kind(jobs, "performance")
+    again = timed if any(job in timed for job in left) else []
+    return [job for job in jobs if job in left or job in again]
+
+
 def of_kind(jobs: Iterable[Job], kind: str) -> list[Job]:
     """The jobs whose measures are of a kind, "performance" or "quality"."""
     return [job for job in jobs if plugins.load("measures", job.measure).kind == kind]

@@ -15,6 +15,7 @@ from core.measure import Job, ServedBase
 from core.records import Record, Subject
 from quality.documents import covers
 from running import outcomes, server, serving, session
+from running.jobs import rest
 from running.outcomes import completed, subject_of
 from running.session import Outcome, Session
 
@@ -27,7 +28,8 @@ class Run:
 
     `engine` may be `serving.AUTO`, which each checkpoint's own is chosen by.
     Records of speed and of quality go below `results` and `eval_results`. Every checkpoint is
-    loaded anew in `rounds` rounds, those still undecided then in up to `max_rounds`.
+    loaded anew in `rounds` rounds, those still undecided then in up to `max_rounds`. Where it is
+    `fresh`, no record of another run stands for one of its own.
     """
 
     engine: str
@@ -37,7 +39,9 @@ class Run:
     allow_fallback: bool = False
     rounds: int = 1
     max_rounds: int = 1
+    fresh: bool = False
     id: str = field(default_factory=records.new_run_id)
+    began: str = field(default_factory=lambda: records.now().isoformat())
     unsaved: list[Record] = field(default_factory=list)  # what their folders could not take
 
     @property
@@ -85,34 +89,49 @@ class Run:
         server.prepare(wanted, measures, LOGS, libraries, tell)
 
     def measure(
-        self, identity: models.Identity, jobs: list[Job], tell: cli.Tell, number: int = 1
+        self,
+        identity: models.Identity,
+        jobs: list[Job],
+        tell: cli.Tell,
+        number: int = 1,
+        wanted: list[Job] | None = None,
     ) -> list[Record]:
         """Measure a checkpoint on one load and save a record a job, failed ones with their reason.
 
-        `number` is the round's. Raises `UserError` when the folder cannot be read.
+        `number` is the round's. Of `jobs` those not `wanted` leave no record (all are by default).
+        A process that dies is tried once more for what it left. Raises `UserError` when the folder
+        cannot be read.
         """
+        wanted = jobs if wanted is None else wanted
         subject = subject_of(identity)
         service = serving.of(identity, self.engine, self.allow_fallback)
-        blank = self._blank(subject, number, service.engine)
+        blank = self.blank(subject, number, service.engine)
         output = records.folder(subject, self.eval_results)
         saved: dict[Job, Record] = {}
-        for job in jobs:
+        for job in wanted:
             if reason := service.refuses(job):
                 refused = completed(blank, job, status="unsupported", reason=reason)
                 saved[job] = self._save(refused)
-        wanted = [job for job in jobs if job not in saved]
 
         def ended(job: Job, outcome: Outcome, served: dict[str, Any] | None) -> None:
-            record = blank.model_copy(update={"served": served})
-            saved[job] = self._save(outcomes.recorded(record, job, outcome))
+            if job in wanted and job not in saved:
+                record = blank.model_copy(update={"served": served})
+                saved[job] = self._save(outcomes.recorded(record, job, outcome))
 
-        if wanted:
-            result = self.load(identity, wanted, tell, output, subject.fingerprint, ended)
+        def load() -> session.Result:
+            left = [job for job in wanted if job not in saved]
+            loaded = rest([job for job in jobs if not service.refuses(job)], left)
+            return self.load(identity, loaded, tell, output, subject.fingerprint, ended)
+
+        if len(saved) < len(wanted):
+            result = load()
+            if result.died and len(saved) < len(wanted):
+                cli.say(f"{identity.scheme}: {result.reason}: tried once more", "yellow")
+                result = load()
             for job in wanted:
-                if job not in saved:
-                    ended(job, result.of(job), result.description)
+                ended(job, result.of(job), result.description)
             self._tell_exchanged(identity, subject)
-        return [saved[job] for job in jobs]
+        return [saved[job] for job in wanted]
 
     def _tell_exchanged(self, identity: models.Identity, subject: Subject) -> None:
         """Say so when a checkpoint is not any more what was measured; its records stay right."""
@@ -173,7 +192,7 @@ class Run:
             manifest={},
         )
         service = serving.of_place(place, self.engine, self.allow_fallback)
-        blank = self._blank(subject, number, service.engine)
+        blank = self.blank(subject, number, service.engine)
         return [self._save(completed(blank, job, status="failed", reason=reason)) for job in jobs]
 
     def earlier(self, identity: models.Identity, jobs: list[Job]) -> dict[Job, Record]:
@@ -189,10 +208,10 @@ class Run:
             if record.status == "ok" and record.subject.fingerprint == subject.fingerprint
         ]
         service = serving.of(identity, self.engine, self.allow_fallback)
-        blank = self._blank(subject, 1, service.engine)
+        blank = self.blank(subject, 1, service.engine)
         newest: dict[Job, Record] = {}
         for job in jobs:
-            wanted = _plain(asdict(job.settings))
+            wanted = plain(asdict(job.settings))
             kind = plugins.load("measures", job.measure).kind
             like = {"measure": job.measure, "kind": kind, "settings": wanted}
             sought = context(blank.model_copy(update=like))
@@ -204,7 +223,7 @@ class Run:
                     newest[job] = record
         return newest
 
-    def _blank(self, subject: Subject, number: int, engine: str) -> Record:
+    def blank(self, subject: Subject, number: int, engine: str) -> Record:
         """A record with all that the jobs of one load share."""
         now = records.now().isoformat()
         device = plugins.load("engines", engine).device(self.options)
@@ -234,6 +253,6 @@ class Run:
         return record
 
 
-def _plain(data: dict[str, Any]) -> Any:
+def plain(data: Any) -> Any:
     """As it comes back from JSON, which has no tuples."""
     return json.loads(json.dumps(data, default=str))

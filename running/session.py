@@ -70,12 +70,13 @@ class Outcome:
 class Result:
     """What a session found: an outcome for every job it reached, and why it ended early if so.
 
-    `doing` is the step it was at.
+    `doing` is the step it was at; where its process `died`, another may end well.
     """
 
     description: dict[str, Any] | None = None
     outcomes: dict[Job, Outcome] = field(default_factory=dict)
     reason: str | None = None
+    died: bool = False
     doing: str = ""
 
     def of(self, job: Job) -> Outcome:
@@ -123,6 +124,7 @@ def run(
 
     with _weights(session, log, tell, timeout_s) as (ready, problem):
         reason = problem or child.run(serve, (ready,), log, timeout_s, on_event)
+    result.died = isinstance(reason, child.Died)
     left = (job for job in session.jobs if job not in result.outcomes)
     result.reason = explained(reason, next(left, None))
     return result

@@ -20,13 +20,14 @@ import typer
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from checkpoints import checkpoint, models
-from compressing import grid, missing, oneshot
+from compressing import missing, oneshot
 from compressing.settings import Settings
 from core import cli
 from core.engine import Options
 from core.errors import UserError
 from core.measure import Job, Workload
 from core.records import Record
+from grid.execute import execute
 from measures import divergence
 from running import child, server
 from running.progress import Progress
@@ -94,8 +95,9 @@ def _run(
     """Compress and, where asked, serve, the pipeline's own way; records, and what was not made."""
     if not serve:
         left = [place for place in places if place.scheme not in impossible]
-        failed = missing.compress_missing(left, SETTINGS, "once", Progress())
-        return [], impossible | failed
+        left = [place for place in left if not place.path.exists()]
+        failed = {p.scheme: missing.make(p, SETTINGS, "once", Progress()) for p in left}
+        return [], impossible | {scheme: why for scheme, why in failed.items() if why}
     run = Run(
         engine="vllm",
         options=OPTIONS,
@@ -108,7 +110,7 @@ def _run(
     )
     compared = [Job("divergence", settings) for settings in divergence.plan(text_options, base)]
     planned = [Job("load", Workload()), *compared]
-    records = grid.execute(run, places, SETTINGS, planned, impossible, Progress())
+    records = execute(run, places, SETTINGS, planned, impossible, Progress())
     absent = {r.subject.scheme: str(r.reason) for r in records if not r.subject.fingerprint}
     return records, absent
 

@@ -17,9 +17,9 @@ from core.plugins import ROOT
 from tests import models
 
 ROOMS = (
-    "checkpoints", "comparing", "compressing", "core", "corpora", "demo", "engines", "guarding",
-    "hub", "inspection", "measures", "quality", "reporting", "running", "schemes", "scripts",
-    "studies",
+    "checkpoints", "comparing", "compressing", "core", "corpora", "demo", "engines", "grid",
+    "guarding", "hub", "inspection", "measures", "quality", "reporting", "running", "schemes",
+    "scripts", "studies",
 )  # fmt: skip
 
 MEASURE = '''"""Spelling: how many letters an answer has, as a stand-in for any quality of texts."""

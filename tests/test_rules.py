@@ -24,6 +24,7 @@ LAYERS = (
     ("reporting/deciding",),
     ("reporting/reading",),
     ("inspection",),
+    ("grid",),
     ("compressing",),
     ("running",),
     ("schemes", "corpora", "engines", "measures", "studies", "hub"),

@@ -160,6 +160,8 @@ def _read(paths: list[Path]) -> RecordsRead:
         except UserError as problem:
             records_read.broken[str(path)] = str(problem).removeprefix(f"{path}: ")
             continue
+        if record.round == 0:  # what a run chose its loads by, which compares nothing
+            continue
         if record.status == "ok":  # the raw values of others are not checked
             covered |= {Path(name).name for name in (record.raw or {}).get("files") or ()}
         records_read.stored.append(Stored.of(_light(record, shared), path))

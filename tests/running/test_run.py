@@ -148,7 +148,7 @@ def test_what_moves_no_answer_may_differ(
 
 def test_a_record_of_more_tasks_and_documents_answers_fewer(run: Run, base: Path) -> None:
     held = Tasks(names=("a", "b"), limit=200)
-    blank = run._blank(subject_of(places.identify("tiny")), 1, "fake")
+    blank = run.blank(subject_of(places.identify("tiny")), 1, "fake")
     settings = json.loads(json.dumps(asdict(held)))
     fields = {"kind": "quality", "measure": "harness", "settings": settings, "raw": {"tasks": {}}}
     save(blank.model_copy(update=fields), run.eval_results)

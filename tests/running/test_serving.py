@@ -12,7 +12,8 @@ from core.errors import UserError
 from core.machine import Gpu, probe
 from core.measure import Job, Workload
 from measures.perplexity import PerplexityOptions
-from running import jobs, serving, turns
+from grid import turns
+from running import jobs, serving
 from running.progress import Progress
 from running.run import Run
 from tests import models

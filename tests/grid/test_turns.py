@@ -11,9 +11,10 @@ from checkpoints import bases
 from checkpoints import models as places
 from core.measure import Job, Workload
 from core.records import Record
+from grid import turns
 from measures.perplexity import PerplexityOptions
 from quality.comparison import Scored
-from running import jobs, turns
+from running import jobs
 from running.progress import Progress
 from running.run import Run
 from tests import models

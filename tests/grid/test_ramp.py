@@ -9,8 +9,9 @@ import pytest
 from checkpoints import models as places
 from core.measure import OPEN_SIZE, Job, Workload
 from core.records import load_all
+from grid import ramp
 from measures._requests import LoadOptions
-from running import jobs, ramp
+from running import jobs
 from running.progress import Progress
 from running.run import Run
 

@@ -1,4 +1,8 @@
-"""Several checkpoints in turn: rounds of fresh loads, and scores against their base's."""
+"""Several checkpoints in turn: rounds of fresh loads, and scores against their base's.
+
+What is done already, by this command or by another one beside it, is not done again: before a
+checkpoint is loaded it is claimed, and what is left of its turn is read off the records.
+"""
 
 import random
 from collections.abc import Callable
@@ -12,6 +16,7 @@ from core import cli
 from core.errors import UserError
 from core.measure import Job, ServedBase
 from core.records import Record
+from grid import claims, resume
 from quality.comparison import Scored
 from running import serving
 from running.jobs import fitted, of_kind, steps
@@ -142,11 +147,27 @@ class Rounds:
         return Load(place, own, turn)
 
     def to_come(self, places: list[models.Place], number: int = 1) -> list[Turn]:
-        """The turns there will be from a round on; what --rounds auto may add is not known."""
+        """The turns there will be from a round on; what --rounds auto may add is not known.
+
+        Without those that the records of the run hold already, where that is told by their number.
+        """
         rounds = range(number, max(number, self.run.rounds) + 1)
-        loads = [load for n in rounds for load in self.loads(places, n)]
-        loads += [self.drift()] if len(places) > 1 else []
-        return [load.turn for load in loads if load.turn.steps]
+        loads = [(n, load) for n in rounds for load in self.loads(places, n)]
+        loads += [(rounds[-1] + 1, self.drift())] if len(places) > 1 else []
+        held = resume.counted(self.run, places)
+        return [
+            load.turn
+            for n, load in loads
+            if load.turn.steps and not self._done(load, n, held[load.place.scheme, n])
+        ]
+
+    def _done(self, load: Load, number: int, held: int) -> bool:
+        """Whether a load's jobs are done, as far as the number of its records tells, or quality."""
+        left = len(load.jobs) - held
+        if left <= 0 or number > 1 or not held:
+            return left <= 0
+        done = resume.done(self.run, load.place.identify(), load.jobs, number)
+        return len(done) == len(load.jobs)
 
 
 def measure_one(
@@ -179,12 +200,19 @@ def _round(run: Run, loads: list[Load], number: int, progress: Progress) -> list
     """Measure checkpoints in this order; at the end, once more, those whose times were spoiled.
 
     Of one round both measurements are kept; which one counts, `comparing.rounds` says. Where every
-    load of a round was spoiled, trying again at once would be too.
+    load of a round was spoiled, trying again at once would be too. A checkpoint that another
+    command has is left until the others are done, but for the base in the first round: the others
+    are scored against it.
     """
     records: list[Record] = []
     spoiled = []
-    for load in loads:
-        measured = _measure(run, load, number, progress)
+    turns = [(load, number == 1 and load.place.is_base) for load in loads]
+    for load, wait in turns:
+        with claims.checkpoint(run, load.place, progress, wait) as ours:
+            if not ours:
+                turns.append((load, True))
+                continue
+            measured = _measure(run, load, number, progress)
         if why := spoilt_by(measured):
             timed = of_kind(load.jobs, "performance")
             again = replace(load.turn, steps=steps(timed), place=(f"round {number}, once more",))
@@ -194,8 +222,10 @@ def _round(run: Run, loads: list[Load], number: int, progress: Progress) -> list
         cli.say(f"round {number}: every load was disturbed: {spoiled[0][1]}", "yellow")
         return records
     for load, why in spoiled:
-        cli.say(f"{load.place.scheme}, round {number}: {why}: measured once more", "yellow")
-        records += _measure(run, load, number, progress)
+        with claims.checkpoint(run, load.place, progress, wait=True):
+            twice = _measure(run, load, number, progress, why)
+        known = {record.ended for record in records}
+        records += [record for record in twice if record.ended not in known]
     return records
 
 
@@ -226,10 +256,26 @@ def _timed(place: models.Place, records: list[Record]) -> bool:
     return any(record.status == "ok" for record in measured)
 
 
-def _measure(run: Run, load: Load, number: int, progress: Progress) -> list[Record]:
-    progress.begin(load.turn)
+def _measure(
+    run: Run, load: Load, number: int, progress: Progress, spoiled: str = ""
+) -> list[Record]:
+    """A load's records of a round, after what they lack was measured.
+
+    Where something `spoiled` the first ones there are to be second ones.
+    """
     try:
-        return run.measure(load.place.identify(), load.jobs, progress.step, number)
+        identity = load.place.identify()
+        held = resume.done(run, identity, load.jobs, number, 2 if spoiled else 1)
+        left = [job for job in load.jobs if job not in held]
+        made: list[Record] = []
+        if left:
+            if spoiled:
+                said = f"{load.place.scheme}, round {number}: {spoiled}: measured once more"
+                cli.say(said, "yellow")
+            progress.begin(load.turn)
+            with claims.device(run, run.engine, progress):
+                made = run.measure(identity, load.jobs, progress.step, number, left)
+        return [*(record for records in held.values() for record in records), *made]
     except UserError as problem:  # the folder is not any more what was checked
         timed = of_kind(load.jobs, "performance")
         return run.give_up(load.place, timed, str(problem), number)

@@ -1,0 +1,1 @@
+"""A model and its schemes as one study: checkpoints in turn, gone on with after an end, shared."""
