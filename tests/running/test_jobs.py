@@ -79,7 +79,13 @@ def test_every_batch_runs_at_once(sizes: tuple[int, ...], room: int) -> None:
 
 
 def test_every_kind_has_its_groups_in_the_order_of_reports() -> None:
-    assert set(jobs.option_groups("performance")) == {"load", "memory", "sequential", "batch"}
+    assert set(jobs.option_groups("performance")) == {
+        "load",
+        "memory",
+        "sequential",
+        "batch",
+        "growing",
+    }
     assert set(jobs.option_groups("quality")) == {
         "harness",
         "perplexity",
