@@ -30,13 +30,23 @@ from core.options import (
     option,
     without,
 )
+from grid import study_file
 from reporting.console.report_options import STUDIES
 from running import jobs, serving
 from studies._preset import take
 
 
 def main(
+    context: typer.Context,
     *,
+    config: Annotated[
+        Path | None,
+        option(
+            "a study file: options by name, lists for several",
+            is_eager=True,
+            callback=study_file.take,
+        ),
+    ] = None,
     model_id: ModelId = "llama3_8b",
     study: Annotated[
         str | None,
@@ -64,14 +74,23 @@ def main(
     fresh: Annotated[
         bool, option("measure all anew: use no record of a run that was cut off or is done")
     ] = False,
+    plan: Annotated[
+        bool, option("print the jobs, what is done and what the rest takes, and do nothing")
+    ] = False,
+    write_config: Annotated[
+        Path | None, option("write what this line says as a study file, and do nothing else")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Compress a model with every scheme, serve each checkpoint, measure and compare."""
+    if write_config is not None:
+        return study_file.write(context, write_config)
     from compressing import missing
-    from grid import resume
+    from grid import forecasting, resume
     from grid.execute import execute
     from quality.comparison import parse_margins
     from reporting.console import progress, results
+    from reporting.console.forecast import show_forecast
     from reporting.deciding.decision import contenders
     from running.run import Run
 
@@ -92,12 +111,19 @@ def main(
         undecided = partial(contenders, margins=parse_margins(margin))
         base = run.base(models.folder(model_id))
         timed = jobs.plan(loads, base)
-        impossible = missing.check(places, settings, named=schemes not in missing.GROUPS)
+        if not plan:
+            impossible = missing.check(places, settings, named=schemes not in missing.GROUPS)
         planned = [*timed, *jobs.plan(questions, base)]
         run = replace(run, options=jobs.roomy(options, planned))
-        run.try_writing()
-        run = resume.taken_up(run, places, resume.plan(run, places, planned, settings))
-        records = execute(run, places, settings, planned, impossible, told, undecided)
+        digits = resume.plan(run, places, planned, settings)
+        if plan:
+            forecast = forecasting.forecast(run, places, settings, planned, digits)
+        else:
+            run.try_writing()
+            run = resume.taken_up(run, places, digits)
+            records = execute(run, places, settings, planned, impossible, told, undecided)
+    if plan:
+        return show_forecast(forecast, json_)
     name, folders = models.model_name(model_id), [results_dir, eval_results_dir]
     results.show_run(records, name, folders, margin, json_, study)
     if run.unsaved or any(record.status == "failed" for record in records):

@@ -41,6 +41,12 @@ def _sized(job: Job, sizes: list[int]) -> list[Job]:
     return [Job(job.measure, replace(job.settings, batch_size=size)) for size in sizes]
 
 
+def known(run: Run, place: models.Place, jobs: list[Job]) -> list[Job]:
+    """As `remembered`, as far as it is known without a load."""
+    record = resume.ramped(run, place.identify()) if any(map(_is_open, jobs)) else None
+    return _with_sizes(jobs, _sizes(record.raw)) if record else jobs
+
+
 def remembered(
     run: Run,
     place: models.Place,
@@ -89,8 +95,14 @@ def _chosen(identity: models.Identity, raw: Raw | None, reason: str | None) -> l
     if raw is None:
         cli.say(f"{name}: batch size {Workload.batch_size}, no ramp: {reason}", "yellow")
         return [Workload.batch_size]
-    points = raw["points"]
-    sizes = saturation.batch_sizes(saturation.saturation(points))
-    told = join([f"{rate:,.0f} for {size}" for size, rate in points], "and")
+    sizes = _sizes(raw)
+    told = join([f"{rate:,.0f} for {size}" for size, rate in raw["points"]], "and")
     cli.say(f"{name}: batch sizes {join(list(map(str, sizes)), 'and')} by tokens/s of {told}")
     return sizes
+
+
+def _sizes(raw: Raw | None) -> list[int]:
+    """A middle load and saturation, by what the ramp saw."""
+    if raw is None:
+        return [Workload.batch_size]
+    return saturation.batch_sizes(saturation.saturation(raw["points"]))

@@ -79,6 +79,11 @@ def plan(run: Run, places: list[models.Place], jobs: list[Job], settings: Any) -
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
+def newest(run: Run, places: list[models.Place], digits: str) -> str | None:
+    """The run of a plan that a command goes on with, where there is one."""
+    return None if run.fresh else max(_names(run, places, digits), default=None)
+
+
 def taken_up(run: Run, places: list[models.Place], digits: str) -> Run:
     """The run with the name of the newest one of its plan, a new one where there is none.
 

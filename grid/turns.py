@@ -151,17 +151,20 @@ class Rounds:
 
         Without those that the records of the run hold already, where that is told by their number.
         """
-        rounds = range(number, max(number, self.run.rounds) + 1)
-        loads = [(n, load) for n in rounds for load in self.loads(places, n)]
-        loads += [(rounds[-1] + 1, self.drift())] if len(places) > 1 else []
         held = resume.counted(self.run, places)
         return [
             load.turn
-            for n, load in loads
-            if load.turn.steps and not self._done(load, n, held[load.place.scheme, n])
+            for n, load in self.every(places, number)
+            if load.turn.steps and not self.is_done(load, n, held[load.place.scheme, n])
         ]
 
-    def _done(self, load: Load, number: int, held: int) -> bool:
+    def every(self, places: list[models.Place], number: int = 1) -> list[tuple[int, Load]]:
+        """The loads of all rounds from one on, with the round, and the base once more."""
+        rounds = range(number, max(number, self.run.rounds) + 1)
+        loads = [(n, load) for n in rounds for load in self.loads(places, n)]
+        return loads + ([(rounds[-1] + 1, self.drift())] if len(places) > 1 else [])
+
+    def is_done(self, load: Load, number: int, held: int) -> bool:
         """Whether a load's jobs are done, as far as the number of its records tells, or quality."""
         left = len(load.jobs) - held
         if left <= 0 or number > 1 or not held:

@@ -114,7 +114,7 @@ def told(watched: Watched) -> str:
 
 def small_pipeline() -> list[str]:
     """A pipeline of minutes that does everything."""
-    from scripts.kills import PIPELINE
+    from scripts.crash_test import PIPELINE
 
     return [sys.executable, str(ROOT / "pipeline.py"), *PIPELINE]
 

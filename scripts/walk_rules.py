@@ -44,7 +44,7 @@ LONG = {
     "make walk": "is this",
     "make mutants": "two minutes",
     "python scripts/attack.py": "every attack",
-    "python scripts/kills.py": "hundreds of killed commands",
+    "python scripts/crash_test.py*": "hundreds of killed commands",
     "python scripts/bench_*": "measures for minutes",
     "python scripts/try_architectures.py*": "compresses twenty architectures",
 }

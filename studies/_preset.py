@@ -79,5 +79,6 @@ def take(context: typer.Context, name: str | None) -> str | None:
     known = {parameter.name for parameter in context.command.params}
     unknown = (set(preset.options) - known) | (set(preset.of_demo) - set(preset.options))
     assert not unknown, f"studies/{name}: there are no options {unknown}"
-    context.default_map = {option: partial(standing, option) for option in preset.options}
+    of_preset = {option: partial(standing, option) for option in preset.options}
+    context.default_map = {**of_preset, **(context.default_map or {})}  # of a file (--config)
     return plugins.shown("studies", plugins.find("studies", name))
