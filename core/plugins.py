@@ -7,6 +7,7 @@ plug-ins.
 """
 
 import difflib
+import functools
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -48,6 +49,7 @@ def shown(room: Room, stem: str) -> str:
     return stem.upper().replace("_", "-") if room == "schemes" else stem
 
 
+@functools.cache  # errors are not kept
 def find(room: Room, name: str) -> str:
     """The file stem for `name`, or a `UserError` that says which exist and which was meant."""
     known = names(room)

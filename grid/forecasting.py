@@ -94,22 +94,32 @@ def _rows(
     base = next(place for place in places if place.is_base)
     jobs = ramp.known(run, base, planned)
     took = {place.scheme: _took(run, place) for place in possible}
-    made = [
-        _row(rounds, place, settings, took)
-        for rounds in turns.Rounds.of(run, possible, jobs)
-        for place in rounds.places
-    ]
+    made = []
+    for rounds in turns.Rounds.of(run, possible, jobs):
+        own = defaultdict(list)
+        for number, load in rounds.every(rounds.places):
+            if load.turn.steps:
+                own[load.place.scheme].append((number, load))
+        held = resume.counted(run, rounds.places)
+        left = {
+            scheme: [load for n, load in loads if not rounds.is_done(load, n, held[scheme, n])]
+            for scheme, loads in own.items()
+        }
+        for place in rounds.places:
+            loads = len(own[place.scheme]), left.get(place.scheme, [])
+            made.append(_row(rounds, place, settings, took, *loads))
     return made + [_impossible(place, impossible) for place in places if place.scheme in impossible]
 
 
 def _row(
-    rounds: turns.Rounds, place: models.Place, settings: Settings, took: dict[str, list[Took]]
+    rounds: turns.Rounds,
+    place: models.Place,
+    settings: Settings,
+    took: dict[str, list[Took]],
+    loads: int,
+    left: list[turns.Load],
 ) -> Row:
     service = rounds.services[place.scheme]
-    held = resume.counted(rounds.run, [place])
-    every = rounds.every(rounds.places)
-    own = [(n, load) for n, load in every if load.place == place and load.turn.steps]
-    left = [load for n, load in own if not rounds.is_done(load, n, held[place.scheme, n])]
     seconds = [_seconds(load, took) for load in left]
     known = [each for each in seconds if each is not None]
     newest = _newest(rounds.run, place)
@@ -123,8 +133,8 @@ def _row(
         scheme=place.scheme,
         engine=service.engine,
         made=there,
-        done=len(own) - len(left),
-        loads=len(own),
+        done=loads - len(left),
+        loads=loads,
         left_s=sum(known) if len(known) == len(seconds) else None,
         make_s=None if there else manifest.get("wall_s"),
         disk_bytes=weights,

@@ -5,11 +5,11 @@
 
 SIGKILL goes to the command, to the process of a job, to the server that those are forked from and
 to all of them at once, in turn, at a moment drawn (`--seed`) from the time that a whole run takes;
-up to three times in one folder before the command may end. Each time, what ended without a record and
-what is left of processes, temporary files and shared memory is counted. In the end every job must
-have exactly one whole record in each round, those that were there as they were, nothing may be half
-made, and checkpoints must be those of a run that nothing disturbed, byte by byte. The fake engine
-runs on casts of the built-in model; `--real` compresses it with llmcompressor and serves it.
+up to three times in one folder before the command may end. Each time, what ended without a record
+and what is left of processes, temporary files and shared memory is counted. In the end every job
+must have exactly one whole record in each round, those that were there as they were, nothing may be
+half made, and checkpoints must be those of a run that nothing disturbed, byte by byte. The fake
+engine runs on casts of the built-in model; `--real` compresses it with llmcompressor and serves it.
 """
 
 import contextlib
@@ -95,7 +95,7 @@ class Case:
 
     def kill(self, target: str, after_s: float) -> tuple[bool, Faults]:
         """Give the command and kill; whether it was alive still, and what is wrong then."""
-        shared, kept, faults = set(SHARED_MEMORY.iterdir()), self.records(), Faults()
+        before, kept, faults = self._leaving(), self.records(), Faults()
         with self.start() as running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 running.wait(after_s)
@@ -111,7 +111,7 @@ class Case:
             self.kills += 1
         faults.alive = self.alive()
         if victims and target == "command":
-            faults.left = self._left(shared, numbers)
+            faults.left = self._left(before, numbers)
         if victims and self.kills == 1 and target in ("command", "everything"):
             faults.lost = self._lost(at)
         faults.changed = len(set(kept.items()) - set(self.records().items()))
@@ -124,13 +124,18 @@ class Case:
             time.sleep(0.1)
         return there
 
-    def _left(self, shared: set[Path], numbers: set[int]) -> list[str]:
-        """Temporary files, and shared memory of the command's processes."""
+    def _leaving(self) -> set[Path]:
+        """Shared memory and temporary files; where all was killed, nobody removes them."""
+        return {*SHARED_MEMORY.iterdir(), *self.temporary.iterdir()}
+
+    def _left(self, before: set[Path], numbers: set[int]) -> list[str]:
+        """Temporary files, and shared memory of the command's processes, that were not there."""
         from running.leftovers import MADE_BY
 
-        made = ((path, MADE_BY.match(path.name)) for path in set(SHARED_MEMORY.iterdir()) - shared)
-        own = [path.name for path, by in made if by and int(by[1]) in numbers]
-        return own + [path.name for path in self.temporary.iterdir()]
+        made = [(path, MADE_BY.match(path.name)) for path in self._leaving() - before]
+        others = [path for path, by in made if by and int(by[1]) not in numbers]
+        ours = (path for path, by in made if by or path.parent == self.temporary)
+        return [path.name for path in ours if path not in others]
 
     def _lost(self, killed: float) -> int:
         """Measures that a log says had ended, but of which there is no record."""
