@@ -47,7 +47,9 @@ def main(
     with progress.progress(model, "checking model and options") as told:
         engine = serving.check(engine, options)
         checkpoint = models.identify(model)
-        run = replace(run, engine=serving.of(checkpoint, engine, allow_fallback).engine)
+        service = serving.of(checkpoint, engine, allow_fallback)
+        serving.check_services([service], options)
+        run = replace(run, engine=service.engine)
         planned = jobs.plan(loads, run.base(checkpoint.path))
         run = replace(run, options=jobs.roomy(options, planned))
         run.try_writing()

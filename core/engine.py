@@ -135,6 +135,7 @@ class Engine(ABC):
     simulated: ClassVar[bool] = False  # its numbers come from no real work
     needs_kernels: ClassVar[bool] = True  # whether a scheme's `Serving` says what it can serve
     emulated_methods: ClassVar[tuple[str, ...]] = ()  # as checkpoints declare them
+    unknown_methods: ClassVar[tuple[str, ...]] = ()  # which another engine knows
 
     def __init__(self, checkpoint: Path, options: Options) -> None:
         self.checkpoint = checkpoint

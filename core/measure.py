@@ -183,8 +183,8 @@ class Measure:
     `options` is its group of command-line options (a frozen dataclass, see `core.options`), of
     which `plan` makes the settings of its jobs once for all checkpoints; it raises `UserError` for
     what cannot be measured. `settings_for` fits them to one checkpoint, which may be the base. A
-    measure without `options` is asked for by name alone. `variant` tells its jobs apart (a batch's
-    size). `when` is its place on a load among measures of its kind.
+    measure without `options` is asked for by name alone. `varies` is the setting that tells its
+    jobs apart (a batch's size). `when` is its place on a load among measures of its kind.
 
     `compare` pairs raw values with the base's: figures of `paired`. `scores` gives scores between 0
     and 1 of the same documents, by which quality is judged; figures of such a measure are called
@@ -206,7 +206,7 @@ class Measure:
     options: type[Any] | None = None
     plan: Callable[[Any, ServedBase], list[Any]] = lambda options, base: []
     settings_for: Callable[[Any, ServedBase, bool], Any] = lambda settings, base, is_base: settings
-    variant: Callable[[dict[str, Any]], int | None] = lambda settings: None
+    varies: str = ""
     when: Literal["first", "between", "last"] = "between"
     shown: Shown = field(default_factory=Shown)
     paired: dict[str, Quantity] = field(default_factory=dict)
@@ -217,3 +217,7 @@ class Measure:
     counted: bool = False
     merge: Callable[[list[Raw]], Raw] | None = None
     asked: Callable[[dict[str, Any]], float] = lambda settings: 1.0
+
+    def variant(self, settings: dict[str, Any]) -> int | None:
+        """Which of the measure's jobs has these settings; None where there is only one."""
+        return settings.get(self.varies) if self.varies else None

@@ -29,6 +29,8 @@ class VllmEngine(TokenizerEngine):
     """A checkpoint served by vLLM, prefix caching off."""
 
     name = "vllm"
+    # not among the `QuantizationMethods` of vLLM 0.26.0 and 0.32.0
+    unknown_methods = ("aqlm", "eetq", "higgs", "hqq", "quanto", "spqr", "vptq")
     modules = (
         "vllm",
         "vllm.entrypoints.llm",

@@ -158,7 +158,7 @@ def done(
 def ramped(run: Run, identity: models.Identity) -> Record | None:
     """What a run's ramp over batch sizes found on its base, where it was."""
     folder = records.folder(subject_of(identity), run.results)
-    return next(iter(_of_round(run, folder, 0)), None)
+    return next((r for r in _of_round(run, folder, 0) if r.status == "ok"), None)
 
 
 def given_up(run: Run, place: models.Place, jobs: list[Job]) -> list[Record]:

@@ -294,6 +294,7 @@ def score_all(
     A base that was not asked for itself keeps the records it has, where settings are the same.
     """
     ways = [serving.of(pair.checkpoint, run.engine, run.allow_fallback) for pair in pairs]
+    serving.check_services(ways, run.options)
     run.prepare(jobs, (), progress.step, tuple(dict.fromkeys(way.engine for way in ways)))
     bases: dict[tuple[Path, str], list[Record]] = {}
     scored = []

@@ -8,7 +8,7 @@ model computes with comes on top, so that what would fit is the most that may.
 import re
 import resource
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,8 @@ GIB = KIB**3
 class Load:
     """What ran out of memory: `served`, the engine's description once it is loaded, and its task.
 
-    `doing` says that in words, `job` is what it was done for.
+    `doing` says that in words, `job` is what it was done for. `decompressed` weights are loaded as
+    plain numbers, whatever the engine.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Load:
     served: dict[str, Any] | None
     doing: str
     job: Job | None
+    decompressed: bool = False
 
     @cached_property
     def files(self) -> Checkpoint:
@@ -70,8 +72,8 @@ class Load:
         """Requests that were answered at once, 0 where it was something else."""
         if self.job is None or self.served is None:
             return 0
-        variant = plugins.load("measures", self.job.measure).variant
-        return variant(asdict(self.job.settings)) or 0
+        measure = plugins.load("measures", self.job.measure)
+        return self.job.settings.batch_size if measure.varies == "batch_size" else 0
 
     @property
     def tokens(self) -> int:
@@ -172,7 +174,8 @@ def _wide(options: Options) -> bool:
 
 def _decompressed(load: Load) -> bool:
     method = (load.files.quantization or {}).get("quant_method")
-    return not load.engine.needs_kernels and method == "compressed-tensors"
+    emulated = not load.engine.needs_kernels and method == "compressed-tensors"
+    return load.decompressed or emulated
 
 
 def _smaller(load: Load, room: int) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ with 16 bits, which any engine multiplies. Speed and memory say nothing of it th
 """
 
 import importlib.util
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from checkpoints import checkpoint, models
@@ -93,6 +94,8 @@ def _lacking(
     here = probe()
     if scheme is None and method == "bitsandbytes":
         scheme = plugins.load("schemes", "BNB-NF4")  # all of its formats have the same kernels
+    if scheme is None and method in plugins.load("engines", FIRST).unknown_methods:
+        return f"{name} is not served natively here: {FIRST} does not know {method}"
     if scheme is None:
         return None
     verdict = scheme.verdict(here.compute_capability, here.cpu_flags)
@@ -121,6 +124,12 @@ def check(engine: str, options: Options) -> str:
         engine = AUTO if known == list(possible(AUTO)) else next(iter(known), AUTO)
     plugins.load("engines", possible(engine)[0]).check_options(options)
     return engine
+
+
+def check_services(services: Iterable[Service], options: Options) -> None:
+    """Raise `UserError` where an engine that is to serve something refuses the options."""
+    for engine in dict.fromkeys(service.engine for service in services):
+        plugins.load("engines", engine).check_options(options)
 
 
 def _installed(library: str) -> bool:

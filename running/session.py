@@ -25,7 +25,7 @@ from guarding import bounded, shortage, templates
 from running import child, contention, jobs, preload
 from running.memory import Watch, resident_share
 
-DECOMPRESSED = "weights are decompressed"
+DECOMPRESSED, DECOMPRESSING = "weights are decompressed", "decompressing the weights"
 ENDED = "ended:"  # begins the line of a log that says which measure ended, and when (Unix time)
 TIMEOUT_S = 3600.0  # without a sign of life
 RENDER_S = 60.0  # for one chat: a template is a program, and another chat may lead it elsewhere
@@ -105,7 +105,8 @@ def run(
 
     def explained(reason: str | None, job: Job | None) -> str | None:
         served = (session.path, session.engine, session.options, result.description)
-        return shortage.explained(reason, shortage.Load(*served, result.doing, job))
+        what = shortage.Load(*served, result.doing, job, session.decompressed)
+        return shortage.explained(reason, what)
 
     def on_event(event: tuple[str, Any]) -> None:
         kind, payload = event
@@ -122,6 +123,7 @@ def run(
             result.outcomes[job] = outcome
             ended(job, outcome, result.description)
 
+    result.doing = DECOMPRESSING if session.decompressed else ""
     with _weights(session, log, tell, timeout_s) as (ready, problem):
         reason = problem or child.run(serve, (ready,), log, timeout_s, on_event)
     result.died = isinstance(reason, child.Died)
@@ -141,7 +143,7 @@ def _weights(
     if not session.decompressed:
         yield session, None
         return
-    tell("decompressing the weights", 0, 0)
+    tell(DECOMPRESSING, 0, 0)
     with tempfile.TemporaryDirectory(dir=util.get_temp_dir()) as folder:
         weights = Path(folder) / session.path.name
         given = session.path, weights, session.options.trust_remote_code

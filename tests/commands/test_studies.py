@@ -48,12 +48,20 @@ def test_a_stress_run_has_a_record_for_each_length(
     command: Run, base: Path, tmp_path: Path
 ) -> None:
     short = ("--growing_prompts", "8,32", "--max_new_tokens", 8, "--text", "none")
-    done = command(*LINE, "model-quantizer", *FAKE, "--schemes", "BASE", *short)
+    models.write_compressed(tmp_path / "tiny-FP8-W8A8", base)
+    done = command(*LINE, "model-quantizer", *FAKE, *short)
     assert done.returncode == 0, done.stderr
     saved = records.load_all(tmp_path / "perf_results")
     lengths = {r.settings["prompt_tokens"] for r in saved if r.measure == "growing"}
     assert lengths == {8, 32}
-    assert "Stress Test" in done.stdout and "Input Tokens" in done.stdout
+    report = Request(records_read=reading.read([tmp_path / "perf_results"])).report
+    shown = preset_page.tables(plugins.load("studies", "model-quantizer"), report)
+    assert {t.title: len(t.rows) for t in shown} == {
+        "Speed Benchmark": 2,
+        "Batches": 2,
+        "Memory Usage": 2,
+        "Stress Test": 4,
+    }
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,9 @@ def test_the_command_that_deploys_is_one_of_vllms(real_run: RealRun) -> None:
     odd = {"dtype": "float16", "tensor_parallel_size": 2, "trust_remote_code": True}
     for record in real_run.of("BASE").values():
         for options in (record.options, {**record.options, **odd, "gpu_memory_utilization": 0.5}):
-            made = record.model_copy(update={"options": options})
+            asked = {**(record.served or {})["arguments"], "dtype": options["dtype"]}
+            served = {**(record.served or {}), "arguments": asked}
+            made = record.model_copy(update={"options": options, "served": served})
             line = VllmEngine.serve_command(made, "demo/model", 8 << 30)
             program, serve, folder, *words = shlex.split(str(line))
             taken = parser.parse_args(words)

@@ -29,7 +29,7 @@ MEASURE = Measure(
     },
     run=lambda loaded, settings: {},
     figures=lambda raw: {},
-    variant=lambda settings: settings["watts"],
+    varies="watts",
     shown=Shown(
         place=50,
         title="Energy",

@@ -11,8 +11,8 @@ from core.engine import Options
 from core.errors import UserError
 from core.machine import Gpu, probe
 from core.measure import Job, Workload
-from measures.perplexity import PerplexityOptions
 from grid import turns
+from measures.perplexity import PerplexityOptions
 from running import jobs, serving
 from running.progress import Progress
 from running.run import Run
@@ -71,6 +71,20 @@ def test_bitsandbytes_of_others_on_a_cpu(tmp_path: Path) -> None:
     )
     found = serving.of(places.identify(str(folder)), serving.AUTO, allow_fallback=False)
     assert found == serving.Service(engine="transformers")
+
+
+@pytest.mark.usefixtures("cpu")
+def test_what_only_transformers_knows(tmp_path: Path) -> None:
+    folder = models.write_model(tmp_path / "other", quantization_config={"quant_method": "hqq"})
+    found = serving.of(places.identify(str(folder)), serving.AUTO, allow_fallback=False)
+    assert found.engine == "transformers" and "hqq" in (found.unserved or "")  # not installed
+
+
+@pytest.mark.usefixtures("cpu")
+def test_options_that_the_second_engine_refuses() -> None:
+    with pytest.raises(UserError, match="one device"):
+        serving.check_services([of("BASE"), of("INT4-W4A8")], Options(tensor_parallel_size=2))
+    serving.check_services([of("BASE"), of("FP8-W8A8")], Options(tensor_parallel_size=2))
 
 
 def test_without_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
