@@ -75,9 +75,12 @@ def scheme_step(plan: Plan, scheme: str) -> dict[str, Any]:
     if not place.is_base:
         missing.check([place], plan.settings, named=True)
         with progress.progress(scheme) as told:
-            failed = missing.compress_missing([place], plan.settings, run.id, told)
-        if failed:
-            raise RuntimeError(failed[scheme])
+            reason = None
+            if not place.path.exists():
+                told.begin(missing.turns([place])[0])
+                reason = missing.make(place, plan.settings, run.id, told)
+        if reason:
+            raise RuntimeError(reason)
         Path("compressed").mkdir(exist_ok=True)
         shutil.copyfile(place.path / models.MANIFEST, Path("compressed") / f"{scheme}.json")
     jobs = plan.jobs(run.base(models.folder(plan.model_id)))
