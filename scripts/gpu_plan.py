@@ -48,7 +48,9 @@ class Plan:
                 max_new_tokens=new_tokens,
                 repeats=self.repeats,
             )
-            chosen = dict.fromkeys(jobs.option_groups("performance"), load)
+            given = vars(load)
+            groups = jobs.option_groups("performance")
+            chosen = {name: group(**given) for name, group in groups.items()}
             planned += jobs.plan(chosen, base)
         middle = (job for job in planned if job.measure not in ("load", "memory"))
         return [planned[0], *middle, planned[-1]]

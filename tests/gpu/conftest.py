@@ -19,6 +19,7 @@ from core.machine import probe
 from measures.answers import PROMPTS
 from running import child, server
 from running.memory import Watch
+from running.progress import Progress
 from running.run import LOGS
 from tests.gpu import look
 
@@ -79,9 +80,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
 def _serve(scheme: str, folder: Path) -> Served:
     (place,) = models.places("demo", [scheme], folder)
-    failed = missing.compress_missing([place], SETTINGS, "gpu", lambda _: None)
+    failed = None if place.path.exists() else missing.make(place, SETTINGS, "gpu", Progress())
     if failed:
-        return Served(failed[scheme], {}, 0, 0)
+        return Served(failed, {}, 0, 0)
     events: list[dict[str, Any]] = []
     idle = used_bytes()
     task = (str(place.path), list(PROMPTS), NEW_TOKENS)
