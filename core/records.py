@@ -231,9 +231,10 @@ def fault(record: Record) -> str | None:
 
 def _fault(text: str, document: dict[str, Any]) -> str | None:
     """What no report can use; the raw values of a measure that failed are kept as they are."""
-    if document["status"] != "ok" or strict_json.SUSPECT.search(text) is None:
+    suspect = strict_json.SUSPECT.search(text) is not None
+    if document["status"] != "ok" or not suspect:
         document.pop("raw")  # by far the most of it
-    return strict_json.fault(document)
+    return strict_json.fault(document) if suspect else strict_json.nesting(document)
 
 
 def load_all(results: Path) -> list[Record]:

@@ -109,6 +109,17 @@ def fault(document: Any) -> str | None:
     return None
 
 
+def nesting(document: Any) -> str | None:
+    """The `fault` that a document may have whose text holds nothing `SUSPECT`: its nesting."""
+    level = [document]
+    for _ in range(DEEPEST + 1):
+        inside = [each for each in level if type(each) in (dict, list)]
+        level = [v for each in inside for v in (each.values() if type(each) is dict else each)]
+        if not level:
+            return None
+    return f"more than {DEEPEST} objects and lists in each other"
+
+
 def _fault(value: Any, depth: int) -> str | None:
     if isinstance(value, int | float) and not usable(value):
         return unusable(value)

@@ -146,7 +146,7 @@ def done(
     finished: dict[Job, list[Record]] = {}
     for job in jobs:
         wanted = (job.measure, plain(asdict(job.settings)))
-        of_job = [record for record in own if (record.measure, plain(record.settings)) == wanted]
+        of_job = [record for record in own if (record.measure, record.settings) == wanted]
         if len(of_job) >= times:
             finished[job] = of_job
     left = [job for job in jobs if job not in finished and _is_quality(job)]

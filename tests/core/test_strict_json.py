@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import pytest
 
@@ -48,3 +49,12 @@ def test_what_records_hold_is_no_fault() -> None:
 def test_a_number_in_any_spelling_is_looked_at(number: str) -> None:
     assert strict_json.fault(json.loads(f"[{number}]")) or 1e-100 <= abs(float(number)) <= 1e100
     assert strict_json.SUSPECT.search(f"[{number}]")
+
+
+@pytest.mark.parametrize("depth", [1, 99, 100, 101, 150])
+def test_nesting_is_the_fault_of_texts_without_suspects(depth: int) -> None:
+    document: Any = 1
+    for number in range(depth):
+        document = [document] if number % 2 else {"a": document}
+    said = strict_json.fault(document)
+    assert strict_json.nesting(document) == (said and said.partition(": ")[2])
