@@ -5,7 +5,7 @@
 
 A row of the table it prints is one kind of attack: how many cases, how many held. The cases are
 the tests named in `ATTACKS`; `--fuzz` is the number of mutated checkpoints and record sets. Ends
-with exit code 1 when one did not hold. `scripts/crash_test.py` kills a real pipeline.
+with exit code 1 when one did not hold. `scripts/crash_test.py` kills a pipeline.
 """
 
 import os
