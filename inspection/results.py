@@ -42,7 +42,7 @@ class Settings:
     tensor_parallel_size: TensorParallelSize = 1
     engine: Annotated[
         str | None,
-        option(f"load it and look at what runs: {' or '.join(plugins.names('engines'))}"),
+        option(f"load it and look at what runs: {', '.join(plugins.names('engines'))} or auto"),
     ] = None
     max_model_len: MaxModelLen = None
     calibration: CalibrationSource = None
@@ -57,7 +57,7 @@ def check(settings: Settings) -> None:
     if settings.sensitivity and not settings.base:
         raise UserError("--sensitivity compares with the base model: give it with --base")
     if settings.engine:
-        plugins.find("engines", settings.engine)
+        serving.check(settings.engine, Options())
     if settings.target:
         target.capability(settings.target)
     base = read_base(settings)
@@ -202,6 +202,7 @@ def _run(result: Inspection, layers: Layers, settings: Settings, progress: Progr
     """Load the checkpoint in the engine, and its base after it."""
     engine = str(settings.engine)
     service = serving.of(models.identify(result.name), engine, allow_fallback=True)
+    engine = service.engine
     refusal = service.untimed if service.decompressed else service.unserved
     if refusal:
         result.add_finding("runtime", refusal)

@@ -18,9 +18,9 @@ STUDY = Preset(
     },
     of_demo={"tasks": "demo"},
     names={
-        "BNB-NF4-FP32": "NF4, computed in FP32",
+        "BNB-NF4-FP32": "NF4 (FP32 asked)",
         "BNB-NF4": "NF4",
-        "BNB-FP4-FP32": "FP4, computed in FP32",
+        "BNB-FP4-FP32": "FP4 (FP32 asked)",
         "BNB-FP4": "FP4",
         "BNB-INT8": "INT8",
     },

@@ -12,9 +12,9 @@ from reporting.contents.summary import summary
 from reporting.deciding import observations
 from reporting.deciding.commands import measure_command
 from reporting.deciding.decision import Outcome, decide
-from reporting.deciding.ranking import USE_CASES, UseCase
+from reporting.deciding.ranking import USE_CASES, UseCase, metric
 from reporting.deciding.study import Study, by_engine
-from reporting.reading import engines
+from reporting.reading import engines, measures
 from reporting.reading.results import RecordsRead, Stored
 
 
@@ -108,7 +108,7 @@ def _apart(first: Study, other: Study) -> list[str]:
 
 def build(study: Study, use_case: UseCase | None = None, budget: int | None = None) -> Report:
     """The report of a study: all use cases, or the one asked for."""
-    wanted = USE_CASES if use_case is None else (use_case,)
+    wanted = _asked(study) if use_case is None else (use_case,)
     return Report(
         study=study,
         outcomes=[decide(study, case, budget) for case in wanted],
@@ -117,6 +117,13 @@ def build(study: Study, use_case: UseCase | None = None, budget: int | None = No
         environment=environment(study),
         notes=_notes(study, budget),
     )
+
+
+def _asked(study: Study) -> list[UseCase]:
+    """The use cases that somebody was asked the measure of; all where no speed was measured."""
+    timed = {measures.split(key)[0] for c in study.candidates for key in c.performance}
+    asked = [case for case in USE_CASES if measures.split(metric(study, case)[0])[0] in timed]
+    return asked or list(USE_CASES)
 
 
 def _tables(study: Study) -> list[Table]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from core.records import Figure
 from core.stats import CONFIDENCE
-from core.words import full_text, several, signed, span_text, value_text
+from core.words import full_text, join, several, signed, span_text, value_text
 from quality.tasks import primary
 from reporting.contents.cells import (
     EMPTY,
@@ -51,11 +51,22 @@ def quality(study: Study) -> Table:
         "task's is above, else undecided; paired by document"
     )
     notes = [
+        *_emulated(study),
         *([called] if "verdict" in names else []),
         *(note for key in keys for note in measure_notes(study, key)),
         *_warnings(study),
     ]
     return Table("quality", QUALITY, names, rows, notes, QUALITY, measured=True)
+
+
+def _emulated(study: Study) -> list[str]:
+    """Schemes whose quality was scored without a kernel of their format, by how."""
+    hows: dict[str, list[str]] = {}
+    for candidate in study.candidates:
+        served = [stored.record.served or {} for stored in candidate.quality.values()]
+        for how in dict.fromkeys(each["emulated"] for each in served if each.get("emulated")):
+            hows.setdefault(how, []).append(candidate.scheme)
+    return [f"quality only: emulated, {how}: {join(names)}" for how, names in hows.items()]
 
 
 def _margins(study: Study) -> str:

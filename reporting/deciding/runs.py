@@ -104,21 +104,24 @@ def previous(known: list[RecordedRun]) -> RecordedRun | None:
 
 
 def pick(records: RecordsRead, name: str, model: str | None) -> RecordedRun:
-    """A run by the start of its id, or a results folder's records of a model, the newest where
-    none is named. Raises `UserError` for neither.
+    """A run by its name or the start of it, or a results folder's records of a model, the newest
+    where none is named; of several engines in it the first. Raises `UserError` for neither.
     """
     if Path(name).is_dir():
         inside = reading.read([Path(name)])
         wanted = model or next(iter(inside.models()), None)
         run = RecordedRun(name)
-        for stored in inside.stored:
-            if stored.record.subject.model == wanted and stored.record.measure != ANALYSIS:
+        own = [s for s in inside.stored if s.record.subject.model == wanted]
+        measured = [s for s in own if s.record.measure != ANALYSIS]
+        for stored in measured:
+            if stored.record.engine == measured[0].record.engine:
                 run.stored[_key(stored.record)] = stored
         if run.stored:
             return run
         raise UserError(f"there are no records of this model in {name}/")
     known = runs(records, model)
-    fitting = [run for run in known if run.name.startswith(name)]
+    alike = [run for run in known if run.name.startswith(name)]
+    fitting = [run for run in alike if run.name == name] or alike
     if len(fitting) == 1:
         return fitting[0]
     listed = ", ".join(run.name for run in (fitting or known)[-5:]) or "none"

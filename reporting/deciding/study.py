@@ -205,9 +205,19 @@ def _unranked(candidate: Candidate, engine: str, own: str) -> str:
 
 
 def _others(stored: list[Stored], own: str) -> list[str]:
-    """Other real engines that finished something of a compressed checkpoint."""
-    finished = [s.record for s in stored if s.record.status == "ok"]
-    names = {r.engine for r in finished if r.subject.scheme != BASE and r.measure != ANALYSIS}
+    """Other real engines that finished something of a compressed checkpoint, or alone tried to."""
+    known_here = {
+        s.record.subject.scheme
+        for s in stored
+        if s.record.engine == own and s.record.status == "ok" and s.record.measure != ANALYSIS
+    }
+    names = {
+        s.record.engine
+        for s in stored
+        if s.record.subject.scheme != BASE
+        and s.record.measure != ANALYSIS
+        and (s.record.status == "ok" or s.record.subject.scheme not in known_here)
+    }
     known = set(plugins.names("engines"))
     return sorted(n for n in names - {own} if n in known and not engines.named(n).simulated)
 

@@ -8,12 +8,14 @@ from core.errors import UserError
 from core.words import size
 from reporting.contents import preset_page
 from reporting.contents.document import Report
+from reporting.deciding.candidate import Candidate
 from reporting.deciding.reasons import GOALS
 from reporting.formats import _pictures as pictures
 from reporting.formats._format import write_text
 from reporting.formats.md import bullets, escape, paragraph, table
 from studies._preset import Preset
 
+HEADS = ("lm_head", "embed_tokens", "embed_out")
 ENVIRONMENT = ("hardware", "driver", "operating system", "Python", "torch", "engine", "measured")
 
 
@@ -44,8 +46,17 @@ def _checkpoints(preset: Preset, report: Report) -> list[str]:
             subject = candidate.newest.subject
             name = preset.names.get(candidate.scheme, candidate.scheme)
             known = "" if name == candidate.scheme else f"{candidate.scheme}, "
-            lines[f"{name} ({known}{size(subject.bytes)}, {subject.format})"] = None
+            ran = _ran(candidate)
+            lines[f"{name} ({known}{size(subject.bytes)}, {subject.format}){ran}"] = None
     return list(lines)
+
+
+def _ran(candidate: Candidate) -> str:
+    """What its layers run, each once, output layers left out: `: nf4 computes in bfloat16`."""
+    stored = next((s for s in candidate.stored.values() if s.record.served), None)
+    kernels = (stored.record.served or {}).get("kernels") or {} if stored else {}
+    names = [n for kind, names in kernels.items() if kind not in HEADS for n in names]
+    return f": {', '.join(dict.fromkeys(names))}" if names else ""
 
 
 def write(preset: Preset, report: Report, output: Path | None) -> None:

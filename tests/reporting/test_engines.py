@@ -84,3 +84,36 @@ def test_runs_of_two_engines_are_not_held_against_each_other(tmp_path: Path) -> 
     folder = write(tmp_path, [*typical(), *performance("BASE", 100, 1, **OTHER)])
     names = [run.name for run in runs.runs(reading.read([folder]), "tiny")]
     assert names == [f"{OTHER['run_id']} on transformers", OTHER["run_id"]]
+
+
+def test_a_scheme_that_failed_on_another_engine_is_a_row_with_its_reason(tmp_path: Path) -> None:
+    why = "out of memory; --batch_sizes 4 would fit"
+    failed = {"status": "failed", "figures": {}, "raw": None, "served": None, "reason": why}
+    gone = [r.model_copy(update=failed) for r in performance("BNB-NF4", 1, 1, **OTHER)]
+    built = reported(tmp_path, [*typical(), *performance("BASE", 100, 1, **OTHER), *gone])
+    missing = next(t for t in built.tables if t.title == "What is missing on transformers")
+    assert any(row[0].text == "BNB-NF4" and why in row[2].text for row in missing.rows)
+    assert not any("side by side" in note for note in built.notes)
+
+
+def test_a_run_of_two_engines_can_be_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, [*typical(), *performance("BASE", 100, 1, **OTHER)])
+    read = reading.read([folder])
+    assert runs.pick(read, OTHER["run_id"], "tiny").name == OTHER["run_id"]
+    other = runs.pick(read, f"{OTHER['run_id']} on", "tiny")
+    assert {s.record.engine for s in other.stored.values()} == {"transformers"}
+    of_folder = runs.pick(read, str(folder), "tiny")
+    assert len({s.record.engine for s in of_folder.stored.values()}) == 1
+
+
+def test_quality_without_a_kernel_says_so(tmp_path: Path) -> None:
+    served = {"engine": "vllm", "kernels": {}, "emulated": "weights are decompressed"}
+    built = reported(tmp_path, [*typical(), *quality("INT8-W8A16", served=served)])
+    table = next(t for t in built.tables if t.title == "Quality")
+    assert "quality only: emulated, weights are decompressed: INT8-W8A16" in table.notes
+
+
+def test_no_outcome_for_a_load_that_nobody_was_asked(tmp_path: Path) -> None:
+    asked = [r for r in typical() if r.measure != "batch"]
+    built = reported(tmp_path, asked)
+    assert [outcome.use_case for outcome in built.outcomes] == ["latency", "memory"]
